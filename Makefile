@@ -1,0 +1,63 @@
+# Trailmate: `make demo` shows it, `make test` proves it, `make help` lists the rest.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+PYTHON ?= python3
+BIN := .venv/bin
+PIP := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt
+ONCE ?=
+PORT ?= 8000
+# One thread per process keeps answers and bundles reproducible; parallelism comes from processes.
+export OPENBLAS_NUM_THREADS := 1
+export OMP_NUM_THREADS := 1
+export MLFLOW_DISABLE_TELEMETRY := true
+export DO_NOT_TRACK := true
+
+.PHONY: help setup test-setup check-setup demo test check serve bench soak clean
+
+help:  ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit("Trailmate needs Python 3.11 or newer; set PYTHON=/path/to/python3.11" if sys.version_info < (3, 11) else 0)'
+	$(PYTHON) -m venv .venv
+
+.venv/.ready: $(BIN)/python pyproject.toml constraints.txt
+	@echo "Installing Trailmate into .venv (about two minutes the first time) ..."
+	$(PIP) --editable '.[training]'
+	@touch $@
+
+.venv/.ready-test: .venv/.ready
+	$(PIP) --editable '.[test]'
+	@touch $@
+
+.venv/.ready-dev: .venv/.ready-test
+	$(PIP) --editable '.[dev]'
+	@touch $@
+
+setup: .venv/.ready  ## install everything a run needs; leaves .venv/bin/trailmate
+test-setup: .venv/.ready-test
+check-setup: .venv/.ready-dev
+
+demo: setup  ## simulate a school, train, serve on PORT=8000 and show; ONCE=1 stops by itself
+	$(BIN)/python -m experiments.simulation.demo --port $(PORT) $(if $(ONCE),--once)
+
+test: test-setup  ## run all tests
+	$(BIN)/python -m pytest -m 'not soak'
+
+check: check-setup  ## ruff, mypy strict, import laws
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+serve: setup  ## serve the bundle named by TRAILMATE_BUNDLE
+	$(BIN)/trailmate serve --port $(PORT)
+
+bench: test-setup  ## measure what docs/figures.md reports
+	$(BIN)/python -m experiments.bench
+
+soak: test-setup  ## the long runs
+	$(BIN)/python -m pytest -m soak --timeout 3600
+
+clean:  ## remove what the targets made
+	rm -rf .venv trailmate-data .pytest_cache .mypy_cache .ruff_cache .hypothesis

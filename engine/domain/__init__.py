@@ -1,0 +1,1 @@
+"""The nouns of Trailmate, frozen; everything else is built from them."""

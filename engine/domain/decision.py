@@ -1,0 +1,74 @@
+"""One logged choice: what was asked, what was offered, and why."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+MODES = ("personalised", "reduced", "cold", "fallback", "non_personalised")
+OBJECTIVES = ("learning", "uptake")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What a school app asks for; `candidates` None means everything available and not yet seen."""
+
+    learner_id: str
+    k: int = 5
+    objective: str = "learning"
+    class_id: str | None = None
+    minutes: float | None = None
+    formats: tuple[str, ...] | None = None
+    candidates: tuple[str, ...] | None = None
+    exclude: tuple[str, ...] = ()
+    non_personalised: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reason:
+    """One term of an option's score, said for the learner and for the teacher; contributions add up to the score."""
+
+    code: str
+    contribution: float
+    text_learner: str
+    text_teacher: str
+    evidence: dict[str, float | str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NearTie:
+    """A candidate that was considered for a slot, with the probability it had of being chosen there."""
+
+    resource_id: str
+    score: float
+    propensity: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Option:
+    """One slot of the slate; `near_ties` holds the candidates considered for it, the chosen one among them."""
+
+    resource_id: str
+    title: str
+    format: str
+    rank: int
+    score: float
+    propensity: float
+    expected_minutes: float | None
+    reasons: tuple[Reason, ...]
+    near_ties: tuple[NearTie, ...]
+    origin: str = "model"
+    status: str = "recommended"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """What the engine chose: the slate, the mode it was made in, and the versions it stands on."""
+
+    decision_id: str
+    learner_id: str
+    at: datetime
+    mode: str
+    bundle: str
+    catalogue_hash: str
+    class_id: str | None
+    slate: tuple[Option, ...]
+    message: str | None = None

@@ -1,0 +1,61 @@
+"""What a learner took up so far, as arrays."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.domain.id_map import IdMap
+from engine.domain.interaction import ENGAGED_KINDS, Interaction
+
+NO_TIME = int(np.iinfo(np.int64).min)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+def microseconds(at: datetime | None) -> int:
+    """Whole microseconds since 1970, exactly; `NO_TIME` where there is no time."""
+    return NO_TIME if at is None else (at - _EPOCH) // _MICROSECOND
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """A learner's engaged events in their own sequence.
+
+    `resource_index`: `(n,)` int32, rows of the catalogue. `at_us`: `(n,)` int64, microseconds since 1970 in UTC,
+    `NO_TIME` where the log has no clock.
+    """
+
+    resource_index: NDArray[np.int32]
+    at_us: NDArray[np.int64]
+
+    @classmethod
+    def empty(cls) -> "History":
+        """Nothing yet."""
+        return cls(np.empty(0, np.int32), np.empty(0, np.int64))
+
+    @property
+    def seen(self) -> NDArray[np.int32]:
+        """The distinct resources, ascending."""
+        return np.unique(self.resource_index)
+
+
+def history_of(interactions: Iterable[Interaction], resource_map: IdMap) -> History:
+    """The history of one learner from their interactions in any order; voided and foreign events drop out."""
+    events = list(interactions)
+    voided = {e.voids for e in events if e.kind == "voided"}
+    rows = sorted(
+        (
+            (microseconds(e.at), e.order or 0, e.event_id, row)
+            for e in events
+            if e.kind in ENGAGED_KINDS and e.event_id not in voided and e.resource_id is not None
+            for row in (resource_map.row(e.resource_id),)
+            if row >= 0
+        ),
+    )
+    return History(
+        np.array([r[3] for r in rows], dtype=np.int32),
+        np.array([r[0] for r in rows], dtype=np.int64),
+    )

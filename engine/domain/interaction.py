@@ -1,0 +1,74 @@
+"""One event between a learner and a resource, the only thing Trailmate learns from."""
+
+import math
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+MAX_ID_BYTES = 512
+EARLIEST_AT = datetime(1900, 1, 1, tzinfo=UTC)
+# Clocks of school devices are wrong by hours, not by days.
+CLOCK_TOLERANCE = timedelta(days=1)
+
+KINDS = (
+    "shown", "opened", "viewed", "started", "completed", "attempted", "submitted", "rated", "accepted", "declined",
+    "chosen", "too_easy", "too_hard", "not_now", "know_it", "contested", "helped", "collaborated", "goal_set",
+    "preferences_set", "mastery_set", "assigned", "overridden", "voided",
+)  # fmt: skip
+# The kinds that say "this learner took this resource up"; only these count as seen and as votes.
+ENGAGED_KINDS = frozenset(
+    {"opened", "viewed", "started", "completed", "attempted", "submitted", "rated", "accepted", "chosen"}
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Interaction:
+    """One event. `outcome` in [0, 1], `duration_s` in seconds, `at` aware UTC, `voids` an event id."""
+
+    event_id: str
+    learner_id: str
+    kind: str
+    source: str
+    resource_id: str | None = None
+    at: datetime | None = None
+    order: int | None = None
+    outcome: float | None = None
+    duration_s: float | None = None
+    item_id: str | None = None
+    skills: tuple[str, ...] | None = None
+    class_id: str | None = None
+    decision_id: str | None = None
+    with_learner_ids: tuple[str, ...] | None = None
+    group_id: str | None = None
+    value: str | None = None
+    voids: str | None = None
+
+
+def reason_to_reject(interaction: Interaction, *, now: datetime) -> str | None:
+    """Why this event cannot be kept, in words for the sender; None where it can.
+
+    The importers hold the same rules over columns (`training.log`); a law keeps both equal.
+    """
+    for name in ("event_id", "learner_id", "resource_id", "item_id", "class_id", "decision_id", "group_id", "voids"):
+        given = getattr(interaction, name)
+        if given is not None and not 0 < len(given.encode()) <= MAX_ID_BYTES:
+            return f"{name} must have 1 to {MAX_ID_BYTES} bytes"
+    if interaction.kind not in KINDS:
+        return "kind is not one of the known kinds"
+    if interaction.resource_id is None and interaction.kind in ENGAGED_KINDS:
+        return f"resource_id is missing for kind {interaction.kind}"
+    if interaction.kind == "voided" and interaction.voids is None:
+        return "voids is missing for kind voided"
+    if interaction.outcome is not None and not (math.isfinite(interaction.outcome) and 0 <= interaction.outcome <= 1):
+        return "outcome must lie in [0, 1]"
+    if interaction.at is not None and interaction.at > now + CLOCK_TOLERANCE:
+        return "at lies more than a day in the future"
+    if interaction.at is not None and interaction.at < EARLIEST_AT:
+        return "at lies before the year 1900"
+    return None
+
+
+def usable_duration(duration_s: float | None) -> float | None:
+    """The duration in seconds, or None where it cannot be one (negative, infinite, NaN): the event still counts."""
+    if duration_s is None or not math.isfinite(duration_s) or duration_s < 0:
+        return None
+    return duration_s

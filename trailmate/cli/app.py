@@ -1,0 +1,42 @@
+"""Where the commands meet, and where errors become one sentence and an exit code."""
+
+import os
+import sys
+
+# One thread in BLAS keeps every answer the same to the last digit; numpy reads this when it is first imported.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+import click
+import typer
+
+from engine.domain.errors import TrailmateError
+
+app = typer.Typer(
+    name="trailmate",
+    help="What each learner should do next, and with whom, and why.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run one command: exit code 0 done, 1 failed or refused, 2 wrong usage, 130 interrupted."""
+    from trailmate.cli import commands
+
+    commands.register(app)
+    try:
+        code = app(args=arguments, standalone_mode=False)
+        sys.exit(code if isinstance(code, int) else 0)
+    except click.ClickException as problem:
+        problem.show()
+        sys.exit(2)
+    except (click.Abort, KeyboardInterrupt):
+        sys.stderr.write("interrupted\n")
+        sys.exit(130)
+    except TrailmateError as problem:
+        sys.stderr.write(f"trailmate: {problem}\n")
+        sys.exit(1)
+    except OSError as problem:
+        sys.stderr.write(f"trailmate: {problem.strerror or problem}: {problem.filename or 'no file named'}; check the path, its rights and the free space\n")
+        sys.exit(1)
