@@ -38,5 +38,7 @@ def main(arguments: list[str] | None = None) -> None:
         sys.stderr.write(f"trailmate: {problem}\n")
         sys.exit(1)
     except OSError as problem:
-        sys.stderr.write(f"trailmate: {problem.strerror or problem}: {problem.filename or 'no file named'}; check the path, its rights and the free space\n")
+        sys.stderr.write(
+            f"trailmate: {problem.strerror or problem}: {problem.filename or 'no file named'}; check the path, its rights and the free space\n"
+        )
         sys.exit(1)

@@ -1,0 +1,71 @@
+"""Who is asking, seen from one moment: everything the engine needs to know of a learner."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from engine.domain.catalogue import Catalogue
+from engine.domain.history import History, history_of, microseconds
+from engine.domain.interaction import Interaction
+from engine.domain.learner import Learner, SchoolClass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Query:
+    """One learner at one moment. `now_us` in microseconds since 1970; `known` is False where nobody ever told of them.
+
+    `course_id` is the course of the class they ask in (the class itself where it names no course), and `starts_us`
+    the start of that class, `NO_TIME` where unknown.
+    """
+
+    learner_id: str
+    known: bool
+    history: History
+    now_us: int
+    features: tuple[str, ...] = ()
+    access_needs: tuple[str, ...] = ()
+    languages: tuple[str, ...] = ()
+    class_id: str | None = None
+    course_id: str | None = None
+    starts_us: int = microseconds(None)
+
+
+def query_of(
+    learner_id: str,
+    *,
+    learner: Learner | None,
+    interactions: Iterable[Interaction],
+    classes: Mapping[str, SchoolClass],
+    catalogue: Catalogue,
+    now: datetime,
+    class_id: str | None = None,
+) -> Query:
+    """The query of one learner; serving and `trailmate recommend` both come through here, so their answers are equal.
+
+    Without a `class_id` the learner's class that started last before `now` is taken, or else their first one.
+    """
+    history = history_of(interactions, catalogue.resource_map)
+    theirs = class_id or current_class(learner.classes if learner else (), classes, now)
+    school_class = classes.get(theirs) if theirs else None
+    return Query(
+        learner_id=learner_id,
+        known=learner is not None or len(history.resource_index) > 0,
+        history=history,
+        now_us=microseconds(now),
+        features=learner.features if learner else (),
+        access_needs=learner.access_needs if learner else (),
+        languages=learner.languages if learner else (),
+        class_id=theirs,
+        course_id=(school_class.course_id if school_class else None) or theirs,
+        starts_us=microseconds(school_class.starts_at if school_class else None),
+    )
+
+
+def current_class(class_ids: Iterable[str], classes: Mapping[str, SchoolClass], now: datetime) -> str | None:
+    """The class that started last before `now`; where none did, the first by id; None without classes."""
+    ids = sorted(class_ids)
+    starts = {c: classes[c].starts_at for c in ids if c in classes}
+    begun = sorted((s, c) for c, s in starts.items() if s is not None and s <= now)
+    if begun:
+        return begun[-1][1]
+    return ids[0] if ids else None
