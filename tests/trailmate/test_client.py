@@ -1,0 +1,276 @@
+"""The client against a small real server that fails in real ways."""
+
+import json
+import re
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from email.utils import format_datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from engine.domain.errors import BadInput, Refused, TrailmateError, Unavailable, Unknown
+from engine.domain.learner import SchoolClass
+from engine.domain.resource import Resource
+from trailmate import Trailmate
+from trailmate.answers import Receipt, Rejected, SyncReport
+from trailmate.transport import TryLater
+
+KEY = "tm_demo_topsecret"
+ANSWER = {
+    "decision_id": "d1",
+    "learner_id": "lena",
+    "mode": "personalised",
+    "model_version": "v1",
+    "slate": [
+        {
+            "resource_id": "r1", "title": "Ratios in plain words", "rank": 1, "score": 0.5, "propensity": 1.0,
+            "origin": "model", "status": "recommended", "added_later": 7,
+            "reasons": [{"code": "similar", "contribution": 0.5, "text_learner": "Fits.", "text_teacher": "Similar."}],
+        }
+    ],
+    "rules": [],
+    "seen_token": "9",
+}  # fmt: skip
+RECEIPT = {"accepted": 1, "duplicates": 0, "rejected": [], "seen_token": "5"}
+
+
+class Seen:
+    """What arrived: method, path, headers, body; and how to answer, one entry for each request, the last one again."""
+
+    def __init__(self) -> None:
+        self.requests: list[tuple[str, str, dict[str, str], object]] = []
+        self.times: list[float] = []
+        self.answers: list[Callable[[BaseHTTPRequestHandler], None]] = []
+
+    def next_answer(self) -> Callable[[BaseHTTPRequestHandler], None]:
+        return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+
+
+@pytest.fixture
+def service() -> Iterator[tuple[str, Seen]]:
+    seen = Seen()
+
+    class Answering(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def _answer(self) -> None:
+            body = self.rfile.read(int(self.headers.get("content-length") or 0))
+            seen.requests.append((self.command, self.path, dict(self.headers), json.loads(body) if body else None))
+            seen.times.append(time.monotonic())
+            seen.next_answer()(self)
+
+        do_GET = do_POST = do_PUT = _answer  # noqa: N815
+
+        def log_message(self, *arguments: object) -> None:
+            """Stay quiet."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Answering)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}", seen
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+def answering(status: int, body: object, **headers: str) -> Callable[[BaseHTTPRequestHandler], None]:
+    def send(request: BaseHTTPRequestHandler) -> None:
+        payload = json.dumps(body).encode()
+        request.send_response(status)
+        kind = "application/json" if status < 400 else "application/problem+json"
+        for name, value in {"content-type": kind, "content-length": str(len(payload)), **headers}.items():
+            request.send_header(name.replace("_", "-"), value)
+        request.end_headers()
+        request.wfile.write(payload)
+
+    return send
+
+
+def cutting(request: BaseHTTPRequestHandler) -> None:
+    """Promise a hundred bytes, send three, hang up."""
+    request.send_response(200)
+    request.send_header("content-length", "100")
+    request.end_headers()
+    request.wfile.write(b"{  ")
+    request.wfile.flush()
+    request.connection.shutdown(socket.SHUT_RDWR)
+    request.close_connection = True
+
+
+def client(url: str, *, timeout: float = 5.0, retries: int = 3) -> Trailmate:
+    return Trailmate(url, key=KEY, timeout=timeout, retries=retries, backoff_s=0.01)
+
+
+def test_a_recommendation_is_typed_and_carries_the_key_in_the_header_only(service: tuple[str, Seen]) -> None:
+    url, seen = service
+    seen.answers = [answering(200, ANSWER)]
+    with client(url) as trailmate:
+        answer = trailmate.recommend("lena", k=3, formats=["video"], seen_token=None)
+    option = answer.slate[0]
+    assert (answer.mode, option.title, option.reasons[0].text_learner) == (
+        "personalised", "Ratios in plain words", "Fits.",
+    )  # fmt: skip
+    method, path, headers, body = seen.requests[0]
+    assert (method, path, body) == (
+        "POST", "/v1/recommendations", {"learner_id": "lena", "k": 3, "formats": ["video"]},
+    )  # fmt: skip
+    assert headers["authorization"] == f"Bearer {KEY}"
+    assert "lena" not in repr(answer)
+    assert KEY not in repr(trailmate)
+
+
+def test_events_get_their_ids_before_sending_and_keep_them_when_sent_again(service: tuple[str, Seen]) -> None:
+    url, seen = service
+    seen.answers = [cutting, answering(200, RECEIPT)]
+    event = {"learner_id": "lena", "resource_id": "r1", "kind": "viewed", "at": datetime(2026, 3, 1, tzinfo=UTC)}
+    with client(url) as trailmate:
+        receipt = trailmate.send_events([event])
+    assert receipt == Receipt(accepted=1, duplicates=0, seen_token="5")
+    first, second = (body for _, _, _, body in seen.requests)
+    assert first == second
+    assert re.fullmatch("[0-9a-f]{32}", first["events"][0]["event_id"])
+
+
+def test_many_events_go_in_parts_and_their_receipts_are_joined(service: tuple[str, Seen]) -> None:
+    url, seen = service
+    part = {"accepted": 999, "duplicates": 0, "rejected": [{"index": 3, "reason": "at lies …"}], "seen_token": "1"}
+    seen.answers = [answering(200, part), answering(200, {**RECEIPT, "seen_token": "2"})]
+    with client(url) as trailmate:
+        receipt = trailmate.send_events({"learner_id": "a", "kind": "viewed", "resource_id": "r"} for _ in range(1001))
+    assert [len(body["events"]) for _, _, _, body in seen.requests] == [1000, 1]
+    assert receipt == Receipt(
+        accepted=1000, duplicates=0, rejected=(Rejected(index=3, reason="at lies …"),), seen_token="2"
+    )
+
+
+def test_it_waits_as_long_as_the_service_asks_for(service: tuple[str, Seen]) -> None:
+    url, seen = service
+    seen.answers = [answering(503, {"title": "Starting"}, retry_after="1"), answering(200, ANSWER)]
+    with client(url) as trailmate:
+        assert trailmate.recommend("lena").decision_id == "d1"
+    assert 1.0 <= seen.times[1] - seen.times[0] < 3
+
+
+def test_it_gives_up_after_the_last_try_and_says_when_to_come_back(service: tuple[str, Seen]) -> None:
+    url, seen = service
+    seen.answers = [answering(429, {"title": "Too many", "detail": "Slow down, lena."}, retry_after="0")]
+    with client(url, retries=2) as trailmate, pytest.raises(TryLater) as caught:
+        trailmate.recommend("lena")
+    assert len(seen.requests) == 3
+    assert caught.value.retry_after_s == 0.0
+    assert str(caught.value) == "Slow down, … (429); try again in 0 s"
+
+
+def test_a_wait_that_is_too_long_is_not_waited(service: tuple[str, Seen]) -> None:
+    url, seen = service
+    later = format_datetime(datetime(2999, 1, 1, tzinfo=UTC), usegmt=True)
+    seen.answers = [answering(503, {"title": "Closed"}, retry_after=later)]
+    with client(url) as trailmate, pytest.raises(TryLater):
+        trailmate.recommend("lena")
+    assert len(seen.requests) == 1
+
+
+def test_a_hanging_service_costs_one_timeout(service: tuple[str, Seen]) -> None:
+    url, seen = service
+    done = threading.Event()
+    seen.answers = [lambda _: done.wait(5) and None]
+    began = time.monotonic()
+    with client(url, timeout=0.2) as trailmate, pytest.raises(Unavailable, match=r"did not answer within 0\.2 s"):
+        trailmate.recommend("lena")
+    done.set()
+    assert time.monotonic() - began < 2
+    assert len(seen.requests) == 1
+
+
+def test_a_refused_port_says_what_to_start() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{taken.getsockname()[1]}"
+        with client(url, retries=1) as trailmate:
+            assert not trailmate.ready()
+            with pytest.raises(Unavailable, match="trailmate serve"):
+                trailmate.recommend("lena")
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [(400, BadInput), (401, Refused), (403, Refused), (404, Unknown), (409, BadInput), (413, BadInput),
+     (422, BadInput), (500, Unavailable), (302, BadInput)],
+)  # fmt: skip
+def test_problems_become_typed_errors_without_the_key_or_the_learner(
+    service: tuple[str, Seen], status: int, kind: type[TrailmateError]
+) -> None:
+    url, seen = service
+    problem = {"title": "No", "detail": f"{KEY} may not ask for lena.", "status": status}
+    seen.answers = [answering(status, problem, x_request_id="req-7", location="/elsewhere")]
+    with client(url) as trailmate, pytest.raises(kind) as caught:
+        trailmate.recommend("lena")
+    assert len(seen.requests) == 1
+    assert KEY not in str(caught.value)
+    assert "lena" not in str(caught.value)
+    assert caught.value.__cause__ is None
+    assert str(status) in str(caught.value)
+
+
+def test_a_stranger_on_the_port_is_told_from_the_service(service: tuple[str, Seen]) -> None:
+    url, seen = service
+    seen.answers = [answering(200, {"hello": "world"})]
+    with client(url) as trailmate, pytest.raises(Unavailable, match="check that the url"):
+        trailmate.recommend("lena")
+
+
+def test_the_catalogue_classes_and_learners_are_put_by_their_ids(service: tuple[str, Seen]) -> None:
+    url, seen = service
+    seen.answers = [answering(200, {"added": 1, "changed": 0, "withdrawn": 2, "unchanged": 3})]
+    with client(url) as trailmate:
+        report = trailmate.put_resources(
+            [Resource(resource_id="r1", title="Ratios", skills=("ratio-1",))], dry_run=True
+        )
+        trailmate.put_class(SchoolClass(class_id="7 b/ü", starts_at=datetime(2026, 4, 27, 8, tzinfo=UTC)))
+        trailmate.put_learner({"learner_id": "lena", "classes": ["7b"]})
+    assert report == SyncReport(added=1, withdrawn=2, unchanged=3)
+    (_, catalogue, _, body), (_, school_class, _, class_body), (_, learner, _, learner_body) = seen.requests
+    assert (catalogue, school_class, learner) == (
+        "/v1/resources?dry_run=true", "/v1/classes/7%20b%2F%C3%BC", "/v1/learners/lena",
+    )  # fmt: skip
+    assert body["resources"][0]["skills"] == ["ratio-1"]
+    assert class_body == {"starts_at": "2026-04-27T08:00:00Z"}
+    assert learner_body == {"classes": ["7b"]}
+
+
+def test_url_and_key_come_from_the_environment(service: tuple[str, Seen], monkeypatch: pytest.MonkeyPatch) -> None:
+    url, seen = service
+    seen.answers = [answering(200, {"status": "ready"})]
+    monkeypatch.setenv("TRAILMATE_URL", url)
+    monkeypatch.setenv("TRAILMATE_KEY", KEY)
+    with Trailmate() as trailmate:
+        assert trailmate.ready()
+
+
+@pytest.mark.parametrize(
+    ("url", "key"),
+    [("ftp://school", KEY), ("school:8000", KEY), ("", "schlüssel"), ("http://x:notaport", KEY), ("", "a\nb")],
+)
+def test_a_bad_url_or_key_is_one_sentence(url: str, key: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("TRAILMATE_URL", raising=False)
+    with pytest.raises(BadInput) as caught:
+        Trailmate(url, key=key)
+    assert key not in str(caught.value)
+
+
+def test_no_key_says_how_to_make_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("TRAILMATE_KEY", raising=False)
+    with pytest.raises(BadInput, match="trailmate keys create"):
+        Trailmate("http://127.0.0.1:1")
+
+
+def test_importing_the_front_door_is_light() -> None:
+    code = "import sys, trailmate; print([m for m in ('numpy', 'polars', 'httpx', 'fastapi') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

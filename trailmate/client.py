@@ -1,0 +1,161 @@
+"""The typed Python client that school apps import: `from trailmate import Trailmate`."""
+
+import os
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from types import TracebackType
+from typing import Any, Self, TypedDict, TypeVar, Unpack
+from urllib.parse import quote
+
+import msgspec
+
+from engine.domain.errors import BadInput, Unavailable
+from engine.domain.learner import Learner, SchoolClass
+from engine.domain.resource import Resource
+from trailmate.answers import Receipt, Recommendation, Rejected, SyncReport
+from trailmate.transport import Transport
+
+DEFAULT_URL = "http://127.0.0.1:8000"
+EVENTS_A_REQUEST = 1_000
+
+_Answer = TypeVar("_Answer")
+
+
+class Wishes(TypedDict, total=False):
+    """What may be asked beside the learner and `k`: the other fields of `POST /v1/recommendations`."""
+
+    objective: str
+    class_id: str
+    minutes: float
+    formats: Sequence[str]
+    candidates: Sequence[str]
+    exclude: Sequence[str]
+    non_personalised: bool
+    seen_token: str | None
+
+
+class Trailmate:
+    """One service and one key; safe to share between threads, and to be closed by `with`.
+
+        with Trailmate("http://127.0.0.1:8000", key="tm_…") as trailmate:
+            for option in trailmate.recommend("lena", k=3).slate:
+                print(option.rank, option.title, [reason.text_learner for reason in option.reasons])
+
+    Everything it asks is safe to repeat, so it tries again, `retries` times, after 429, 503 and lost connections, as
+    long apart as the service asks for. `timeout` is in seconds. Every error is a `TrailmateError`, see
+    `trailmate.transport`.
+    """
+
+    def __init__(
+        self,
+        url: str | None = None,
+        *,
+        key: str | None = None,
+        timeout: float = 10.0,
+        retries: int = 3,
+        backoff_s: float = 0.2,
+    ) -> None:
+        """Without `url` and `key`, TRAILMATE_URL and TRAILMATE_KEY are taken; raises BadInput without a key."""
+        key = key or os.environ.get("TRAILMATE_KEY", "")
+        if not key:
+            raise BadInput("no key was given; make one with `trailmate keys create` and pass key= or set TRAILMATE_KEY")
+        if timeout <= 0 or retries < 0 or backoff_s < 0:
+            raise BadInput("timeout must be above 0, retries and backoff_s not below 0; give other values")
+        address = url or os.environ.get("TRAILMATE_URL") or DEFAULT_URL
+        self._transport = Transport(address, key=key, timeout=timeout, retries=retries, backoff_s=backoff_s)
+
+    def __repr__(self) -> str:
+        return f"Trailmate({self._transport.address!r})"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._transport.close()
+
+    def recommend(self, learner_id: str, *, k: int = 5, **wishes: Unpack[Wishes]) -> Recommendation:
+        """What this learner should do next, at most `k` options; an unknown learner gets an answer of mode `cold`.
+
+        A `seen_token` from `send_events` makes sure that those events were seen.
+        """
+        body = {"learner_id": learner_id, "k": k, **{name: wish for name, wish in wishes.items() if wish is not None}}
+        answer = self._transport.call("POST", "/v1/recommendations", body=body, hidden=[learner_id])
+        return _read(answer, Recommendation)
+
+    def send_events(self, events: Iterable[Mapping[str, Any]]) -> Receipt:
+        """Record interactions, in requests of at most 1,000; an event without `event_id` is given one.
+
+        Because ids are given before sending, a repeated request never counts twice. Times are aware `datetime`s or
+        ISO 8601 text. The indexes of rejected events count from 0 over all events given.
+        """
+        named = [event if event.get("event_id") else {**event, "event_id": uuid.uuid4().hex} for event in events]
+        receipt = Receipt(accepted=0, duplicates=0)
+        for first in range(0, len(named), EVENTS_A_REQUEST):
+            part = named[first : first + EVENTS_A_REQUEST]
+            hidden = {str(event.get("learner_id", "")) for event in part}
+            answer = self._transport.call("POST", "/v1/events", body={"events": part}, hidden=hidden)
+            receipt = _joined(receipt, _read(answer, Receipt), first)
+        return receipt
+
+    def put_resources(self, resources: Sequence[Mapping[str, Any] | Resource], *, dry_run: bool = False) -> SyncReport:
+        """Make this the whole catalogue: absent resources are withdrawn, their history stays."""
+        path = "/v1/resources?dry_run=true" if dry_run else "/v1/resources"
+        return _read(self._transport.call("PUT", path, body={"resources": resources}), SyncReport)
+
+    def put_learner(self, learner: Mapping[str, Any] | Learner) -> None:
+        """Add or replace what the school tells about one learner; needs `learner_id`."""
+        fields = _fields(learner)
+        learner_id = _id_of(fields, "learner_id")
+        path = f"/v1/learners/{quote(learner_id, safe='')}"
+        self._transport.call("PUT", path, body=fields, hidden=[learner_id])
+
+    def put_class(self, school_class: Mapping[str, Any] | SchoolClass) -> None:
+        """Add or replace one class; needs `class_id`."""
+        fields = _fields(school_class)
+        self._transport.call("PUT", f"/v1/classes/{quote(_id_of(fields, 'class_id'), safe='')}", body=fields)
+
+    def ready(self) -> bool:
+        """Whether the service is up and ready to answer; asks once and never raises for a service that is away."""
+        try:
+            self._transport.call("GET", "/readyz", tries=1)
+        except Unavailable:
+            return False
+        return True
+
+
+def _read(answer: bytes, shape: type[_Answer]) -> _Answer:
+    try:
+        return msgspec.json.decode(answer, type=shape)
+    except msgspec.DecodeError:
+        raise Unavailable("the answer is not one of Trailmate's; check that the url is the service's") from None
+
+
+def _fields(noun: Mapping[str, Any] | Learner | SchoolClass) -> dict[str, Any]:
+    fields: dict[str, Any] = msgspec.to_builtins(noun)
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def _id_of(fields: dict[str, Any], name: str) -> str:
+    """Take the id out of the fields: it goes into the path."""
+    given = fields.pop(name, None)
+    if not isinstance(given, str) or not given:
+        raise BadInput(f"{name} is missing; give it as text")
+    return given
+
+
+def _joined(before: Receipt, part: Receipt, first: int) -> Receipt:
+    moved = tuple(Rejected(index=r.index + first, reason=r.reason) for r in part.rejected)
+    return replace(
+        before,
+        accepted=before.accepted + part.accepted,
+        duplicates=before.duplicates + part.duplicates,
+        rejected=before.rejected + moved,
+        seen_token=part.seen_token or before.seen_token,
+    )
