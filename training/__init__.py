@@ -1,0 +1,1 @@
+"""Make models from the log; never touches the web or a database."""
