@@ -1,0 +1,1 @@
+"""Answers schools over HTTP, and keeps what they tell."""

@@ -1,0 +1,60 @@
+"""What an operator may set, from `TRAILMATE_*` variables or a `.env` file."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from engine.domain.errors import BadInput
+
+TENANT = "school"
+_TENANT_FORM = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
+_SQLITE = "sqlite+aiosqlite:///"
+
+
+class Settings(BaseSettings):
+    """Every setting with its default; `docs/operator.md` explains them, and a test holds both equal."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="TRAILMATE_", env_file=".env", extra="ignore", frozen=True, env_ignore_empty=True
+    )
+
+    data: Path = Field(default=Path("trailmate-data"), description="folder for everything Trailmate writes")
+    database_url: str = Field(default="", description="the store; empty means SQLite in DATA/store.db")
+    bundle: Path | None = Field(default=None, description="the bundle to serve; without one, answers are labelled cold")
+    host: str = Field(default="127.0.0.1", description="address to listen on")
+    port: int = Field(default=8000, ge=0, le=65535, description="port to listen on; 0 takes a free one")
+    max_body_bytes: int = Field(default=5_000_000, ge=1_000, description="larger requests get 413")
+    key_cache_s: float = Field(default=0.5, ge=0, le=1, description="seconds a verified key is remembered")
+
+    @field_validator("database_url")
+    @classmethod
+    def _offered(cls, url: str) -> str:
+        if url and not url.startswith(_SQLITE):
+            raise ValueError(f"must start with {_SQLITE}, the only store offered yet")
+        return url
+
+    @property
+    def store_url(self) -> str:
+        """Where the store lives, as SQLAlchemy writes it."""
+        return self.database_url or f"{_SQLITE}{(self.data / 'store.db').absolute()}"
+
+
+def read_settings(**given: Any) -> Settings:
+    """The settings, those given here before the environment; raises BadInput naming the variable to mend."""
+    try:
+        return Settings(**{name: value for name, value in given.items() if value is not None})
+    except ValidationError as problem:
+        first = problem.errors(include_input=False, include_url=False)[0]
+        name = "TRAILMATE_" + str(first["loc"][0]).upper()
+        reason = first["msg"].removeprefix("Value error, ")
+        raise BadInput(f"setting {name}: {reason[0].lower()}{reason[1:]}; mend it and start again") from None
+
+
+def tenant_named(name: str) -> str:
+    """The name itself where it can name a tenant; raises BadInput."""
+    if not _TENANT_FORM.fullmatch(name):
+        raise BadInput("a tenant is named with 1 to 64 of a-z, 0-9, - and _; choose such a name")
+    return name

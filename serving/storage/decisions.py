@@ -1,0 +1,72 @@
+"""What was offered to whom, one line per slot."""
+
+import msgspec
+from sqlalchemy import select
+
+from engine.domain.decision import Decision, NearTie
+from serving.storage import tables
+from serving.storage.database import Database
+from serving.storage.events import next_seq
+from serving.storage.port import Slot
+from serving.storage.rows import Row, known_time, to_us
+
+_encode = msgspec.json.Encoder().encode
+_near_ties = msgspec.json.Decoder(tuple[NearTie, ...]).decode
+
+
+class SqlDecisions:
+    """`DecisionStore` in SQL."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def record(self, tenant: str, decision: Decision) -> None:
+        """All slots in one transaction, under one `seq`."""
+        async with self._database.writing() as connection:
+            seq = await next_seq(connection, self._database, tenant, 1)
+            rows = [{"tenant": tenant, "seq": seq, **row} for row in _slot_rows(decision)]
+            await connection.execute(self._database.insert(tables.decisions), rows)
+
+    async def after(self, tenant: str, seq: int, limit: int) -> list[Slot]:
+        """One page; the decisions are picked first, so that none is cut in half."""
+        c = tables.decisions.c
+        some = select(c.seq).where(c.tenant == tenant, c.seq > seq).distinct().order_by(c.seq).limit(limit)
+        last = select(some.subquery().c.seq).order_by(some.selected_columns.seq.desc()).limit(1)
+        page = (
+            select(tables.decisions)
+            .where(c.tenant == tenant, c.seq > seq, c.seq <= last.scalar_subquery())
+            .order_by(c.seq, c.slot)
+        )
+        async with self._database.reading() as connection:
+            return [_slot_of(dict(row)) for row in (await connection.execute(page)).mappings()]
+
+
+def _slot_rows(decision: Decision) -> list[Row]:
+    made: Row = {
+        "decision_id": decision.decision_id,
+        "at_us": to_us(decision.at),
+        "learner_id": decision.learner_id,
+        "class_id": decision.class_id,
+        "mode": decision.mode,
+        "bundle": decision.bundle,
+        "catalogue_hash": decision.catalogue_hash,
+    }
+    slots: list[Row] = [
+        {
+            "slot": option.rank,
+            "resource_id": option.resource_id,
+            "score": option.score,
+            "propensity": option.propensity,
+            "origin": option.origin,
+            "near_ties": _encode(option.near_ties).decode(),
+        }
+        for option in decision.slate
+    ]
+    empty: Row = {"slot": 0, "resource_id": None, "score": None, "propensity": None, "origin": None, "near_ties": "[]"}
+    return [made | slot for slot in slots or [empty]]
+
+
+def _slot_of(row: Row) -> Slot:
+    at, near_ties = known_time(row.pop("at_us")), _near_ties(row.pop("near_ties"))
+    del row["tenant"]
+    return Slot(at=at, near_ties=near_ties, **row)

@@ -1,0 +1,128 @@
+"""The interactions of every tenant, in the order they were told."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from sqlalchemy import bindparam, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from engine.domain.interaction import Interaction
+from engine.domain.learner import Learner, SchoolClass
+from serving.storage import tables
+from serving.storage.database import Database
+from serving.storage.port import Appended, LearnerContext
+from serving.storage.rows import InteractionRow, interaction_of, interaction_row, to_us
+
+OTHER_CONTENT = "event_id was used before for an event with other content; give each event its own id"
+_READ_BACK = 500
+
+_events = tables.interactions.c
+_of_learner = select(tables.interactions).where(
+    _events.tenant == bindparam("tenant"), _events.learner_id == bindparam("learner")
+)
+_tenant = select(tables.tenants.c.seq, tables.tenants.c.catalogue_version).where(
+    tables.tenants.c.tenant == bindparam("tenant")
+)
+_learner = select(tables.learners.c.record).where(
+    tables.learners.c.tenant == bindparam("tenant"), tables.learners.c.record_id == bindparam("learner")
+)
+_classes = select(tables.classes.c.record_id, tables.classes.c.record).where(
+    tables.classes.c.tenant == bindparam("tenant"),
+    tables.classes.c.record_id.in_(bindparam("classes", expanding=True)),
+)
+
+
+class SqlEvents:
+    """`EventStore` in SQL."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def append(
+        self, tenant: str, interactions: Sequence[Interaction], *, stamp: datetime | None = None
+    ) -> Appended:
+        """Insert what is new, then read back what stands under each id: its `seq` is ours, or it was there before."""
+        stamp_us = to_us(stamp)
+        async with self._database.writing() as connection:
+            last = await next_seq(connection, self._database, tenant, len(interactions))
+            first = last - len(interactions) + 1
+            rows = [interaction_row(tenant, first + i, e, stamp_us) for i, e in enumerate(interactions)]
+            if not rows:
+                return Appended(accepted=0, duplicates=0, rejected=(), seq=last)
+            await self._database.insert_new(connection, tables.interactions, rows)
+            kept = await _kept(connection, tenant, [row.event_id for row in rows])
+        timeless = {first + i for i, e in enumerate(interactions) if e.at is None}
+        verdicts = [_verdict(row, kept[row.event_id], row.seq in timeless) for row in rows]
+        return Appended(
+            accepted=verdicts.count("accepted"),
+            duplicates=verdicts.count("duplicate"),
+            rejected=tuple((i, OTHER_CONTENT) for i, verdict in enumerate(verdicts) if verdict == "other"),
+            seq=last,
+        )
+
+    async def after(self, tenant: str, seq: int, limit: int) -> list[tuple[int, Interaction]]:
+        """One page, oldest first."""
+        page = (
+            select(tables.interactions)
+            .where(_events.tenant == tenant, _events.seq > seq)
+            .order_by(_events.seq)
+            .limit(limit)
+        )
+        async with self._database.reading() as connection:
+            return [(r["seq"], interaction_of(r)) for r in (await connection.execute(page)).mappings()]
+
+    async def context(self, tenant: str, learner_id: str, class_id: str | None = None) -> LearnerContext:
+        """Read how far the store is first: what is read after it holds at least as much."""
+        asked = {"tenant": tenant, "learner": learner_id}
+        async with self._database.reading() as connection:
+            at = (await connection.execute(_tenant, asked)).one_or_none()
+            events = (await connection.execute(_of_learner, asked)).mappings().all()
+            record = (await connection.execute(_learner, asked)).scalar()
+            learner = msgspec.json.decode(record, type=Learner) if record else None
+            class_ids = {*(learner.classes if learner else ()), *((class_id,) if class_id else ())}
+            classes = await _classes_named(connection, tenant, class_ids)
+        return LearnerContext(
+            learner=learner,
+            interactions=[interaction_of(e) for e in events],
+            classes=classes,
+            seq=at.seq if at else 0,
+            catalogue_version=at.catalogue_version if at else 0,
+        )
+
+
+async def next_seq(connection: AsyncConnection, database: Database, tenant: str, n: int) -> int:
+    """Take `n` numbers of the tenant and give the last; holds the tenant's lock until the transaction ends."""
+    insert = database.insert(tables.tenants).values(tenant=tenant, seq=n, catalogue_version=0)
+    taken = insert.on_conflict_do_update(index_elements=["tenant"], set_={"seq": tables.tenants.c.seq + n}).returning(
+        tables.tenants.c.seq
+    )
+    return int((await connection.execute(taken)).scalar_one())
+
+
+async def _kept(connection: AsyncConnection, tenant: str, event_ids: list[str]) -> dict[str, Any]:
+    """What stands under these ids now: `seq`, `content_hash` and `at_us` of each."""
+    columns = select(_events.event_id, _events.seq, _events.content_hash, _events.at_us)
+    kept = {}
+    for start in range(0, len(event_ids), _READ_BACK):
+        some = event_ids[start : start + _READ_BACK]
+        # The concatenation keeps SQLite from walking the whole tenant by its primary key.
+        theirs = _events.tenant.concat("") == tenant
+        found = await connection.execute(columns.where(_events.event_id.in_(some), theirs))
+        kept.update({row.event_id: row for row in found})
+    return kept
+
+
+def _verdict(row: InteractionRow, kept: Any, timeless: bool) -> str:
+    if kept.seq == row.seq:
+        return "accepted"
+    same = kept.content_hash == row.content_hash and (timeless or kept.at_us == row.at_us)
+    return "duplicate" if same else "other"
+
+
+async def _classes_named(connection: AsyncConnection, tenant: str, class_ids: set[str]) -> dict[str, SchoolClass]:
+    if not class_ids:
+        return {}
+    found = await connection.execute(_classes, {"tenant": tenant, "classes": sorted(class_ids)})
+    return {row.record_id: msgspec.json.decode(row.record, type=SchoolClass) for row in found}

@@ -1,0 +1,25 @@
+"""Where the five ports of one database meet."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from serving.storage.database import open_database
+from serving.storage.decisions import SqlDecisions
+from serving.storage.events import SqlEvents
+from serving.storage.keys import SqlKeys
+from serving.storage.port import Store
+from serving.storage.records import SqlCatalogue, SqlPeople
+
+
+@asynccontextmanager
+async def open_store(url: str) -> AsyncIterator[Store]:
+    """The store behind `url`, made where it is absent; raises Unavailable or BadInput."""
+    async with open_database(url) as (database, store_id):
+        yield Store(
+            store_id=store_id,
+            events=SqlEvents(database),
+            catalogue=SqlCatalogue(database),
+            people=SqlPeople(database),
+            decisions=SqlDecisions(database),
+            keys=SqlKeys(database),
+        )

@@ -1,0 +1,172 @@
+"""What serving needs of a store, whatever database stands behind it.
+
+Everything is keyed by tenant. All methods raise `engine.domain.errors.Unavailable` where the store is away.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+from engine.domain.decision import Decision, NearTie
+from engine.domain.interaction import Interaction
+from engine.domain.learner import Learner, SchoolClass
+from engine.domain.resource import Resource
+from engine.domain.skill import Skill
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Appended:
+    """What became of a batch: counts, (index, reason) of what was refused, and the tenant's last `seq`."""
+
+    accepted: int
+    duplicates: int
+    rejected: tuple[tuple[int, str], ...]
+    seq: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LearnerContext:
+    """Everything kept of one learner that a decision needs, and how far the store had come when it was read."""
+
+    learner: Learner | None
+    interactions: Sequence[Interaction]
+    classes: Mapping[str, SchoolClass]
+    seq: int
+    catalogue_version: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SyncCounts:
+    """What a whole-set sync changed, or would change."""
+
+    added: int
+    changed: int
+    withdrawn: int
+    unchanged: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Slot:
+    """One line of the decision log; slot 0 without a resource is a decision that offered nothing."""
+
+    seq: int
+    decision_id: str
+    at: datetime
+    learner_id: str
+    class_id: str | None
+    slot: int
+    resource_id: str | None
+    score: float | None
+    propensity: float | None
+    origin: str | None
+    mode: str
+    bundle: str
+    catalogue_hash: str
+    near_ties: tuple[NearTie, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Key:
+    """A key as it is kept: never the secret, only its hash."""
+
+    key_id: str
+    tenant: str
+    scopes: tuple[str, ...]
+    secret_hash: str = field(repr=False)
+    created_at: datetime
+    revoked_at: datetime | None = None
+
+
+class EventStore(Protocol):
+    """The log of interactions; what is appended once is never changed."""
+
+    async def append(
+        self, tenant: str, interactions: Sequence[Interaction], *, stamp: datetime | None = None
+    ) -> Appended:
+        """Keep all new events in one durable transaction; `stamp` becomes the time of those that have none.
+
+        An id seen before counts as a duplicate where the content is the same (a time left out agrees with any),
+        and is refused where it is not. Times that are kept lie in whole microseconds.
+        """
+
+    async def after(self, tenant: str, seq: int, limit: int) -> list[tuple[int, Interaction]]:
+        """Events kept since `seq`, oldest first, at most `limit`, each with its own `seq`."""
+
+    async def context(self, tenant: str, learner_id: str, class_id: str | None = None) -> LearnerContext:
+        """What is kept of one learner; an unknown learner has no record and no interactions."""
+
+
+class CatalogueStore(Protocol):
+    """Resources offered now, and the skills they teach."""
+
+    async def resources(self, tenant: str) -> list[Resource]:
+        """Those offered now, by id; withdrawn ones are left out."""
+
+    async def sync_resources(
+        self, tenant: str, resources: Sequence[Resource], *, keep: frozenset[str] = frozenset(), dry_run: bool = False
+    ) -> SyncCounts:
+        """Make this the whole set; absent ones are withdrawn, except the ids in `keep`, which stay as they are."""
+
+    async def put_resources(self, tenant: str, resources: Sequence[Resource]) -> None:
+        """Add or replace these, and leave the others alone."""
+
+    async def skills(self, tenant: str) -> list[Skill]:
+        """All skills, by id."""
+
+    async def put_skills(self, tenant: str, skills: Sequence[Skill]) -> None:
+        """Add or replace these."""
+
+
+class PeopleStore(Protocol):
+    """What a school told about learners and classes."""
+
+    async def learners(self, tenant: str) -> list[Learner]:
+        """All learners with a record, by id."""
+
+    async def put_learners(self, tenant: str, learners: Sequence[Learner]) -> None:
+        """Add or replace these."""
+
+    async def classes(self, tenant: str) -> list[SchoolClass]:
+        """All classes, by id."""
+
+    async def put_classes(self, tenant: str, classes: Sequence[SchoolClass]) -> None:
+        """Add or replace these."""
+
+
+class DecisionStore(Protocol):
+    """What was offered to whom, with the probabilities it had."""
+
+    async def record(self, tenant: str, decision: Decision) -> None:
+        """Keep a decision, one line per slot, durably."""
+
+    async def after(self, tenant: str, seq: int, limit: int) -> list[Slot]:
+        """Lines kept since `seq`, oldest first; whole decisions only, so it may give a few more than `limit`."""
+
+
+class KeyStore(Protocol):
+    """Who may ask."""
+
+    async def add(self, key: Key) -> None:
+        """Keep a new key."""
+
+    async def find(self, key_id: str) -> Key | None:
+        """The key of this id, revoked or not."""
+
+    async def of_tenant(self, tenant: str) -> list[Key]:
+        """All keys of a tenant, oldest first."""
+
+    async def revoke(self, tenant: str, key_id: str, at: datetime) -> bool:
+        """Revoke from now on; False where the tenant has no such key. Revoking twice keeps the first time."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Store:
+    """The five ports of one database; `store_id` tells two databases apart."""
+
+    store_id: str
+    events: EventStore
+    catalogue: CatalogueStore
+    people: PeopleStore
+    decisions: DecisionStore
+    keys: KeyStore

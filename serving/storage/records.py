@@ -1,0 +1,137 @@
+"""Records that are read and written as a whole: resources, skills, classes, learners."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar
+
+import msgspec
+from sqlalchemy import Table, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from engine.domain.learner import Learner, SchoolClass
+from engine.domain.resource import Resource
+from engine.domain.skill import Skill
+from serving.storage import tables
+from serving.storage.database import Database
+from serving.storage.port import SyncCounts
+from serving.storage.rows import to_record
+
+Noun = TypeVar("Noun")
+
+
+class SqlCatalogue:
+    """`CatalogueStore` in SQL."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def resources(self, tenant: str) -> list[Resource]:
+        """Those offered now, by id."""
+        return await _all(self._database, tenant, tables.resources, Resource)
+
+    async def sync_resources(
+        self, tenant: str, resources: Sequence[Resource], *, keep: frozenset[str] = frozenset(), dry_run: bool = False
+    ) -> SyncCounts:
+        """Compare and write under the tenant's lock, so that two syncs at once end as one of them."""
+        wanted = {r.resource_id: to_record(r) for r in resources}
+        async with self._database.writing() as connection:
+            if not dry_run:
+                await _touch(connection, self._database, tenant, by=0)
+            offered = await _offered(connection, tenant)
+            changed = {x_id for x_id, record in wanted.items() if offered.get(x_id, record) != record}
+            added = wanted.keys() - offered.keys()
+            withdrawn = offered.keys() - wanted.keys() - keep
+            if not dry_run and (added or changed or withdrawn):
+                await _put(
+                    connection, self._database, tenant, tables.resources, {i: wanted[i] for i in added | changed}
+                )
+                await _withdraw(connection, tenant, withdrawn)
+                await _touch(connection, self._database, tenant)
+        unchanged = len(offered) - len(changed) - len(withdrawn)
+        return SyncCounts(added=len(added), changed=len(changed), withdrawn=len(withdrawn), unchanged=unchanged)
+
+    async def put_resources(self, tenant: str, resources: Sequence[Resource]) -> None:
+        """Add or replace these."""
+        async with self._database.writing() as connection:
+            records = {r.resource_id: to_record(r) for r in resources}
+            await _put(connection, self._database, tenant, tables.resources, records)
+            await _touch(connection, self._database, tenant)
+
+    async def skills(self, tenant: str) -> list[Skill]:
+        """All skills, by id."""
+        return await _all(self._database, tenant, tables.skills, Skill)
+
+    async def put_skills(self, tenant: str, skills: Sequence[Skill]) -> None:
+        """Add or replace these."""
+        async with self._database.writing() as connection:
+            records = {s.skill_id: to_record(s) for s in skills}
+            await _put(connection, self._database, tenant, tables.skills, records)
+
+
+class SqlPeople:
+    """`PeopleStore` in SQL."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def learners(self, tenant: str) -> list[Learner]:
+        """All learners with a record, by id."""
+        return await _all(self._database, tenant, tables.learners, Learner)
+
+    async def put_learners(self, tenant: str, learners: Sequence[Learner]) -> None:
+        """Add or replace these."""
+        async with self._database.writing() as connection:
+            records = {x.learner_id: to_record(x) for x in learners}
+            await _put(connection, self._database, tenant, tables.learners, records)
+
+    async def classes(self, tenant: str) -> list[SchoolClass]:
+        """All classes, by id."""
+        return await _all(self._database, tenant, tables.classes, SchoolClass)
+
+    async def put_classes(self, tenant: str, classes: Sequence[SchoolClass]) -> None:
+        """Add or replace these."""
+        async with self._database.writing() as connection:
+            records = {c.class_id: to_record(c) for c in classes}
+            await _put(connection, self._database, tenant, tables.classes, records)
+
+
+async def _all(database: Database, tenant: str, table: Table, noun: type[Noun]) -> list[Noun]:
+    """Records in the order of their ids' code points, which is the same in every database."""
+    wanted = select(table.c.record_id, table.c.record).where(table.c.tenant == tenant, ~table.c.withdrawn)
+    async with database.reading() as connection:
+        found = sorted((await connection.execute(wanted)).tuples())
+    decode = msgspec.json.Decoder(noun).decode
+    return [decode(record) for _, record in found]
+
+
+async def _offered(connection: AsyncConnection, tenant: str) -> dict[str, str]:
+    c = tables.resources.c
+    wanted = select(c.record_id, c.record).where(c.tenant == tenant, ~c.withdrawn)
+    return {row.record_id: row.record for row in await connection.execute(wanted)}
+
+
+async def _put(
+    connection: AsyncConnection, database: Database, tenant: str, table: Table, records: Mapping[str, str]
+) -> None:
+    """Add or replace records by their ids."""
+    if not records:
+        return
+    insert: Any = database.insert(table)
+    put = insert.on_conflict_do_update(
+        index_elements=["tenant", "record_id"], set_={"record": insert.excluded.record, "withdrawn": False}
+    )
+    rows = [{"tenant": tenant, "record_id": x, "record": r, "withdrawn": False} for x, r in records.items()]
+    await connection.execute(put, rows)
+
+
+async def _withdraw(connection: AsyncConnection, tenant: str, ids: set[str]) -> None:
+    table = tables.resources
+    for x_id in sorted(ids):
+        gone = update(table).where(table.c.tenant == tenant, table.c.record_id == x_id).values(withdrawn=True)
+        await connection.execute(gone)
+
+
+async def _touch(connection: AsyncConnection, database: Database, tenant: str, *, by: int = 1) -> None:
+    """Count a change of the offer; also takes the tenant's lock until the transaction ends."""
+    insert = database.insert(tables.tenants).values(tenant=tenant, seq=0, catalogue_version=by)
+    counted = {"catalogue_version": tables.tenants.c.catalogue_version + by}
+    await connection.execute(insert.on_conflict_do_update(index_elements=["tenant"], set_=counted))
