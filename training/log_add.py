@@ -77,7 +77,7 @@ def add_to_log(  # noqa: PLR0913 - one argument for each table of the log
         adopt(log, aside=aside)
         drop_uncommitted(log)
         batch = _next_batch(log, source)
-        intake = Intake(aside, batch=batch, source=source, now=now)
+        intake = Intake(aside, source=source, now=now)
         tables = {name: intake.take_table(frame, name) for name, frame in given.items() if frame is not None}
         for chunk in interactions or ():
             intake.take(chunk)
@@ -92,7 +92,7 @@ def add_to_log(  # noqa: PLR0913 - one argument for each table of the log
             put(aside / "interactions.parquet", place)
             known = [*known, intake.tally.entry(place, source=source, imported_at=now, clock=clock)]
         report("writing the tables", 0.9)
-        if intake.write_rejected(log / "rejected.parquet", aside / "rejected.parquet"):
+        if intake.write_rejected(log / "rejected.parquet", aside / "rejected.parquet", batch=batch if is_new else None):
             put(aside / "rejected.parquet", log / "rejected.parquet")
         graph = _write_summary(log, known, aside=aside)
     report("done", 1.0)

@@ -16,7 +16,10 @@ _LANES = 4
 
 def content_texts(frame: pl.DataFrame, names: Iterable[str]) -> pl.Series:
     """One text per row, the same on every machine and version; columns without a value leave no trace."""
-    return frame.select(pl.concat_str([_part(frame, name) for name in names], ignore_nulls=True)).to_series()
+    parts = [_part(name, frame.schema[name]) for name in names if frame[name].null_count() < len(frame)]
+    if not parts:
+        return pl.Series([""] * len(frame), dtype=pl.String)
+    return frame.select(pl.concat_str(parts, ignore_nulls=True)).to_series()
 
 
 def event_ids(frame: pl.DataFrame) -> pl.Series:
@@ -48,19 +51,17 @@ def lanes_of(text: str) -> NDArray[np.uint64]:
     return np.frombuffer(bytes.fromhex(text), dtype="<u8").astype(np.uint64)
 
 
-def _part(frame: pl.DataFrame, name: str) -> pl.Expr:
+def _part(name: str, dtype: pl.DataType) -> pl.Expr:
     """`name:length:value` where there is a value: the length keeps neighbours from running into each other."""
-    column, dtype = frame[name], frame.schema[name]
+    column = pl.col(name)
     if isinstance(dtype, pl.List):
         text = column.list.join("\x1f")
     elif dtype == pl.Float32:
-        # The bits, not the digits: how floats are printed changes between versions.
-        bits = (column.fill_null(0.0) + 0.0).to_numpy().view(np.uint32)
-        text = pl.Series(bits).cast(pl.String).set(column.is_null(), None)
+        # The bits, not the digits: how floats are printed changes between versions. Zero has no sign here.
+        unsigned = pl.when(column == 0).then(pl.lit(0.0, pl.Float32)).otherwise(column)
+        text = unsigned.reinterpret(dtype=pl.UInt32).cast(pl.String)
     elif isinstance(dtype, pl.Datetime):
         text = column.to_physical().cast(pl.String)
     else:
         text = column.cast(pl.String)
-    return pl.when(text.is_not_null()).then(
-        pl.concat_str(pl.lit(name + ":"), text.str.len_bytes().cast(pl.String), pl.lit(":"), text)
-    )
+    return pl.when(column.is_not_null()).then(pl.format(name + ":{}:{}", text.str.len_bytes(), text))

@@ -49,6 +49,7 @@ def writing(log: Path) -> Iterator[Path]:
     """
     if log.exists() and not log.is_dir():
         raise BadLog(f"{log} is a file; name a folder for the log")
+    is_new = not log.exists()
     (log / "interactions").mkdir(parents=True, exist_ok=True)
     with (log / _LOCK).open("w") as lock:
         try:
@@ -63,6 +64,8 @@ def writing(log: Path) -> Iterator[Path]:
             yield aside
         finally:
             shutil.rmtree(aside, ignore_errors=True)
+            if is_new and not (log / "log.json").exists() and not interactions_files(log):
+                shutil.rmtree(log, ignore_errors=True)
 
 
 def put(aside: Path, place: Path) -> None:

@@ -15,15 +15,16 @@ from training.log_schema import ROW, interactions_schema, rejected_schema
 from training.log_spill import N_PARTS, Spill
 
 _SAID = "trailmate:said"
+_REJECTED = [name for name in rejected_schema.names() if name != "batch"]
 _CONFLICT = "event_id was used before with other content"
 
 
 class Intake:
     """Counts what an import brings, and holds its rows until it is known which of them are new."""
 
-    def __init__(self, aside: Path, *, batch: str, source: str, now: datetime) -> None:
+    def __init__(self, aside: Path, *, source: str, now: datetime) -> None:
         """Spill to the folder `aside`; rows are judged as of `now`."""
-        self._aside, self._batch, self._source, self._now = aside, batch, source, now
+        self._aside, self._source, self._now = aside, source, now
         self._new = Spill(aside, "new", by="event_id")
         self._rejected = Spill(aside, "rejected", by="row")
         self.tally = Tally()
@@ -58,7 +59,7 @@ class Intake:
         finally:
             writer.close()
 
-    def write_rejected(self, before: Path, place: Path) -> bool:
+    def write_rejected(self, before: Path, place: Path, *, batch: str | None) -> bool:
         """Write the rejected rows of all imports to `place`, each once; False where this import rejected none."""
         self._rejected.close()
         if not self.reasons:
@@ -67,12 +68,14 @@ class Intake:
         for chunk in parquet_chunks(before) if before.exists() else ():
             earlier.add(chunk)
         earlier.close()
-        once = [name for name in rejected_schema.names() if name != "batch"]
         writer = TableWriter(place, rejected_schema)
         for part in range(N_PARTS):
-            frames = [frame for spill in (earlier, self._rejected) if (frame := spill.read(part)) is not None]
+            old, new = earlier.read(part), self._rejected.read(part)
+            frames = [] if old is None else [old]
+            if new is not None:
+                frames.append(new.with_columns(pl.lit(batch, pl.String).alias("batch")).select(rejected_schema.names()))
             if frames:
-                writer.add(pl.concat(frames).unique(once, keep="first", maintain_order=True))
+                writer.add(pl.concat(frames).unique(_REJECTED, keep="first", maintain_order=True))
         writer.close()
         return True
 
@@ -85,9 +88,8 @@ class Intake:
         if rejected.is_empty():
             return
         self.reasons.update(dict(rejected["reason"].value_counts().iter_rows()))
-        said = {"source": self._source, "batch": self._batch, "table": table}
-        told = rejected.with_columns(pl.lit(text).alias(name) for name, text in said.items())
-        self._rejected.add(told.select(rejected_schema.names()))
+        told = rejected.with_columns(pl.lit(self._source).alias("source"), pl.lit(table).alias("table"))
+        self._rejected.add(told.select(_REJECTED))
 
     def _spilled_log(self, log: Path) -> Spill:
         """The ids that the log has, with what they say, spread like the new rows."""

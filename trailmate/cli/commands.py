@@ -2,6 +2,13 @@
 
 import typer
 
+from trailmate.cli.import_log import import_app
+from trailmate.cli.keys import keys
+from trailmate.cli.serve import serve
+
 
 def register(app: typer.Typer) -> None:
     """Add every command to the app."""
+    app.add_typer(import_app)
+    app.command()(serve)
+    app.add_typer(keys, name="keys")

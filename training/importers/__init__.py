@@ -1,0 +1,1 @@
+"""Somebody else's files brought to the tables of the log."""
