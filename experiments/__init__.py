@@ -1,0 +1,1 @@
+"""Is it better? Simulated schools, replays, comparisons and benchmarks."""

@@ -1,0 +1,1 @@
+"""A simulated school: seeded learners, teachers and resources that make logs in bulk or over HTTP."""
