@@ -1,0 +1,1 @@
+"""From candidates to a slate: who may be shown, how relevant, which few."""

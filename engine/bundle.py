@@ -1,0 +1,94 @@
+"""The model artefact: arrays and a manifest, mapped from disk and verified before use.
+
+    BUNDLE/manifest.json    format version, SHA-256 and shape of each array, settings, training fingerprint
+           ids.json         resource ids in the order of their rows, and the other id lists
+           golden.json      requests with the answers this bundle must give
+           arrays/*.npy     little-endian, C order, never pickled
+
+A bundle knows resources, courses and features; it never knows a learner.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.domain.errors import BadBundle
+
+FORMAT_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """A verified bundle. `version` is the first twelve digits of the manifest's SHA-256: same content, same name."""
+
+    path: Path
+    version: str
+    manifest: Mapping[str, Any]
+    ids: Mapping[str, tuple[str, ...]]
+    golden: tuple[Mapping[str, Any], ...]
+    arrays: Mapping[str, NDArray[Any]]
+
+    @property
+    def resource_ids(self) -> tuple[str, ...]:
+        """Resource ids in the order of the arrays' rows."""
+        return self.ids["resources"]
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """What training decided: the terms, their weights, half-lives."""
+        settings: Mapping[str, Any] = self.manifest["settings"]
+        return settings
+
+
+def read_bundle(path: Path) -> Bundle:
+    """The bundle in this folder, every byte checked against its manifest; arrays stay memory-mapped.
+
+    Raises:
+        BadBundle: no bundle there, another format version, a file missing or altered.
+    """
+    manifest_bytes = _bytes_of(path / "manifest.json")
+    manifest = _parsed(manifest_bytes, path / "manifest.json")
+    given = manifest.get("format_version") if isinstance(manifest, dict) else None
+    if given != FORMAT_VERSION:
+        raise BadBundle(
+            f"the bundle {path} has format version {given}, this Trailmate reads {FORMAT_VERSION}: "
+            "train it again with `trailmate train`"
+        )
+    for name, sha256 in manifest["files"].items():
+        if hashlib.sha256(_bytes_of(path / name)).hexdigest() != sha256:
+            raise BadBundle(f"{path / name} is not what training wrote: copy the bundle again or train it again")
+    ids = _parsed((path / "ids.json").read_bytes(), path / "ids.json")
+    return Bundle(
+        path=path,
+        version=hashlib.sha256(manifest_bytes).hexdigest()[:12],
+        manifest=manifest,
+        ids={kind: tuple(x_ids) for kind, x_ids in ids.items()},
+        golden=tuple(_parsed((path / "golden.json").read_bytes(), path / "golden.json")),
+        arrays={Path(name).stem: _mapped(path / name) for name in manifest["files"] if name.endswith(".npy")},
+    )
+
+
+def _bytes_of(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+        raise BadBundle(f"{path} is missing: name the folder that `trailmate train LOG --out BUNDLE` wrote") from None
+
+
+def _parsed(content: bytes, path: Path) -> Any:
+    try:
+        return json.loads(content)
+    except ValueError:
+        raise BadBundle(f"{path} is not JSON: copy the bundle again or train it again") from None
+
+
+def _mapped(path: Path) -> NDArray[Any]:
+    # An empty file cannot be mapped; such arrays are tiny, so they are read instead.
+    array: NDArray[Any] = np.load(path, allow_pickle=False)
+    return array if array.size == 0 else np.load(path, mmap_mode="r", allow_pickle=False)

@@ -1,0 +1,65 @@
+"""What the resources a learner took up say about the others: EASE and LightFM factors, folded in at once."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.domain.id_map import IdMap
+
+
+class Ease:
+    """Weights between resources (Steck 2019), each row cut to its strongest neighbours.
+
+    Row `i` holds entries `ease_starts[i]:ease_starts[i + 1]` of `ease_neighbour` (int32) and `ease_weight` (float32).
+    """
+
+    def __init__(self, arrays: Mapping[str, NDArray[Any]], n_resources: int) -> None:
+        self._starts = np.asarray(arrays["ease_starts"])
+        self._neighbours = arrays["ease_neighbour"]
+        self._weights = arrays["ease_weight"]
+        self._n = n_resources
+
+    def score(self, seen: NDArray[np.int32]) -> NDArray[np.float64]:
+        """Sum of the weights from each seen resource: `(n_resources,)`; all NaN where nothing was seen."""
+        spans = [slice(self._starts[i], self._starts[i + 1]) for i in seen]
+        if not spans:
+            return np.full(self._n, np.nan)
+        neighbours = np.concatenate([self._neighbours[s] for s in spans])
+        weights = np.concatenate([self._weights[s] for s in spans])
+        return np.bincount(neighbours, weights, self._n).astype(np.float64, copy=False)
+
+    def weight(self, seen: int, row: int) -> float:
+        """The weight from one seen resource to another, 0 where they are not neighbours."""
+        if seen + 1 >= len(self._starts):
+            return 0.0
+        span = slice(self._starts[seen], self._starts[seen + 1])
+        at = int(np.searchsorted(self._neighbours[span], row))
+        found = at < span.stop - span.start and self._neighbours[span][at] == row
+        return float(self._weights[span][at]) if found else 0.0
+
+
+class Factors:
+    """LightFM's resource vectors; a learner is the mean of what they took up, plus the vectors of their features.
+
+    `factor_vectors`: `(n_resources, d)` float32. `factor_biases`: `(n_resources,)`.
+    `factor_feature_vectors`: `(n_features, d)`, for learner features.
+    """
+
+    def __init__(self, arrays: Mapping[str, NDArray[Any]], features: IdMap) -> None:
+        self._vectors = np.asarray(arrays["factor_vectors"], dtype=np.float64)
+        self._biases = np.asarray(arrays["factor_biases"], dtype=np.float64)
+        self._feature_vectors = np.asarray(arrays["factor_feature_vectors"], dtype=np.float64)
+        self._features = features
+
+    def score(self, seen: NDArray[np.int32], features: Sequence[str]) -> NDArray[np.float64]:
+        """Dot product with each resource, plus its bias: `(n_resources,)`; all NaN for who has neither."""
+        rows = [row for row in (self._features.row(f) for f in features) if row >= 0]
+        if len(seen) == 0 and not rows:
+            return np.full(len(self._biases), np.nan)
+        learner = self._feature_vectors[rows].sum(axis=0)
+        if len(seen):
+            learner = learner + self._vectors[seen].mean(axis=0)
+        result: NDArray[np.float64] = self._vectors @ learner + self._biases
+        return result

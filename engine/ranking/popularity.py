@@ -1,0 +1,127 @@
+"""What others took up: ever, lately, and around this day of the course."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.domain.history import NO_TIME
+from engine.domain.id_map import IdMap
+from engine.domain.query import Query
+
+DAY_US = 86_400_000_000
+# Added to every count before the logarithm: a resource nobody touched is unlikely, not impossible.
+PRIOR_VOTES = 0.1
+_KEPT_ANSWERS = 4096
+
+
+class Popularity:
+    """Logarithms of votes in the learner's course; a vote is a learner's first engagement with a resource.
+
+    `votes`: `(n_entries, 1 + n_half_lives)`; entries of course `c` are `course_starts[c]:course_starts[c + 1]`, each
+    for one resource; column 0 counts all votes, the others decay with age by the half-lives in `half_lives_days`.
+    Row 0 of the courses is everyone together; it answers where the learner's course is unknown.
+    """
+
+    def __init__(self, arrays: Mapping[str, NDArray[Any]], courses: IdMap, n_resources: int) -> None:
+        self._starts = arrays["course_starts"]
+        self._resources = arrays["course_resource"]
+        self._votes = arrays["course_votes"]
+        self._courses = courses
+        self._n = n_resources
+        self._kept: dict[int, NDArray[np.float64]] = {}
+
+    @property
+    def n_resources(self) -> int:
+        """How many resources the bundle knows."""
+        return self._n
+
+    @property
+    def n_terms(self) -> int:
+        """All votes, and one term per half-life."""
+        return int(self._votes.shape[1])
+
+    def score(self, query: Query) -> NDArray[np.float64]:
+        """Log votes by column: `(n_columns, n_resources)`."""
+        course = self._courses.row(query.course_id) if query.course_id else -1
+        return self._of_course(max(course, 0))
+
+    def votes(self, query: Query, row: int) -> float:
+        """How many learners of the course took this resource up."""
+        return float(np.exp(self.score(query)[0, row]) - PRIOR_VOTES)
+
+    def _of_course(self, course: int) -> NDArray[np.float64]:
+        if course not in self._kept:
+            entries = slice(self._starts[course], self._starts[course + 1])
+            votes = np.zeros((self._votes.shape[1], self._n))
+            votes[:, self._resources[entries]] = self._votes[entries].T
+            self._kept[course] = np.log(votes + PRIOR_VOTES)
+        return self._kept[course]
+
+
+class CourseDay:
+    """What earlier cohorts of the same course first took up around this day of the course.
+
+    Cohort `j` belongs to course `cohort_course[j]` and began at `cohort_starts_us[j]`; its votes are the entries
+    `cohort_entries[j]:cohort_entries[j + 1]` of `day_resource`, `day_of_course`, `day_votes`.
+    """
+
+    def __init__(
+        self, arrays: Mapping[str, NDArray[Any]], courses: IdMap, n_resources: int, half_lives_days: tuple[float, ...]
+    ) -> None:
+        self._arrays = arrays
+        self._courses = courses
+        self._n = n_resources
+        self._half_lives = half_lives_days
+        self._kept: dict[tuple[int, int, int], NDArray[np.float64] | None] = {}
+
+    @property
+    def n_terms(self) -> int:
+        """Ahead and behind, for each half-life."""
+        return 2 * len(self._half_lives)
+
+    def score(self, query: Query) -> NDArray[np.float64] | None:
+        """Log votes: `(2 * n_half_lives, n_resources)`, ahead then behind; None where no earlier cohort can say."""
+        key = self._key(query)
+        if key[0] < 0 or query.starts_us == NO_TIME:
+            return None
+        if key not in self._kept:
+            if len(self._kept) >= _KEPT_ANSWERS:
+                self._kept.clear()
+            self._kept[key] = self._of_day(*key)
+        return self._kept[key]
+
+    def votes_ahead(self, query: Query, row: int, *, days: int) -> float | None:
+        """How many learners of earlier cohorts first took it up in the next days; None where no cohort can say."""
+        if self.score(query) is None:
+            return None
+        resources, ahead, votes = self._around(*self._key(query))
+        return float(votes[(resources == row) & (ahead >= 0) & (ahead < days)].sum())
+
+    def _key(self, query: Query) -> tuple[int, int, int]:
+        course = self._courses.row(query.course_id) if query.course_id else -1
+        return (course, query.starts_us, (query.now_us - query.starts_us) // DAY_US)
+
+    def _around(self, course: int, starts_us: int, day: int) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
+        """Resource, days from this day of the course, and votes, of all earlier cohorts of the course."""
+        arrays = self._arrays
+        earlier = np.flatnonzero((arrays["cohort_course"] == course) & (arrays["cohort_starts_us"] < starts_us))
+        spans = [slice(arrays["cohort_entries"][j], arrays["cohort_entries"][j + 1]) for j in earlier]
+        nothing = slice(0, 0)
+        days = np.concatenate([arrays["day_of_course"][s] for s in spans or [nothing]]).astype(np.float64)
+        resources = np.concatenate([arrays["day_resource"][s] for s in spans or [nothing]])
+        return resources, days - day, np.concatenate([arrays["day_votes"][s] for s in spans or [nothing]])
+
+    def _of_day(self, course: int, starts_us: int, day: int) -> NDArray[np.float64] | None:
+        resources, days, votes = self._around(course, starts_us, day)
+        # Where all earlier cohorts ended before this day they know nothing of what comes next.
+        if not (days >= 0).any():
+            return None
+        rows = []
+        for here in (days >= 0, days < 0):
+            for half_life in self._half_lives:
+                weights = votes[here] * 0.5 ** (np.abs(days[here]) / half_life)
+                rows.append(np.bincount(resources[here], weights, self._n))
+        result: NDArray[np.float64] = np.log(np.array(rows) + PRIOR_VOTES)
+        return result

@@ -1,0 +1,100 @@
+"""How likely this learner takes a resource up: a weighted sum of what each model says."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.bundle import Bundle
+from engine.domain.id_map import IdMap
+from engine.domain.query import Query
+from engine.ranking.collaborative import Ease, Factors
+from engine.ranking.popularity import PRIOR_VOTES, CourseDay, Popularity
+
+
+@dataclass(frozen=True, slots=True)
+class RelevanceModel:
+    """The scorers of a bundle and the weights of their terms.
+
+    `names`: the terms in order. `weights`: one weight per term, `guided` where earlier cohorts of the course can say
+    what comes next, `unguided` elsewhere.
+    """
+
+    names: tuple[str, ...]
+    guided: NDArray[np.float64]
+    unguided: NDArray[np.float64]
+    popularity: Popularity
+    course_day: CourseDay
+    ease: Ease
+    factors: Factors
+
+    def terms(self, query: Query) -> NDArray[np.float64]:
+        """What each model says of each resource the bundle knows: `(n_terms, n_resources)`, NaN = cannot say."""
+        seen = query.history.seen
+        seen = seen[seen < self.popularity.n_resources]
+        others = self.popularity.score(query)
+        by_day = self.course_day.score(query)
+        if by_day is None:
+            by_day = np.full((self.course_day.n_terms, others.shape[1]), np.nan)
+        return np.vstack([others, by_day, self.ease.score(seen), self.factors.score(seen, query.features)])
+
+    def contributions(self, terms: NDArray[np.float64], n_resources: int) -> NDArray[np.float64]:
+        """Weight times term, `(n_terms, n_resources)`, also for resources newer than the bundle; columns sum to scores.
+
+        A model that cannot say adds nothing; popularity fills the gap, for it can say of anything that nobody took it.
+        """
+        weights = self.guided if self.is_guided(terms) else self.unguided
+        known = terms.shape[1]
+        filled = np.zeros((len(self.names), n_resources))
+        filled[:, :known] = np.where(np.isnan(terms), 0.0, terms)
+        filled[: self.popularity.n_terms, known:] = np.log(PRIOR_VOTES)
+        return filled * weights[:, None]
+
+    def is_guided(self, terms: NDArray[np.float64]) -> bool:
+        """Whether earlier cohorts of the course could say something in these terms."""
+        by_day = terms[self.popularity.n_terms : self.popularity.n_terms + self.course_day.n_terms]
+        return not bool(np.isnan(by_day).any())
+
+    @property
+    def families(self) -> dict[str, slice]:
+        """Terms that speak of the same thing: what others do, what the time of the course says, the learner's work."""
+        others, by_day = self.popularity.n_terms, self.popularity.n_terms + self.course_day.n_terms
+        return {"others": slice(0, others), "course_time": slice(others, by_day), "own_work": slice(by_day, None)}
+
+    def votes(self, query: Query, row: int) -> float:
+        """How many learners of the course took a resource up."""
+        return 0.0 if row >= self.popularity.n_resources else self.popularity.votes(query, row)
+
+    def cohort_votes(self, query: Query, row: int) -> float | None:
+        """How many learners of earlier cohorts took it up in the four weeks after this day; None without cohorts."""
+        return self.course_day.votes_ahead(query, row, days=28)
+
+
+def term_names(half_lives_days: Sequence[float], course_day_half_lives: Sequence[float]) -> tuple[str, ...]:
+    """The terms in the order of the rows of `RelevanceModel.terms`."""
+    return (
+        "popularity",
+        *(f"recent_{h:g}d" for h in half_lives_days),
+        *(f"ahead_{h:g}d" for h in course_day_half_lives),
+        *(f"behind_{h:g}d" for h in course_day_half_lives),
+        "ease",
+        "factors",
+    )
+
+
+def relevance_of(bundle: Bundle) -> RelevanceModel:
+    """The relevance model a bundle carries."""
+    settings = bundle.settings
+    courses = IdMap(bundle.ids["courses"])
+    n_resources = len(bundle.resource_ids)
+    by_day = tuple(settings["course_day_half_lives"])
+    return RelevanceModel(
+        names=term_names(settings["half_lives_days"], by_day),
+        guided=np.array(settings["weights"]["guided"]),
+        unguided=np.array(settings["weights"]["unguided"]),
+        popularity=Popularity(bundle.arrays, courses, n_resources),
+        course_day=CourseDay(bundle.arrays, courses, n_resources, by_day),
+        ease=Ease(bundle.arrays, n_resources),
+        factors=Factors(bundle.arrays, IdMap(bundle.ids["learner_features"])),
+    )
