@@ -1,7 +1,8 @@
 """How likely this learner takes a resource up: a weighted sum of what each model says."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -85,16 +86,21 @@ def term_names(half_lives_days: Sequence[float], course_day_half_lives: Sequence
 
 def relevance_of(bundle: Bundle) -> RelevanceModel:
     """The relevance model a bundle carries."""
-    settings = bundle.settings
-    courses = IdMap(bundle.ids["courses"])
-    n_resources = len(bundle.resource_ids)
+    return relevance_from(bundle.arrays, bundle.ids, bundle.settings)
+
+
+def relevance_from(
+    arrays: Mapping[str, NDArray[Any]], ids: Mapping[str, Sequence[str]], settings: Mapping[str, Any]
+) -> RelevanceModel:
+    """The relevance model over fitted arrays; `ids` names the resources, courses and learner features of their rows."""
+    courses, n_resources = IdMap(ids["courses"]), len(ids["resources"])
     by_day = tuple(settings["course_day_half_lives"])
     return RelevanceModel(
         names=term_names(settings["half_lives_days"], by_day),
         guided=np.array(settings["weights"]["guided"]),
         unguided=np.array(settings["weights"]["unguided"]),
-        popularity=Popularity(bundle.arrays, courses, n_resources),
-        course_day=CourseDay(bundle.arrays, courses, n_resources, by_day),
-        ease=Ease(bundle.arrays, n_resources),
-        factors=Factors(bundle.arrays, IdMap(bundle.ids["learner_features"])),
+        popularity=Popularity(arrays, courses, n_resources),
+        course_day=CourseDay(arrays, courses, n_resources, by_day),
+        ease=Ease(arrays, n_resources),
+        factors=Factors(arrays, IdMap(ids["learner_features"])),
     )

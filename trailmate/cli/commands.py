@@ -4,7 +4,9 @@ import typer
 
 from trailmate.cli.import_log import import_app
 from trailmate.cli.keys import keys
+from trailmate.cli.recommend import recommend
 from trailmate.cli.serve import serve
+from trailmate.cli.train import train
 
 
 def register(app: typer.Typer) -> None:
@@ -12,3 +14,5 @@ def register(app: typer.Typer) -> None:
     app.add_typer(import_app)
     app.command()(serve)
     app.add_typer(keys, name="keys")
+    app.command()(train)
+    app.command()(recommend)

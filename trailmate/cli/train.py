@@ -1,0 +1,108 @@
+"""`trailmate train`: a log in, a bundle out."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from trailmate.cli.progress import progress_bar, say
+
+if TYPE_CHECKING:
+    from training.pipeline import TrainReport
+    from training.relevance_models import ModelSettings
+
+
+def train(
+    log: Annotated[Path, typer.Argument(help="The folder of the log.")],
+    out: Annotated[Path, typer.Option(help="The bundle's folder; replaced as a whole or not at all.")],
+    seed: Annotated[int, typer.Option(help="Same log, seed, versions and machine type: the same bytes.")] = 0,
+    config: Annotated[Path | None, typer.Option(help="A YAML file of model settings to change.")] = None,
+    engine: Annotated[str, typer.Option(help="What runs the features: polars.")] = "polars",
+    track: Annotated[
+        str | None, typer.Option(help="MLflow's address.", envvar="TRAILMATE_MLFLOW_URI", show_default="sqlite")
+    ] = None,
+    data: Annotated[Path, typer.Option(help="Where runs and models are kept.", envvar="TRAILMATE_DATA")] = Path(
+        "trailmate-data"
+    ),
+    as_json: Annotated[bool, typer.Option("--json", help="Print the report as one JSON object.")] = False,
+) -> None:
+    """Fit the models on a log, judge them on its latest slice, and write a bundle.
+
+    Example: trailmate train ./log --out ./bundle --seed 0
+    """
+    if engine != "polars":
+        raise typer.BadParameter("this version trains with --engine polars only", param_hint="--engine")
+    if not out.parent.is_dir():
+        raise typer.BadParameter(f"{out.parent} is not a folder: make it first", param_hint="--out")
+    settings = _settings(config)
+    from training.pipeline import Tracking
+    from training.pipeline import train as run
+
+    data.mkdir(parents=True, exist_ok=True)
+    tracking = Tracking(track or f"sqlite:///{data.resolve() / 'mlflow.db'}", data / "mlflow-artifacts")
+    with progress_bar() as report:
+        done = run(log, out, settings=settings, seed=seed, tracking=tracking, report=report)
+    say(_as_json(done), as_json=as_json, text=_in_words(done))
+
+
+def _settings(config: Path | None) -> "ModelSettings":
+    """The defaults, changed by a YAML file of the same names.
+
+    Raises:
+        BadInput: not YAML, an unknown name, a value of another type.
+    """
+    from dataclasses import asdict, replace
+
+    import yaml
+
+    from engine.domain.errors import BadInput
+    from training.relevance_models import ModelSettings
+
+    if config is None:
+        return ModelSettings()
+    try:
+        given = yaml.safe_load(config.read_text()) or {}
+    except (yaml.YAMLError, UnicodeDecodeError):
+        raise BadInput(f"{config} is not YAML: write one `name: value` a line") from None
+    known = asdict(ModelSettings())
+    if not isinstance(given, dict) or (unknown := sorted(set(given) - set(known))):
+        named = ", ".join(map(str, unknown)) if isinstance(given, dict) else "no names"
+        raise BadInput(f"{config} holds {named}; the settings are {', '.join(known)}")
+    changes = {name: _like(known[name], value, f"{name} in {config}") for name, value in given.items()}
+    return replace(ModelSettings(), **changes)
+
+
+def _like(default: Any, value: Any, where: str) -> Any:
+    """The value in the type of the default, positive as all settings are."""
+    from engine.domain.errors import BadInput
+
+    values = value if isinstance(default, tuple) and isinstance(value, list) else [value]
+    kind = float if isinstance(default, tuple) else type(default)
+    if not all(isinstance(v, int | kind) and not isinstance(v, bool) and v > 0 for v in values):
+        raise BadInput(f"{where} must be a positive {'list of numbers' if isinstance(default, tuple) else 'number'}")
+    return tuple(float(v) for v in values) if isinstance(default, tuple) else kind(value)
+
+
+def _as_json(done: "TrainReport") -> dict[str, Any]:
+    return {
+        "bundle": str(done.bundle.path),
+        "version": done.bundle.version,
+        "registered": done.registered,
+        "evaluation": done.evaluation.as_json(),
+        "seconds": dict(done.seconds),
+    }
+
+
+def _in_words(done: "TrainReport") -> str:
+    lines = [f"Bundle {done.bundle.version} written to {done.bundle.path}, registered as version {done.registered}."]
+    if not done.evaluation.metrics:
+        lines.append("The log is too short to hold anything out, so nothing was judged.")
+    for name in sorted(done.evaluation.metrics, key=lambda n: -done.evaluation.metrics[n]["ndcg@10"]["mean"]):
+        m = done.evaluation.metrics[name]
+        ndcg, recall, mrr = m["ndcg@10"], m["recall@10"], m["mrr"]
+        lines.append(
+            f"  {name:<12} NDCG@10 {ndcg['mean']:.4f} [{ndcg['low']:.4f}, {ndcg['high']:.4f}]   recall@10 "
+            f"{recall['mean']:.4f}   MRR {mrr['mean']:.4f}   coverage {done.evaluation.coverage[name]:.3f}"
+        )
+    lines.append("Seconds: " + ", ".join(f"{stage} {seconds}" for stage, seconds in done.seconds.items()))
+    return "\n".join(lines)

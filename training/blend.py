@@ -1,0 +1,147 @@
+"""Weigh the models against each other, on what learners took up after the models were fitted."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize
+
+from engine.ranking.relevance import RelevanceModel
+from training.metrics import ideal_gain
+from training.slices import Asked
+
+# Strength, in queries, of the pull towards the prior, which is right where nothing is known yet.
+PRIOR_QUERIES = 5.0
+MAX_CANDIDATES = 1000
+CUTOFF = 10
+# A move must better the mean NDCG by this much, so that the climb ends and noise is not followed.
+LEAST_GAIN = 1e-3
+STEPS = (0.0, 0.5, 0.8, 1.25, 2.0)
+NUDGES = (-0.3, -0.1, 0.1, 0.3)
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """The candidates of many queries, padded to the longest.
+
+    `terms`: `(n_terms, n_queries, width)` float32, 0 where a model cannot say. `taken`: `(n_queries, width)` bool.
+    `real`: `(n_queries, width)` bool, False in the padding.
+    """
+
+    terms: NDArray[np.float32]
+    taken: NDArray[np.bool_]
+    real: NDArray[np.bool_]
+
+    def __len__(self) -> int:
+        return len(self.taken)
+
+
+def choices_of(asked: Sequence[Asked], model: RelevanceModel, *, guided: bool, seed: int) -> Choices:
+    """The choices of those queries for which earlier cohorts can say (`guided`) or cannot.
+
+    Candidates that nobody took are thinned to `MAX_CANDIDATES` by a seeded draw.
+    """
+    rng = np.random.default_rng(seed)
+    said_of: list[tuple[NDArray[np.float32], NDArray[np.bool_]]] = []
+    for one in asked:
+        said = model.terms(one.query)
+        if model.is_guided(said) == guided:
+            rows = _thinned(one.taken, rng)
+            said_of.append((np.nan_to_num(said[:, one.candidates[rows]]).astype(np.float32), one.taken[rows]))
+    width = max((len(taken) for _, taken in said_of), default=0)
+    terms = np.zeros((len(model.names), len(said_of), width), np.float32)
+    taken, real = np.zeros(terms.shape[1:], bool), np.zeros(terms.shape[1:], bool)
+    for row, (said_32, took) in enumerate(said_of):
+        terms[:, row, : len(took)] = said_32
+        taken[row, : len(took)] = took
+        real[row, : len(took)] = True
+    return Choices(terms, taken, real)
+
+
+def _thinned(taken: NDArray[np.bool_], rng: np.random.Generator) -> NDArray[np.int64]:
+    others = np.flatnonzero(~taken)
+    if len(others) > MAX_CANDIDATES:
+        others = rng.choice(others, MAX_CANDIDATES, replace=False)
+    return np.sort(np.concatenate([np.flatnonzero(taken), others]))
+
+
+def fitted_weights(choices: Sequence[Choices], prior: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The weights of the terms, `(n_terms,)`: the best of several starts, each climbed to the highest NDCG@10.
+
+    Starts are the conditional logit (its likelihood is smooth, so it finds the region) and each term alone, for the
+    likelihood weighs the long tail where NDCG weighs the top. Without queries the prior stands.
+    """
+    given = [c for c in choices if len(c)]
+    if not given:
+        return prior
+    logit = _logit(given, prior)
+    alone = [np.eye(len(prior))[j] / _spread(given)[j] for j in range(len(prior))]
+    best = sorted(alone, key=lambda w: -_mean_ndcg(given, _scores(given, w)))[:1]
+    climbed = [_climbed(given, start) for start in (logit, *best)]
+    return max(climbed, key=lambda found: found[1])[0]
+
+
+def _logit(given: Sequence[Choices], prior: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Weights of a conditional logit (McFadden 1974), pulled towards `prior` per standard deviation of their term."""
+    spread = _spread(given)
+    scaled = [c.terms / spread[:, None, None].astype(np.float32) for c in given]
+    shares = [c.taken / c.taken.sum(axis=1, keepdims=True) for c in given]
+
+    def loss(weights: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+        pull = weights - prior * spread
+        value, slope = PRIOR_QUERIES / 2 * pull @ pull, PRIOR_QUERIES * pull
+        for c, terms, share in zip(given, scaled, shares, strict=True):
+            scores = np.where(c.real, np.tensordot(weights.astype(np.float32), terms, 1), -np.inf).astype(np.float64)
+            scores -= scores.max(axis=1, keepdims=True)
+            odds = np.exp(scores)
+            totals = odds.sum(axis=1, keepdims=True)
+            value += np.log(totals).sum() - (share * np.where(c.real, scores, 0.0)).sum()
+            slope = slope + terms.reshape(len(weights), -1) @ (odds / totals - share).astype(np.float32).ravel()
+        return float(value), slope.astype(np.float64)
+
+    found = minimize(loss, prior * spread, jac=True, method="L-BFGS-B", options={"maxiter": 100})
+    weights: NDArray[np.float64] = found.x / spread
+    return weights
+
+
+def _climbed(given: Sequence[Choices], start: NDArray[np.float64]) -> tuple[NDArray[np.float64], float]:
+    """Coordinate ascent on the mean NDCG (Metzler & Croft 2007): one weight at a time, the best of a few moves."""
+    weights, spread = start.copy(), _spread(given)
+    scores = _scores(given, weights)
+    height = _mean_ndcg(given, scores)
+    moved = True
+    while moved:
+        moved = False
+        for j in range(len(weights)):
+            moves = {*(weights[j] * s for s in STEPS), *(weights[j] + n / spread[j] for n in NUDGES)} - {weights[j]}
+            for move in sorted(moves):
+                tried = [s + np.float32(move - weights[j]) * c.terms[j] for s, c in zip(scores, given, strict=True)]
+                reached = _mean_ndcg(given, tried)
+                if reached > height + LEAST_GAIN:
+                    weights[j], scores, height, moved = move, tried, reached, True
+    return weights, height
+
+
+def _spread(given: Sequence[Choices]) -> NDArray[np.float64]:
+    """The standard deviation of each term over real candidates: `(n_terms,)`."""
+    rows = np.concatenate([c.terms[:, c.real] for c in given], axis=1)
+    spread: NDArray[np.float64] = np.maximum(rows.std(axis=1, dtype=np.float64), 1e-6)
+    return spread
+
+
+def _scores(given: Sequence[Choices], weights: NDArray[np.float64]) -> list[NDArray[np.float32]]:
+    return [np.where(c.real, np.tensordot(weights.astype(np.float32), c.terms, 1), -np.inf) for c in given]
+
+
+def _mean_ndcg(given: Sequence[Choices], scores: Sequence[NDArray[np.float32]]) -> float:
+    """Mean NDCG@10 over the queries of all choices."""
+    total = 0.0
+    for c, score in zip(given, scores, strict=True):
+        k = min(CUTOFF, score.shape[1])
+        top = np.argpartition(-score, k - 1, axis=1)[:, :k]
+        order = np.argsort(-np.take_along_axis(score, top, axis=1), axis=1, kind="stable")
+        hits = np.take_along_axis(c.taken, np.take_along_axis(top, order, axis=1), axis=1)
+        gain = (hits / np.log2(np.arange(2, hits.shape[1] + 2))).sum(axis=1)
+        total += float((gain / ideal_gain(c.taken.sum(axis=1), CUTOFF)).sum())
+    return float(total) / sum(len(c) for c in given)

@@ -1,0 +1,122 @@
+"""Hold out what came later: which votes models may see, and which they must foretell."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.domain.history import NO_TIME, History
+from engine.domain.query import Query
+from engine.ranking.popularity import DAY_US
+from training.votes import Votes
+
+HORIZON_DAYS = 28.0
+# A slice takes at most this share of the time a class has been running.
+SLICE_SHARE = 0.25
+RANDOM_SHARE = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """One cut: `before` and `held_out` mask the votes; `now_us` is the moment of asking, one per class."""
+
+    before: NDArray[np.bool_]
+    held_out: NDArray[np.bool_]
+    now_us: NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A query with what it must rank (rows, ascending) and which of them the learner took up (mask over them)."""
+
+    query: Query
+    candidates: NDArray[np.int32]
+    taken: NDArray[np.bool_]
+
+
+def slices_of(votes: Votes, *, seed: int) -> tuple[Slice, Slice]:
+    """The slice to blend on and, after it, the slice to evaluate on; at random within a learner without a clock."""
+    return _later_slices(votes) if votes.timed else _random_slices(votes, seed)
+
+
+def _later_slices(votes: Votes) -> tuple[Slice, Slice]:
+    """Each class is cut by its own calendar, for each ends at another time.
+
+    The end of a class is the .995 quantile of its votes, so that a straggler of a year later does not move the cut.
+    """
+    n_classes = len(votes.class_ids)
+    end, horizon = np.full(n_classes, NO_TIME), np.zeros(n_classes, np.int64)
+    order = np.lexsort((votes.at_us, votes.school_class))
+    bounds = np.searchsorted(votes.school_class[order], np.arange(n_classes + 1))
+    for row in range(n_classes):
+        at_us = votes.at_us[order[bounds[row] : bounds[row + 1]]]
+        if len(at_us):
+            end[row] = at_us[min(len(at_us) - 1, int(0.995 * len(at_us)))]
+            start = at_us[int(0.005 * len(at_us))]
+            horizon[row] = min(HORIZON_DAYS * DAY_US, SLICE_SHARE * (end[row] - start))
+    cut, earlier_cut = end - horizon, end - 2 * horizon
+    late = votes.at_us > cut[votes.school_class]
+    before = votes.at_us <= earlier_cut[votes.school_class]
+    return Slice(before, ~before & ~late, earlier_cut), Slice(~late, late, cut)
+
+
+def _random_slices(votes: Votes, seed: int) -> tuple[Slice, Slice]:
+    draw = np.random.default_rng(seed).random(len(votes))
+    late, middle = draw < RANDOM_SHARE, (draw >= RANDOM_SHARE) & (draw < RANDOM_SHARE * (2 - RANDOM_SHARE))
+    now_us = np.full(len(votes.class_ids), NO_TIME)
+    return Slice(~late & ~middle, middle, now_us), Slice(~late, late, now_us)
+
+
+def asked_in(
+    cut: Slice, votes: Votes, *, learner_features: Mapping[str, tuple[str, ...]], at_most: int, seed: int
+) -> Iterator[Asked]:
+    """The queries of a slice: each learner who took something up in it, asked at its start.
+
+    Candidates are the resources of the learner's course they had not taken up before. More than `at_most` learners
+    are thinned by a seeded draw.
+    """
+    offered = _offered(votes)
+    starts = np.searchsorted(votes.learner, np.arange(len(votes.learner_ids) + 1))
+    with_targets = np.unique(votes.learner[cut.held_out])
+    if len(with_targets) > at_most:
+        with_targets = np.sort(np.random.default_rng(seed).choice(with_targets, at_most, replace=False))
+    for learner in with_targets:
+        rows = np.arange(starts[learner], starts[learner + 1])
+        targets = rows[cut.held_out[rows]]
+        school_class = votes.school_class[targets[0]]
+        targets = targets[votes.school_class[targets] == school_class]
+        past = rows[cut.before[rows]]
+        candidates = np.setdiff1d(offered[votes.class_course[school_class]], votes.resource[past])
+        taken = np.isin(candidates, votes.resource[targets])
+        if taken.any() and not taken.all():
+            query = _query(votes, learner, past, school_class, cut, learner_features)
+            yield Asked(query, candidates.astype(np.int32), taken)
+
+
+def _offered(votes: Votes) -> dict[int, NDArray[np.int32]]:
+    """By course, the resources that somebody of it ever took up; everything for learners without a class."""
+    courses = votes.course
+    offered = {int(c): np.unique(votes.resource[courses == c]) for c in np.unique(courses) if c > 0}
+    return {0: np.arange(len(votes.resource_ids), dtype=np.int32), **offered}
+
+
+def _query(
+    votes: Votes,
+    learner: int,
+    past: NDArray[np.int64],
+    school_class: int,
+    cut: Slice,
+    learner_features: Mapping[str, tuple[str, ...]],
+) -> Query:
+    learner_id = votes.learner_ids.ids[learner]
+    return Query(
+        learner_id=learner_id,
+        known=True,
+        history=History(votes.resource[past], votes.at_us[past]),
+        now_us=int(cut.now_us[school_class]),
+        features=learner_features.get(learner_id, ()),
+        class_id=votes.class_ids.ids[school_class] or None,
+        course_id=votes.course_ids.ids[votes.class_course[school_class]] or None,
+        starts_us=int(votes.class_starts_us[school_class]),
+    )
