@@ -16,7 +16,7 @@ from engine.domain.errors import BadLog, Unavailable
 
 _INCOMING = ".incoming"
 _LOCK = ".lock"
-_ROW_GROUP = 100_000
+_ROW_GROUP = 50_000
 
 
 def interactions_file(log: Path, batch: str) -> Path:

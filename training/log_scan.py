@@ -11,7 +11,7 @@ from engine.domain.errors import BadLog
 from training.log_schema import CATALOGUE, interactions_schema
 
 _NEEDED = ("event_id", "learner_id", "resource_id")
-_CHUNK = 65_536
+_CHUNK = 32_768
 
 
 def scan_file(path: Path) -> pl.LazyFrame:

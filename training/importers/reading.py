@@ -16,7 +16,7 @@ from training.log_columns import without_float_ids
 from training.log_scan import parquet_chunks
 from training.log_schema import PROBLEM, ROW, is_id
 
-CHUNK = 65_536
+CHUNK = 32_768
 Progress = Callable[[float], None]
 _SUFFIXES = {
     ".csv": "csv", ".tsv": "tsv", ".txt": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl",
