@@ -14,19 +14,30 @@ _FEW = 5
 
 
 def reasons_of(
-    row: int, contributions: NDArray[np.float64], *, query: Query, model: RelevanceModel, catalogue: Catalogue
-) -> tuple[Reason, ...]:
-    """Why this resource got its score, the weightiest first.
+    rows: NDArray[np.int32],
+    contributions: NDArray[np.float64],
+    *,
+    query: Query,
+    model: RelevanceModel,
+    catalogue: Catalogue,
+) -> list[tuple[Reason, ...]]:
+    """Why each of these resources got its score, the weightiest reason first.
 
-    `contributions`: `(n_terms,)`, weight times term; terms that speak of the same thing are said as one reason.
+    `contributions`: `(n_terms, len(rows))`, weight times term; terms that speak of the same thing are one reason.
     """
-    sums = {code: float(contributions[terms].sum()) for code, terms in model.families.items()}
-    said = [
-        _others(sums["others"], model.votes(query, row)),
-        _course_time(sums["course_time"], model.cohort_votes(query, row)),
-        _own_work(sums["own_work"], _strongest(row, query, model, catalogue)),
+    strongest = _strongest(rows, query, model, catalogue)
+    return [
+        _ordered(
+            _others(float(terms[model.families["others"]].sum()), model.votes(query, int(row))),
+            _course_time(float(terms[model.families["course_time"]].sum()), model.cohort_votes(query, int(row))),
+            _own_work(float(terms[model.families["own_work"]].sum()), titles),
+        )
+        for row, terms, titles in zip(rows, contributions.T, strongest, strict=True)
     ]
-    return tuple(sorted((r for r in said if r is not None), key=lambda r: -abs(r.contribution)))
+
+
+def _ordered(*reasons: Reason | None) -> tuple[Reason, ...]:
+    return tuple(sorted((r for r in reasons if r is not None), key=lambda r: -abs(r.contribution)))
 
 
 def _others(contribution: float, votes: float) -> Reason:
@@ -84,12 +95,17 @@ def _own_work(contribution: float, strongest: Sequence[str] | None) -> Reason | 
     )
 
 
-def _strongest(row: int, query: Query, model: RelevanceModel, catalogue: Catalogue) -> Sequence[str] | None:
-    """Titles of the up to two seen resources that speak most for this one; None for who has no history."""
+def _strongest(
+    rows: NDArray[np.int32], query: Query, model: RelevanceModel, catalogue: Catalogue
+) -> Sequence[Sequence[str] | None]:
+    """For each row the titles of up to two seen resources that speak most for it; None for who has no history."""
     seen = query.history.seen
+    seen = seen[seen < model.n_resources]
     if len(seen) == 0:
-        return None
-    weights = np.array([model.ease.weight(int(s), row) for s in seen])
-    best = [int(seen[i]) for i in np.lexsort((seen, -weights))[:2] if weights[i] > 0]
-    titles = [catalogue.resources[b] for b in best]
-    return [r.title if r else catalogue.resource_map.ids[b] for r, b in zip(titles, best, strict=True)]
+        return [None] * len(rows)
+    known = np.minimum(rows, model.n_resources - 1)
+    weights = np.where(rows < model.n_resources, model.ease.speaking_for(seen, known), 0.0)
+    best = np.argsort(-weights, axis=0, kind="stable")[:2]
+    return [
+        [catalogue.title(int(seen[i])) for i in column if weights[i, place] > 0] for place, column in enumerate(best.T)
+    ]

@@ -65,13 +65,9 @@ def recommend(request: Request, query: Query, recommender: Recommender, *, decis
         bundle=recommender.version,
         catalogue_hash=recommender.catalogue.hash,
         class_id=query.class_id,
-        slate=tuple(
-            _option(slot, slate, candidates=candidates, scores=scores, contributions=contributions, query=asked,
-                    recommender=recommender)
-            for slot in range(len(slate.chosen))
-        ),
+        slate=_options(slate, candidates, scores, contributions, query=asked, recommender=recommender),
         message=None if len(candidates) else _nothing(recommender),
-    )  # fmt: skip
+    )
 
 
 def mode_of(request: Request, query: Query, recommender: Recommender) -> str:
@@ -106,52 +102,69 @@ def _planned_order(recommender: Recommender) -> NDArray[np.float64]:
     return -np.array([places])
 
 
-def _option(
-    slot: int,
+def _options(
     slate: Slate,
-    *,
     candidates: NDArray[np.int32],
     scores: NDArray[np.float64],
     contributions: NDArray[np.float64],
+    *,
     query: Query,
     recommender: Recommender,
+) -> tuple[Option, ...]:
+    chosen = np.array(slate.chosen, dtype=np.int64)
+    reasons = _reasons(candidates[chosen], contributions[:, chosen], query, recommender)
+    ids = recommender.catalogue.resource_map.ids
+    considered = [
+        tuple(
+            NearTie(resource_id=ids[candidates[p]], score=float(scores[p]), propensity=float(p == position))
+            for p in slate.considered(slot)
+        )
+        for slot, position in enumerate(slate.chosen)
+    ]
+    return tuple(
+        _option(
+            recommender.catalogue.resources[candidates[position]],
+            rank=slot + 1,
+            score=float(scores[position]),
+            reasons=(*reasons[slot], _variety()) if position in slate.varied else reasons[slot],
+            near_ties=considered[slot],
+        )
+        for slot, position in enumerate(slate.chosen)
+    )
+
+
+def _option(
+    resource: Resource | None, *, rank: int, score: float, reasons: tuple[Reason, ...], near_ties: tuple[NearTie, ...]
 ) -> Option:
-    position, catalogue = slate.chosen[slot], recommender.catalogue
-    row = int(candidates[position])
-    resource = catalogue.resources[row]
     assert resource is not None  # candidates are available, and only what the catalogue offers is
-    ids = catalogue.resource_map.ids
     return Option(
         resource_id=resource.resource_id,
         title=resource.title,
         format=resource.format,
-        rank=slot + 1,
-        score=float(scores[position]),
+        rank=rank,
+        score=score,
         propensity=1.0,
         expected_minutes=resource.minutes,
-        reasons=_reasons(row, contributions[:, position], position in slate.varied, query, recommender),
-        near_ties=tuple(
-            NearTie(resource_id=ids[candidates[p]], score=float(scores[p]), propensity=float(p == position))
-            for p in slate.considered(slot)
-        ),
+        reasons=reasons,
+        near_ties=near_ties,
     )
 
 
 def _reasons(
-    row: int, contributions: NDArray[np.float64], varied: bool, query: Query, recommender: Recommender
-) -> tuple[Reason, ...]:
-    model = recommender.model
-    if model is None:
-        return (
-            Reason(
-                code="planned_order",
-                contribution=float(contributions.sum()),
-                text_learner="This is next in the plan of your course.",
-                text_teacher="No model is served yet: options follow the planned order.",
-            ),
-        )
-    reasons = reasons_of(row, contributions, query=query, model=model, catalogue=recommender.catalogue)
-    return (*reasons, _variety()) if varied else reasons
+    rows: NDArray[np.int32], contributions: NDArray[np.float64], query: Query, recommender: Recommender
+) -> list[tuple[Reason, ...]]:
+    if recommender.model is None:
+        return [(_planned(float(terms.sum())),) for terms in contributions.T]
+    return reasons_of(rows, contributions, query=query, model=recommender.model, catalogue=recommender.catalogue)
+
+
+def _planned(contribution: float) -> Reason:
+    return Reason(
+        code="planned_order",
+        contribution=contribution,
+        text_learner="This is next in the plan of your course.",
+        text_teacher="No model is served yet: options follow the planned order.",
+    )
 
 
 def _variety() -> Reason:

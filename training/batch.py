@@ -5,16 +5,19 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 
 from engine.bundle import read_bundle
+from engine.domain.catalogue import Catalogue
 from engine.domain.decision import Decision, Request
-from engine.domain.interaction import Interaction
+from engine.domain.history import NO_TIME, History
+from engine.domain.interaction import ENGAGED_KINDS
 from engine.domain.learner import Learner, SchoolClass
-from engine.domain.query import query_of
+from engine.domain.query import query_with
 from engine.golden import check_golden
 from engine.recommender import Recommender, recommend, recommender_of
-from training.log import Log, classes_of, interactions_of, learners_of, read_log, resources_of
+from training.log import Log, classes_of, learners_of, read_log, resources_of
 
 Report = Callable[[str, float], None]
 
@@ -62,29 +65,42 @@ def _decisions(
 ) -> Iterator[Decision]:
     classes: dict[str, SchoolClass] = {c.class_id: c for c in classes_of(log.classes())}
     learners: dict[str, Learner] = {x.learner_id: x for x in learners_of(log.learners())}
-    for learner_id, interactions in _by_learner(log, list(moments)):
+    for learner_id, history in _histories(log, recommender.catalogue, moments):
         now = moments[learner_id]
-        query = query_of(
-            learner_id,
-            learner=learners.get(learner_id),
-            interactions=[e for e in interactions if e.at is None or e.at <= now],
-            classes=classes,
-            catalogue=recommender.catalogue,
-            now=now,
-        )
+        query = query_with(learner_id, learner=learners.get(learner_id), history=history, classes=classes, now=now)
         candidates = None if wanted.candidates is None else wanted.candidates.get(learner_id, ())
         request = Request(learner_id=learner_id, k=k, objective=objective, candidates=candidates)
         yield recommend(request, query, recommender, decision_id="", now=now)
 
 
-def _by_learner(log: Log, learner_ids: list[str]) -> Iterator[tuple[str, list[Interaction]]]:
-    """Each learner with their interactions, none for who is not in the log; in the order asked for."""
-    asked = pl.LazyFrame({"learner_id": learner_ids}, schema={"learner_id": pl.String()})
-    rows = log.interactions().join(asked, on="learner_id", how="semi").collect(engine="streaming")
-    groups = rows.partition_by("learner_id", as_dict=True)
-    for learner_id in learner_ids:
-        group = groups.pop((learner_id,), None)
-        yield learner_id, [] if group is None else list(interactions_of(group))
+def _histories(log: Log, catalogue: Catalogue, moments: Mapping[str, datetime]) -> Iterator[tuple[str, History]]:
+    """Each learner's history up to their moment, in the order asked for: `history_of`, a whole log at once."""
+    asked = pl.LazyFrame(
+        {"learner_id": list(moments), "moment": list(moments.values())},
+        schema={"learner_id": pl.String(), "moment": pl.Datetime("us", "UTC")},
+    )
+    resources = pl.LazyFrame(
+        {"resource_id": catalogue.resource_map.ids, "row": np.arange(len(catalogue), dtype=np.int32)},
+        schema={"resource_id": pl.String(), "row": pl.Int32()},
+    )
+    rows = (
+        log.interactions()
+        .filter(pl.col("kind").is_in(list(ENGAGED_KINDS)))
+        .join(asked, on="learner_id")
+        .filter(pl.col("at").is_null() | (pl.col("at") <= pl.col("moment")))
+        .join(resources, on="resource_id")
+        .select(
+            "learner_id", "row", "event_id", pl.col("order").fill_null(0),
+            at_us=pl.col("at").dt.epoch("us").fill_null(NO_TIME),
+        )
+        .sort("learner_id", "at_us", "order", "event_id")
+        .select("learner_id", "row", "at_us")
+        .collect(engine="streaming")
+    )  # fmt: skip
+    groups = rows.partition_by("learner_id", as_dict=True, include_key=False)
+    for learner_id in moments:
+        group = groups.get((learner_id,))
+        yield learner_id, History.empty() if group is None else History(*(c.to_numpy() for c in group.get_columns()))
 
 
 def everyone(log: Log) -> list[str]:

@@ -39,28 +39,26 @@ class Tracking:
 
 @dataclass(frozen=True, slots=True)
 class TrainReport:
-    """What came out: the bundle, its evaluation, the version it was registered as, and seconds by stage."""
+    """What came out: the bundle, its evaluation, and seconds by stage."""
 
     bundle: Bundle
     evaluation: Evaluation
-    registered: str
     seconds: Mapping[str, float]
 
 
-def train(
-    log_path: Path, out: Path, *, settings: ModelSettings, seed: int, tracking: Tracking, report: Report
-) -> TrainReport:
-    """Train on a log and write the bundle to `out`, as a whole or not at all; then track and register the run.
+def train(log_path: Path, out: Path, *, settings: ModelSettings, seed: int, report: Report) -> TrainReport:
+    """Train on a log and write the bundle to `out`, as a whole or not at all.
 
     BLAS runs on one thread: more would make the last digits, and so the bytes, a matter of luck.
 
     Raises:
         BadLog: the log cannot be read, or nobody took anything up in it.
+        BadInput: something that is not a bundle lies at `out`.
     """
     clock = _Stopwatch()
     with threadpool_limits(limits=1):
-        log = read_log(log_path)
         report("reading the log", 0.0)
+        log = read_log(log_path)
         school = school_of(log)
         clock.lap("read")
         trained = fit_and_weigh(school, settings, seed=seed, report=report)
@@ -68,14 +66,34 @@ def train(
         report("evaluating", 0.9)
         evaluation = evaluate(trained.later, trained.earlier.model, seed=seed)
         clock.lap("evaluate")
-        training = _training(log, settings, seed, evaluation)
-        now_us = int(school.votes.at_us.max())
-        bundle = write_bundle(out, trained.final, training=training, now_us=now_us)
+        told = _training(log, settings, seed, evaluation)
+        bundle = write_bundle(out, trained.final, training=told, now_us=int(school.votes.at_us.max()))
         clock.lap("write")
-    report("tracking the run", 0.95)
-    registered = _track(bundle, evaluation, tracking, parameters={**asdict(settings), "seed": seed})
-    clock.lap("track")
-    return TrainReport(bundle, evaluation, registered, clock.seconds)
+    return TrainReport(bundle, evaluation, clock.seconds)
+
+
+def register(done: TrainReport, tracking: Tracking) -> str:
+    """Track a training as a run with parameters, metrics and a picture; the version its bundle is registered as.
+
+    Raises:
+        Unavailable: the tracking store cannot be reached or written; the bundle stays where it is.
+    """
+    from training.pictures import draw_evaluation
+    from training.registry import track
+
+    told = done.bundle.manifest["training"]
+    with TemporaryDirectory() as pictures:
+        if done.evaluation.metrics:
+            draw_evaluation(done.evaluation, Path(pictures) / "evaluation.png")
+        return track(
+            tracking.uri,
+            artifacts=tracking.artifacts,
+            parameters={**told["models"], "seed": told["seed"], "clock": told["clock"]},
+            metrics={**done.evaluation.flat(), **{f"seconds.{k}": v for k, v in done.seconds.items()}},
+            tags={"bundle": done.bundle.version, "log": told["log_fingerprint"], "fingerprint": told["fingerprint"]},
+            pictures=Path(pictures),
+            bundle=done.bundle.path,
+        )
 
 
 def school_of(log: Log) -> School:
@@ -121,25 +139,6 @@ def _training(log: Log, settings: ModelSettings, seed: int, evaluation: Evaluati
     }
     fingerprint = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
     return {**told, "fingerprint": fingerprint}
-
-
-def _track(bundle: Bundle, evaluation: Evaluation, tracking: Tracking, *, parameters: dict[str, object]) -> str:
-    from training.pictures import draw_evaluation
-    from training.registry import track
-
-    with TemporaryDirectory() as pictures:
-        if evaluation.metrics:
-            draw_evaluation(evaluation, Path(pictures) / "evaluation.png")
-        manifest = bundle.manifest["training"]
-        return track(
-            tracking.uri,
-            artifacts=tracking.artifacts,
-            parameters=parameters,
-            metrics=evaluation.flat(),
-            tags={"bundle": bundle.version, "log": manifest["log_fingerprint"], "fingerprint": manifest["fingerprint"]},
-            pictures=Path(pictures),
-            bundle=bundle.path,
-        )
 
 
 class _Stopwatch:

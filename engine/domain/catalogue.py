@@ -35,6 +35,11 @@ class Catalogue:
         result: NDArray[np.bool_] = (self.from_us <= now_us) & (now_us < self.until_us)
         return result
 
+    def title(self, row: int) -> str:
+        """The title of a resource, its id where it was withdrawn."""
+        resource = self.resources[row]
+        return resource.title if resource else self.resource_map.ids[row]
+
     def __len__(self) -> int:
         return len(self.resource_map)
 

@@ -40,11 +40,24 @@ def query_of(
     now: datetime,
     class_id: str | None = None,
 ) -> Query:
+    """The query of one learner from their interactions, in any order."""
+    history = history_of(interactions, catalogue.resource_map)
+    return query_with(learner_id, learner=learner, history=history, classes=classes, now=now, class_id=class_id)
+
+
+def query_with(
+    learner_id: str,
+    *,
+    learner: Learner | None,
+    history: History,
+    classes: Mapping[str, SchoolClass],
+    now: datetime,
+    class_id: str | None = None,
+) -> Query:
     """The query of one learner; serving and `trailmate recommend` both come through here, so their answers are equal.
 
     Without a `class_id` the learner's class that started last before `now` is taken, or else their first one.
     """
-    history = history_of(interactions, catalogue.resource_map)
     theirs = class_id or current_class(learner.classes if learner else (), classes, now)
     school_class = classes.get(theirs) if theirs else None
     return Query(

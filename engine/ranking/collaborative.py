@@ -30,14 +30,13 @@ class Ease:
         weights = np.concatenate([self._weights[s] for s in spans])
         return np.bincount(neighbours, weights, self._n).astype(np.float64, copy=False)
 
-    def weight(self, seen: int, row: int) -> float:
-        """The weight from one seen resource to another, 0 where they are not neighbours."""
-        if seen + 1 >= len(self._starts):
-            return 0.0
-        span = slice(self._starts[seen], self._starts[seen + 1])
-        at = int(np.searchsorted(self._neighbours[span], row))
-        found = at < span.stop - span.start and self._neighbours[span][at] == row
-        return float(self._weights[span][at]) if found else 0.0
+    def speaking_for(self, seen: NDArray[np.int32], rows: NDArray[np.int32]) -> NDArray[np.float64]:
+        """The weight from each seen resource to each of some others: `(len(seen), len(rows))`, 0 where none."""
+        weights = np.zeros((len(seen), self._n))
+        for place, i in enumerate(seen):
+            span = slice(self._starts[i], self._starts[i + 1])
+            weights[place, self._neighbours[span]] = self._weights[span]
+        return weights[:, rows]
 
 
 class Factors:

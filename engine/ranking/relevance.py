@@ -33,7 +33,7 @@ class RelevanceModel:
     def terms(self, query: Query) -> NDArray[np.float64]:
         """What each model says of each resource the bundle knows: `(n_terms, n_resources)`, NaN = cannot say."""
         seen = query.history.seen
-        seen = seen[seen < self.popularity.n_resources]
+        seen = seen[seen < self.n_resources]
         others = self.popularity.score(query)
         by_day = self.course_day.score(query)
         if by_day is None:
@@ -58,6 +58,11 @@ class RelevanceModel:
         return not bool(np.isnan(by_day).any())
 
     @property
+    def n_resources(self) -> int:
+        """How many resources the bundle knows."""
+        return self.popularity.n_resources
+
+    @property
     def families(self) -> dict[str, slice]:
         """Terms that speak of the same thing: what others do, what the time of the course says, the learner's work."""
         others, by_day = self.popularity.n_terms, self.popularity.n_terms + self.course_day.n_terms
@@ -65,7 +70,7 @@ class RelevanceModel:
 
     def votes(self, query: Query, row: int) -> float:
         """How many learners of the course took a resource up."""
-        return 0.0 if row >= self.popularity.n_resources else self.popularity.votes(query, row)
+        return 0.0 if row >= self.n_resources else self.popularity.votes(query, row)
 
     def cohort_votes(self, query: Query, row: int) -> float | None:
         """How many learners of earlier cohorts took it up in the four weeks after this day; None without cohorts."""

@@ -35,14 +35,16 @@ def train(
     if not out.parent.is_dir():
         raise typer.BadParameter(f"{out.parent} is not a folder: make it first", param_hint="--out")
     settings = _settings(config)
-    from training.pipeline import Tracking
+    from training.pipeline import Tracking, register
     from training.pipeline import train as run
 
     data.mkdir(parents=True, exist_ok=True)
     tracking = Tracking(track or f"sqlite:///{data.resolve() / 'mlflow.db'}", data / "mlflow-artifacts")
     with progress_bar() as report:
-        done = run(log, out, settings=settings, seed=seed, tracking=tracking, report=report)
-    say(_as_json(done), as_json=as_json, text=_in_words(done))
+        done = run(log, out, settings=settings, seed=seed, report=report)
+        report("tracking the run", 0.95)
+        version = register(done, tracking)
+    say(_as_json(done, version), as_json=as_json, text=_in_words(done, version))
 
 
 def _settings(config: Path | None) -> "ModelSettings":
@@ -83,18 +85,18 @@ def _like(default: Any, value: Any, where: str) -> Any:
     return tuple(float(v) for v in values) if isinstance(default, tuple) else kind(value)
 
 
-def _as_json(done: "TrainReport") -> dict[str, Any]:
+def _as_json(done: "TrainReport", version: str) -> dict[str, Any]:
     return {
         "bundle": str(done.bundle.path),
         "version": done.bundle.version,
-        "registered": done.registered,
+        "registered": version,
         "evaluation": done.evaluation.as_json(),
         "seconds": dict(done.seconds),
     }
 
 
-def _in_words(done: "TrainReport") -> str:
-    lines = [f"Bundle {done.bundle.version} written to {done.bundle.path}, registered as version {done.registered}."]
+def _in_words(done: "TrainReport", version: str) -> str:
+    lines = [f"Bundle {done.bundle.version} written to {done.bundle.path}, registered as version {version}."]
     if not done.evaluation.metrics:
         lines.append("The log is too short to hold anything out, so nothing was judged.")
     for name in sorted(done.evaluation.metrics, key=lambda n: -done.evaluation.metrics[n]["ndcg@10"]["mean"]):
