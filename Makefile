@@ -39,7 +39,7 @@ test-setup: .venv/.ready-test
 check-setup: .venv/.ready-dev
 
 demo: setup  ## simulate a school, train, serve on PORT=8000 and show; ONCE=1 stops by itself
-	$(BIN)/python -m experiments.simulation.demo --port $(PORT) $(if $(ONCE),--once)
+	$(BIN)/python -m trailmate.demo --port $(PORT) $(if $(ONCE),--once)
 
 test: test-setup  ## run all tests
 	$(BIN)/python -m pytest -m 'not soak'

@@ -67,9 +67,11 @@ class Receipt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SyncReport:
-    """What a whole-set sync changed, or would change."""
+    """What a whole-set sync changed, or with `dry_run` would change; a rejected resource stays as it was."""
 
     added: int = 0
     changed: int = 0
     withdrawn: int = 0
     unchanged: int = 0
+    rejected: tuple[Rejected, ...] = ()
+    dry_run: bool = False

@@ -30,26 +30,13 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _make(given: argparse.Namespace) -> dict[str, object]:
-    from experiments.simulation.generator import simulate_log
+    from experiments.simulation.generator import write_log
     from experiments.simulation.picture import draw_school
     from experiments.simulation.school import build_school
-    from experiments.simulation.tables import SOURCE
-    from training.log_add import add_to_log
 
     began = time.perf_counter()
     school = build_school(given.learners, seed=given.seed, now=given.now)
-    log = simulate_log(school, n_steps=given.steps)
-    report = add_to_log(
-        given.into,
-        interactions=log.interactions,
-        resources=log.resources,
-        skills=log.skills,
-        classes=log.classes,
-        learners=log.learners,
-        source=SOURCE,
-        now=given.now,
-        report=lambda _what, _share: None,
-    )
+    report = write_log(school, n_steps=given.steps, into=given.into)
     if given.picture:
         draw_school(school, n_steps=given.steps, into=given.picture)
     return {

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import polars as pl
 
@@ -9,6 +10,7 @@ from engine.domain.errors import BadInput
 from experiments.simulation.curriculum import Course
 from experiments.simulation.school import School
 from experiments.simulation.tables import (
+    SOURCE,
     assignments_of,
     classes_of,
     interactions_of,
@@ -18,6 +20,7 @@ from experiments.simulation.tables import (
 )
 from experiments.simulation.traits import Traits, traits_of
 from experiments.simulation.year import Step, year
+from training.log_add import ImportReport, add_to_log
 
 _LEARNERS_AT_ONCE = 2_000
 _LEARNER_STEPS_A_FRAME = 50_000
@@ -47,6 +50,25 @@ def simulate_log(school: School, *, n_steps: int) -> SimulatedLog:
         skills=skills_of(school),
         classes=classes_of(school),
         learners=learners_of(school),
+    )
+
+
+def write_log(school: School, *, n_steps: int, into: Path) -> ImportReport:
+    """Add the simulated log to the log in this folder, all of it or nothing.
+
+    Raises `BadInput` for fewer than one step, `Unavailable` where another import is writing to it.
+    """
+    log = simulate_log(school, n_steps=n_steps)
+    return add_to_log(
+        into,
+        interactions=log.interactions,
+        resources=log.resources,
+        skills=log.skills,
+        classes=log.classes,
+        learners=log.learners,
+        source=SOURCE,
+        now=school.now,
+        report=lambda _what, _share: None,
     )
 
 
