@@ -2,6 +2,7 @@
 
 import typer
 
+from trailmate.cli.doctor import doctor
 from trailmate.cli.import_log import import_app
 from trailmate.cli.keys import keys
 from trailmate.cli.recommend import recommend
@@ -16,3 +17,4 @@ def register(app: typer.Typer) -> None:
     app.add_typer(keys, name="keys")
     app.command()(train)
     app.command()(recommend)
+    app.command()(doctor)
