@@ -22,6 +22,7 @@ from training import log_add
 from training.log import ImportReport, add_to_log, read_log
 
 NOW = datetime(2026, 11, 23, 10, tzinfo=UTC)
+ROOT = Path(__file__).parents[2]
 CONFLICT = "event_id was used before with other content"
 
 
@@ -164,18 +165,9 @@ def test_a_kill_in_the_midst_leaves_the_old_log(tmp_path: Path) -> None:
     pl.DataFrame({"learner_id": pl.int_range(400_000, eager=True), "resource_id": "r"}).write_parquet(
         tmp_path / "big.parquet"
     )
-    command = [
-        sys.executable,
-        "-c",
-        "from trailmate.cli import main; main()",
-        "import",
-        "tables",
-        "--interactions",
-        "big.parquet",
-        "--into",
-        "log",
-    ]
-    running = subprocess.Popen(command, cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(Path.cwd())})
+    start = [sys.executable, "-c", "from trailmate.cli import main; main()"]
+    command = [*start, "import", "tables", "--interactions", "big.parquet", "--into", "log"]
+    running = subprocess.Popen(command, cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)})
     until = time.monotonic() + 60
     while not list(log.glob(".incoming/*")) and running.poll() is None and time.monotonic() < until:
         time.sleep(0.005)

@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import click
 import typer
 
 from trailmate.cli.progress import Report, progress_bar, say
@@ -53,7 +52,7 @@ def tables(  # noqa: PLR0913 - one option for each table of the log
     files = {"resources": resources, "skills": skills, "classes": classes, "learners": learners}
     given = [file for file in (interactions, *files.values()) if file is not None]
     if not given and undo is None:
-        raise click.UsageError("name at least one table, for instance --interactions events.csv")
+        raise typer.BadParameter("name at least one table, for instance --interactions events.csv")
 
     def opened(progress: Callable[[float], None]) -> Foreign:
         from training.importers.tables import read_tables
@@ -126,7 +125,7 @@ def lkt(into: Into, paths: Paths = None, strict: Strict = False, undo: Undo = No
 
 def _named(paths: list[Path] | None) -> list[Path]:
     if not paths:
-        raise click.UsageError("name the folder or the files to import")
+        raise typer.BadParameter("name the folder or the files to import")
     return paths
 
 

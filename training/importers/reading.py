@@ -139,7 +139,7 @@ def _frame_of_objects(objects: list[dict[str, Any] | None], first: int) -> pl.Da
 
 
 def _series(name: str, values: list[Any]) -> pl.Series:
-    """A column of the one type its values have; text where they differ, JSON text where they are objects."""
+    """A column of the one type its values have; text where they differ or are whole numbers, JSON text of objects."""
     kinds = {type(value) for value in values if value is not None}
     if kinds == {list}:
         return pl.Series(name, [v if v is None else [_words(e) for e in v] for v in values], pl.List(pl.String))
