@@ -98,15 +98,24 @@ class EventStore(Protocol):
 
 
 class CatalogueStore(Protocol):
-    """Resources offered now, and the skills they teach."""
+    """What a school offers, and the skills it teaches."""
 
     async def resources(self, tenant: str) -> list[Resource]:
         """Those offered now, by id; withdrawn ones are left out."""
 
+    async def withdrawn(self, tenant: str) -> list[Resource]:
+        """Those offered once, by id; each `available_until` the moment it was withdrawn, or an earlier one."""
+
     async def sync_resources(
-        self, tenant: str, resources: Sequence[Resource], *, keep: frozenset[str] = frozenset(), dry_run: bool = False
+        self,
+        tenant: str,
+        resources: Sequence[Resource],
+        *,
+        at: datetime,
+        keep: frozenset[str] = frozenset(),
+        dry_run: bool = False,
     ) -> SyncCounts:
-        """Make this the whole set; absent ones are withdrawn, except the ids in `keep`, which stay as they are."""
+        """Make this the whole set from `at` on; absent ones are withdrawn, but the ids in `keep` stay as they are."""
 
     async def put_resources(self, tenant: str, resources: Sequence[Resource]) -> None:
         """Add or replace these, and leave the others alone."""

@@ -1,6 +1,8 @@
 """Records that are read and written as a whole: resources, skills, classes, learners."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
 from typing import Any, TypeVar
 
 import msgspec
@@ -13,7 +15,7 @@ from engine.domain.skill import Skill
 from serving.storage import tables
 from serving.storage.database import Database
 from serving.storage.port import SyncCounts
-from serving.storage.rows import to_record
+from serving.storage.rows import known_time, to_record, to_us
 
 Noun = TypeVar("Noun")
 
@@ -28,8 +30,22 @@ class SqlCatalogue:
         """Those offered now, by id."""
         return await _all(self._database, tenant, tables.resources, Resource)
 
+    async def withdrawn(self, tenant: str) -> list[Resource]:
+        """Those offered once, each ending when it was withdrawn."""
+        c = tables.resources.c
+        gone = select(c.record_id, c.record, c.withdrawn_us).where(c.tenant == tenant, c.withdrawn_us.is_not(None))
+        async with self._database.reading() as connection:
+            found = sorted((await connection.execute(gone)).tuples())
+        return [_ended(msgspec.json.decode(record, type=Resource), known_time(us)) for _, record, us in found]
+
     async def sync_resources(
-        self, tenant: str, resources: Sequence[Resource], *, keep: frozenset[str] = frozenset(), dry_run: bool = False
+        self,
+        tenant: str,
+        resources: Sequence[Resource],
+        *,
+        at: datetime,
+        keep: frozenset[str] = frozenset(),
+        dry_run: bool = False,
     ) -> SyncCounts:
         """Compare and write under the tenant's lock, so that two syncs at once end as one of them."""
         wanted = {r.resource_id: to_record(r) for r in resources}
@@ -44,7 +60,7 @@ class SqlCatalogue:
                 await _put(
                     connection, self._database, tenant, tables.resources, {i: wanted[i] for i in added | changed}
                 )
-                await _withdraw(connection, tenant, withdrawn)
+                await _withdraw(connection, tenant, withdrawn, at)
                 await _touch(connection, self._database, tenant)
         unchanged = len(offered) - len(changed) - len(withdrawn)
         return SyncCounts(added=len(added), changed=len(changed), withdrawn=len(withdrawn), unchanged=unchanged)
@@ -96,7 +112,7 @@ class SqlPeople:
 
 async def _all(database: Database, tenant: str, table: Table, noun: type[Noun]) -> list[Noun]:
     """Records in the order of their ids' code points, which is the same in every database."""
-    wanted = select(table.c.record_id, table.c.record).where(table.c.tenant == tenant, ~table.c.withdrawn)
+    wanted = select(table.c.record_id, table.c.record).where(table.c.tenant == tenant, table.c.withdrawn_us.is_(None))
     async with database.reading() as connection:
         found = sorted((await connection.execute(wanted)).tuples())
     decode = msgspec.json.Decoder(noun).decode
@@ -105,7 +121,7 @@ async def _all(database: Database, tenant: str, table: Table, noun: type[Noun]) 
 
 async def _offered(connection: AsyncConnection, tenant: str) -> dict[str, str]:
     c = tables.resources.c
-    wanted = select(c.record_id, c.record).where(c.tenant == tenant, ~c.withdrawn)
+    wanted = select(c.record_id, c.record).where(c.tenant == tenant, c.withdrawn_us.is_(None))
     return {row.record_id: row.record for row in await connection.execute(wanted)}
 
 
@@ -117,17 +133,21 @@ async def _put(
         return
     insert: Any = database.insert(table)
     put = insert.on_conflict_do_update(
-        index_elements=["tenant", "record_id"], set_={"record": insert.excluded.record, "withdrawn": False}
+        index_elements=["tenant", "record_id"], set_={"record": insert.excluded.record, "withdrawn_us": None}
     )
-    rows = [{"tenant": tenant, "record_id": x, "record": r, "withdrawn": False} for x, r in records.items()]
+    rows = [{"tenant": tenant, "record_id": x, "record": r, "withdrawn_us": None} for x, r in records.items()]
     await connection.execute(put, rows)
 
 
-async def _withdraw(connection: AsyncConnection, tenant: str, ids: set[str]) -> None:
+async def _withdraw(connection: AsyncConnection, tenant: str, ids: set[str], at: datetime) -> None:
     table = tables.resources
     for x_id in sorted(ids):
-        gone = update(table).where(table.c.tenant == tenant, table.c.record_id == x_id).values(withdrawn=True)
+        gone = update(table).where(table.c.tenant == tenant, table.c.record_id == x_id).values(withdrawn_us=to_us(at))
         await connection.execute(gone)
+
+
+def _ended(resource: Resource, at: datetime) -> Resource:
+    return replace(resource, available_until=min(at, resource.available_until or at))
 
 
 async def _touch(connection: AsyncConnection, database: Database, tenant: str, *, by: int = 1) -> None:

@@ -5,7 +5,6 @@ Times are whole microseconds since 1970 in UTC, lists are JSON: exact, and the s
 
 from sqlalchemy import (
     BigInteger,
-    Boolean,
     Column,
     Float,
     Index,
@@ -104,7 +103,7 @@ def _records(name: str) -> Table:
         Column("tenant", String, primary_key=True),
         Column("record_id", String, primary_key=True),
         Column("record", Text, nullable=False),
-        Column("withdrawn", Boolean, nullable=False, default=False),
+        Column("withdrawn_us", BigInteger),
     )
 
 

@@ -7,12 +7,15 @@ from trailmate.cli.import_log import import_app
 from trailmate.cli.keys import keys
 from trailmate.cli.recommend import recommend
 from trailmate.cli.serve import serve
+from trailmate.cli.store import export, load
 from trailmate.cli.train import train
 
 
 def register(app: typer.Typer) -> None:
     """Add every command to the app."""
     app.add_typer(import_app)
+    app.command()(load)
+    app.command()(export)
     app.command()(serve)
     app.add_typer(keys, name="keys")
     app.command()(train)

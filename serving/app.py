@@ -1,0 +1,57 @@
+"""Where serving meets: routes, middleware and errors around one house."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from engine.domain.errors import TrailmateError
+from serving.errors import WrongShape, problem_of, request_id_of, status_problem
+from serving.house import open_house
+from serving.middleware import LimitedBody, Observed
+from serving.openapi import describe
+from serving.routes import console, events, operations, recommendations, records
+from serving.settings import Settings
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """The app, with nothing opened yet: its lifespan opens the store and the bundle, and closes them."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with open_house(settings) as house:
+            app.state.house = house
+            yield
+
+    app = FastAPI(title="Trailmate", version="0.1.0", lifespan=lifespan, docs_url=None, redoc_url=None)
+    app.openapi = lambda: describe(app)  # type: ignore[method-assign]
+    for part in (events, recommendations, records, operations, console):
+        app.include_router(part.router)
+    app.add_exception_handler(TrailmateError, _own_error)
+    app.add_exception_handler(HTTPException, _framework_error)
+    app.add_exception_handler(RequestValidationError, _wrong_parameter)
+    # The last one added stands outermost.
+    app.add_middleware(LimitedBody, max_bytes=settings.max_body_bytes)
+    app.add_middleware(Observed)
+    return app
+
+
+async def _own_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, TrailmateError)
+    return problem_of(error, request_id=request_id_of(request))
+
+
+async def _framework_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    response = status_problem(error.status_code, request_id=request_id_of(request))
+    response.headers.update(error.headers or {})
+    return response
+
+
+async def _wrong_parameter(request: Request, _error: Exception) -> Response:
+    wrong = WrongShape("a query parameter has the wrong form; see /openapi.json for the right one")
+    return problem_of(wrong, request_id=request_id_of(request))

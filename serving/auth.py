@@ -1,0 +1,81 @@
+"""Bearer keys, `tm_<key_id>_<secret>`: made, verified, and asked what they open."""
+
+import hashlib
+import hmac
+import re
+import secrets
+import time
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+from engine.domain.errors import BadInput, Refused
+from serving.errors import Unauthenticated
+from serving.storage.port import Key, KeyStore
+
+SCOPES = {
+    "recommend": "ask for recommendations",
+    "events": "tell what learners did",
+    "catalogue": "keep resources, classes and learners' records",
+    "read": "read what is kept",
+    "admin": "everything above",
+}
+_FORM = re.compile(r"tm_([0-9a-f]{12})_([A-Za-z0-9_-]{43})")
+_UNUSABLE = "the key opens nothing; ask whoever runs Trailmate for one made with `trailmate keys create`"
+
+
+def new_key(tenant: str, scopes: Sequence[str], *, now: datetime) -> tuple[Key, str]:
+    """A new key as it is kept, and the text that its owner sees once; raises BadInput for an unknown scope."""
+    unknown = sorted(set(scopes) - SCOPES.keys())
+    if unknown or not scopes:
+        raise BadInput(f"scopes are {', '.join(SCOPES)}; give one or more of them, separated by commas")
+    key_id, secret = secrets.token_hex(6), secrets.token_urlsafe(32)
+    ordered = tuple(scope for scope in SCOPES if scope in scopes)
+    key = Key(key_id=key_id, tenant=tenant, scopes=ordered, secret_hash=_hash(secret), created_at=now)
+    return key, f"tm_{key_id}_{secret}"
+
+
+class KeyRing:
+    """Verifies keys; what the store said of one is remembered for less than a second, so revoking works at once."""
+
+    def __init__(self, keys: KeyStore, *, remember_s: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._keys = keys
+        self._remember_s = remember_s
+        self._clock = clock
+        self._found: dict[str, tuple[float, Key]] = {}
+
+    async def verified(self, authorization: str | None) -> Key:
+        """The key behind an `Authorization` header; raises Unauthenticated."""
+        if not authorization:
+            raise Unauthenticated("a key is missing; send the header Authorization: Bearer tm_…")
+        scheme, _, token = authorization.partition(" ")
+        form = _FORM.fullmatch(token.strip())
+        if scheme.lower() != "bearer" or form is None:
+            raise Unauthenticated("the Authorization header is not a Trailmate key; send Authorization: Bearer tm_…")
+        key = await self._find(form[1])
+        # Hashed and compared also where there is no such key, so that the time tells nothing.
+        matches = hmac.compare_digest(_hash(form[2]), key.secret_hash if key else _hash(""))
+        if key is None or not matches or key.revoked_at is not None:
+            raise Unauthenticated(_UNUSABLE)
+        return key
+
+    async def _find(self, key_id: str) -> Key | None:
+        now = self._clock()
+        until, known = self._found.get(key_id, (0.0, None))
+        if known is not None and now < until:
+            return known
+        key = await self._keys.find(key_id)
+        # Only keys that exist are remembered: guesses cannot fill the memory.
+        if key is not None:
+            self._found[key_id] = (now + self._remember_s, key)
+        return key
+
+
+def require(key: Key, scope: str) -> None:
+    """Pass where the key holds the scope; raises Refused naming the one that is missing."""
+    if scope not in key.scopes and "admin" not in key.scopes:
+        raise Refused(f"the key lacks the scope {scope}; ask for a key that has it")
+
+
+def _hash(secret: str) -> str:
+    """SHA-256 is right here: the secret is 256 random bits, which no dictionary holds; slow hashes guard passwords."""
+    return hashlib.sha256(secret.encode()).hexdigest()

@@ -1,0 +1,1 @@
+"""The pages a person can look at."""

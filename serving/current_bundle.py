@@ -1,0 +1,41 @@
+"""The bundle that is served, and what it makes of each tenant's catalogue."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Iterable
+from pathlib import Path
+
+from engine.bundle import Bundle, read_bundle
+from engine.domain.resource import Resource
+from engine.recommender import Recommender, recommender_of
+
+
+class CurrentBundle:
+    """One bundle, or none yet, and a recommender per tenant that follows the tenant's catalogue."""
+
+    def __init__(self, bundle: Bundle | None) -> None:
+        self.bundle = bundle
+        self._made: dict[str, tuple[int, Recommender]] = {}
+        self._making: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+
+    @property
+    def version(self) -> str:
+        """The version of the bundle, `none` where there is none."""
+        return self.bundle.version if self.bundle else "none"
+
+    async def recommender(
+        self, tenant: str, catalogue_version: int, read_resources: Callable[[], Awaitable[Iterable[Resource]]]
+    ) -> Recommender:
+        """The recommender for this version of the tenant's catalogue; made once, by whoever asks first."""
+        async with self._making[tenant]:
+            version, made = self._made.get(tenant, (-1, None))
+            if made is None or version < catalogue_version:
+                resources = await read_resources()
+                made = await asyncio.to_thread(recommender_of, self.bundle, resources)
+                self._made[tenant] = (catalogue_version, made)
+            return made
+
+
+def bundle_at(path: Path | None) -> CurrentBundle:
+    """The bundle at this path, verified; raises BadBundle."""
+    return CurrentBundle(None if path is None else read_bundle(path))

@@ -1,0 +1,98 @@
+"""The one table from what went wrong to what the caller is told, as RFC 9457 problem+json."""
+
+from http import HTTPStatus
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from engine.domain.errors import BadInput, Refused, TrailmateError, Unavailable, Unknown
+
+
+class NotJson(BadInput):
+    """The body is not JSON at all."""
+
+
+class WrongShape(BadInput):
+    """The body is JSON, but not of the shape this door takes."""
+
+
+class NotOffered(BadInput):
+    """Understood, and not there yet."""
+
+
+class TooLarge(BadInput):
+    """The body is larger than the limit."""
+
+
+class Unauthenticated(Refused):
+    """No key, or none that opens anything."""
+
+
+# The first class that fits wins, so the special ones stand before the general ones.
+TABLE: tuple[tuple[type[TrailmateError], HTTPStatus, str], ...] = (
+    (NotJson, HTTPStatus.BAD_REQUEST, "not-json"),
+    (NotOffered, HTTPStatus.BAD_REQUEST, "not-offered-yet"),
+    (TooLarge, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too-large"),
+    (WrongShape, HTTPStatus.UNPROCESSABLE_ENTITY, "wrong-shape"),
+    (BadInput, HTTPStatus.UNPROCESSABLE_ENTITY, "bad-input"),
+    (Unauthenticated, HTTPStatus.UNAUTHORIZED, "unauthenticated"),
+    (Refused, HTTPStatus.FORBIDDEN, "refused"),
+    (Unknown, HTTPStatus.NOT_FOUND, "unknown"),
+    (Unavailable, HTTPStatus.SERVICE_UNAVAILABLE, "unavailable"),
+)
+
+_NEXT_STEP = {
+    HTTPStatus.NOT_FOUND: "nothing stands at this address; see /openapi.json for the doors there are",
+    HTTPStatus.METHOD_NOT_ALLOWED: "this address takes other methods; the Allow header names them",
+}
+UNEXPECTED = "something here broke; try again, and report the request_id if it stays"
+
+
+class ProblemOut(msgspec.Struct):
+    """RFC 9457; `detail` says the next step."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    request_id: str
+
+
+def problem_of(error: TrailmateError, *, request_id: str) -> Response:
+    """The answer to one of our own errors."""
+    for kind, status, name in TABLE:
+        if isinstance(error, kind):
+            return _problem(status, name, str(error), request_id)
+    return unexpected(request_id)
+
+
+def status_problem(status_code: int, *, request_id: str) -> Response:
+    """The answer where the web framework refused: an unknown address, a wrong method."""
+    status = HTTPStatus(status_code)
+    detail = _NEXT_STEP.get(status, f"the request was refused: {status.phrase.lower()}")
+    return _problem(status, status.phrase.lower().replace(" ", "-"), detail, request_id)
+
+
+def unexpected(request_id: str) -> Response:
+    """The answer where nobody foresaw it; says nothing of what was inside."""
+    return _problem(HTTPStatus.INTERNAL_SERVER_ERROR, "unexpected", UNEXPECTED, request_id)
+
+
+def request_id_of(request: Request) -> str:
+    """The id that the middleware gave this request."""
+    return str(request.scope.get("state", {}).get("request_id", ""))
+
+
+def _problem(status: HTTPStatus, name: str, detail: str, request_id: str) -> Response:
+    problem = ProblemOut(f"urn:trailmate:problem:{name}", status.phrase, status.value, detail, request_id)
+    headers = {
+        HTTPStatus.UNAUTHORIZED: {"WWW-Authenticate": "Bearer"},
+        HTTPStatus.SERVICE_UNAVAILABLE: {"Retry-After": "1"},
+    }
+    return Response(
+        msgspec.json.encode(problem),
+        status_code=status.value,
+        headers=headers.get(status),
+        media_type="application/problem+json",
+    )

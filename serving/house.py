@@ -1,0 +1,60 @@
+"""Everything a running server holds, opened in one place."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from prometheus_client import CollectorRegistry
+from starlette.types import Scope
+from structlog.typing import FilteringBoundLogger
+
+from serving.auth import KeyRing
+from serving.current_bundle import CurrentBundle, bundle_at
+from serving.logs import json_log
+from serving.metrics import Metrics
+from serving.settings import Settings
+from serving.storage.opening import open_store
+from serving.storage.port import Store
+
+
+def wall_clock() -> datetime:
+    """Now, in UTC."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class House:
+    """What routes and middleware take their needs from."""
+
+    settings: Settings
+    store: Store
+    keys: KeyRing
+    bundles: CurrentBundle
+    metrics: Metrics
+    log: FilteringBoundLogger
+    clock: Callable[[], datetime] = wall_clock
+
+
+@asynccontextmanager
+async def open_house(settings: Settings) -> AsyncIterator[House]:
+    """Open everything and close it again; raises BadBundle, BadInput or Unavailable before anything answers."""
+    bundles = bundle_at(settings.bundle)
+    metrics = Metrics(CollectorRegistry())
+    metrics.bundle.labels(bundles.version).set(1)
+    async with AsyncExitStack() as stack:
+        store = await stack.enter_async_context(open_store(settings.store_url))
+        yield House(
+            settings=settings,
+            store=store,
+            keys=KeyRing(store.keys, remember_s=settings.key_cache_s),
+            bundles=bundles,
+            metrics=metrics,
+            log=json_log(),
+        )
+
+
+def house_of(scope: Scope) -> House:
+    """The house that answers this request."""
+    house: House = scope["app"].state.house
+    return house

@@ -1,0 +1,107 @@
+"""What happens around every request: its id, its line in the log, its metrics, the limit of its body."""
+
+import re
+import time
+import uuid
+from typing import Any
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from serving.errors import TooLarge, unexpected
+from serving.house import house_of
+from serving.logs import where
+
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+# What a caller names a request goes into the log, so it may not carry anything but a name.
+_REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
+
+
+class Observed:
+    """Gives each request an id, writes one line about it, counts it, and turns the unforeseen into a 500."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass one connection on."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        began = time.perf_counter()
+        request_id = _request_id(scope)
+        scope.setdefault("state", {})["request_id"] = request_id
+        answered: dict[str, Any] = {}
+
+        async def named(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                answered["status"] = message["status"]
+                message = {**message, "headers": [*message["headers"], (b"x-request-id", request_id.encode())]}
+            await send(message)
+
+        try:
+            await self._app(scope, receive, named)
+        except Exception as error:
+            house_of(scope).log.error("failed", request_id=request_id, error=type(error).__name__, where=where(error))
+            if not answered:
+                await unexpected(request_id)(scope, receive, named)
+        _tell(scope, request_id, status=answered.get("status", 500), seconds=time.perf_counter() - began)
+
+
+class LimitedBody:
+    """Refuses a body above the limit, by what it claims and by what comes; raises TooLarge where it is read."""
+
+    def __init__(self, app: ASGIApp, *, max_bytes: int) -> None:
+        self._app = app
+        self._max_bytes = max_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass one connection on."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        came = 0
+        claimed = int(_header(scope, b"content-length") or 0)
+
+        async def counted() -> Message:
+            nonlocal came
+            if claimed > self._max_bytes:
+                raise TooLarge(self._words())
+            message = await receive()
+            came += len(message.get("body", b""))
+            if came > self._max_bytes:
+                raise TooLarge(self._words())
+            return message
+
+        await self._app(scope, counted, send)
+
+    def _words(self) -> str:
+        return f"the body is larger than {self._max_bytes} bytes; send it in smaller parts"
+
+
+def _tell(scope: Scope, request_id: str, *, status: int, seconds: float) -> None:
+    """One line and two metrics; the route is a template, so no id in a path is ever written."""
+    house = house_of(scope)
+    route = getattr(scope.get("route"), "path", "none")
+    # Any word can be sent as a method, and each would become a series of its own.
+    method = scope["method"] if scope["method"] in _METHODS else "other"
+    house.metrics.requests.labels(method, route, str(status)).inc()
+    house.metrics.seconds.labels(route).observe(seconds)
+    house.log.info(
+        "request",
+        request_id=request_id,
+        tenant=scope["state"].get("tenant"),
+        method=method,
+        route=route,
+        status=status,
+        ms=round(seconds * 1000, 2),
+        model_version=house.bundles.version,
+    )
+
+
+def _request_id(scope: Scope) -> str:
+    given = _header(scope, b"x-request-id") or b""
+    return given.decode() if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+
+
+def _header(scope: Scope, name: bytes) -> bytes | None:
+    return next((value for key, value in scope["headers"] if key == name), None)

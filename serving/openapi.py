@@ -1,0 +1,71 @@
+"""The description at `/openapi.json`, drawn from the same shapes that read and write the wire."""
+
+import json
+from functools import lru_cache
+from importlib.resources import files
+from typing import Any
+
+import msgspec
+from fastapi import FastAPI
+
+from engine.domain.learner import Learner, SchoolClass
+from serving import schemas
+from serving.errors import ProblemOut
+
+_REF = "#/components/schemas/{name}"
+
+
+def door(summary: str, given: type[Any], answered: type[Any], *, scope: str) -> dict[str, Any]:
+    """What a route says of itself: the shapes of body and answer, with an example, and the scope its key needs."""
+    examples = _examples()
+    return {
+        "summary": f"{summary} (scope {scope})",
+        "openapi_extra": {
+            "requestBody": {"required": True, "content": _content(given, examples[given.__name__])},
+            "security": [{"key": []}],
+        },
+        "responses": {
+            200: {"description": "done", "content": _content(answered, examples[answered.__name__])},
+            "default": {
+                "description": "RFC 9457, `detail` says the next step",
+                "content": {
+                    "application/problem+json": {"schema": _ref(ProblemOut), "example": examples["ProblemOut"]}
+                },
+            },
+        },
+    }
+
+
+def describe(app: FastAPI) -> dict[str, Any]:
+    """The whole description, made once."""
+    if app.openapi_schema is None:
+        described = FastAPI.openapi(app)
+        components = described.setdefault("components", {})
+        components["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer", "bearerFormat": "tm_…"}}
+        components["schemas"] = _shapes()
+        app.openapi_schema = described
+    return app.openapi_schema
+
+
+@lru_cache(maxsize=1)
+def _examples() -> dict[str, Any]:
+    """One example for each shape; tests send the bodies and compare the answers' fields."""
+    examples: dict[str, Any] = json.loads(files("serving").joinpath("examples.json").read_text("utf-8"))
+    return examples
+
+
+def _shapes() -> dict[str, Any]:
+    bodies = [shape for name, shape in vars(schemas).items() if name.endswith(("In", "Out"))]
+    _, shapes = msgspec.json.schema_components((*bodies, Learner, SchoolClass, ProblemOut), ref_template=_REF)
+    # The parts of a batch are judged one by one, so its own type leaves them open.
+    shapes["EventsIn"]["properties"]["events"]["items"] = _ref(schemas.EventIn)
+    shapes["ResourcesIn"]["properties"]["resources"]["items"] = _ref(schemas.ResourceIn)
+    return shapes
+
+
+def _content(shape: type[Any], example: Any) -> dict[str, Any]:
+    return {"application/json": {"schema": _ref(shape), "example": example}}
+
+
+def _ref(shape: type[Any]) -> dict[str, str]:
+    return {"$ref": _REF.format(name=shape.__name__)}

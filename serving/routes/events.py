@@ -1,0 +1,26 @@
+"""The door for what learners did."""
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from serving import workflows
+from serving.house import house_of
+from serving.openapi import door
+from serving.routes.doorway import answer, tenant_of
+from serving.schemas import EventsIn, EventsOut
+from serving.wire import decoded
+
+router = APIRouter(tags=["events"])
+
+
+@router.post("/v1/events", **door("Tell what learners did", EventsIn, EventsOut, scope="events"))
+async def post_events(request: Request) -> Response:
+    """Keep up to 1,000 events, each once; when the answer comes they are on disk."""
+    tenant = await tenant_of(request, scope="events")
+    house = house_of(request.scope)
+    batch = decoded(await request.body(), EventsIn)
+    kept = await workflows.append_events(batch, tenant=tenant, events=house.store.events, now=house.clock())
+    for fate, n in (("accepted", kept.accepted), ("duplicate", kept.duplicates), ("rejected", len(kept.rejected))):
+        house.metrics.events.labels(fate).inc(n)
+    return answer(kept)

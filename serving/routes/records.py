@@ -1,0 +1,46 @@
+"""The doors for what a school offers and whom it teaches."""
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from engine.domain.learner import Learner, SchoolClass
+from serving import workflows
+from serving.house import house_of
+from serving.openapi import door
+from serving.routes.doorway import answer, tenant_of
+from serving.schemas import ClassIn, LearnerIn, ResourcesIn, ResourcesOut
+from serving.wire import class_in, decoded, learner_in
+
+router = APIRouter(tags=["catalogue"])
+
+
+@router.put("/v1/resources", **door("Make this the whole offer", ResourcesIn, ResourcesOut, scope="catalogue"))
+async def put_resources(request: Request, dry_run: bool = False) -> Response:
+    """Sync the whole set: what is absent is withdrawn, its history stays; sending it again changes nothing."""
+    tenant = await tenant_of(request, scope="catalogue")
+    whole = decoded(await request.body(), ResourcesIn)
+    house = house_of(request.scope)
+    report = await workflows.sync_resources(
+        whole, tenant=tenant, catalogue=house.store.catalogue, now=house.clock(), dry_run=dry_run
+    )
+    return answer(report)
+
+
+# `:path` lets an id hold an encoded slash.
+@router.put("/v1/learners/{learner_id:path}", **door("Tell of a learner", LearnerIn, Learner, scope="catalogue"))
+async def put_learner(request: Request, learner_id: str) -> Response:
+    """Add or replace a learner's record."""
+    tenant = await tenant_of(request, scope="catalogue")
+    learner = learner_in(learner_id, decoded(await request.body(), LearnerIn))
+    await house_of(request.scope).store.people.put_learners(tenant, [learner])
+    return answer(learner)
+
+
+@router.put("/v1/classes/{class_id:path}", **door("Tell of a class", ClassIn, SchoolClass, scope="catalogue"))
+async def put_class(request: Request, class_id: str) -> Response:
+    """Add or replace a class's record."""
+    tenant = await tenant_of(request, scope="catalogue")
+    school_class = class_in(class_id, decoded(await request.body(), ClassIn))
+    await house_of(request.scope).store.people.put_classes(tenant, [school_class])
+    return answer(school_class)

@@ -1,0 +1,164 @@
+"""The wire: what a school app sends and what it gets, apart from the nouns they become."""
+
+from datetime import datetime
+from typing import Annotated
+
+import msgspec
+
+from engine.domain.decision import Reason
+
+# Whole numbers as ids become strings, over HTTP as in files.
+Id = str | int
+Count = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
+Positive = Annotated[float, msgspec.Meta(gt=0)]
+MAX_EVENTS = 1_000
+MAX_K = 50
+
+
+class EventIn(msgspec.Struct, kw_only=True):
+    """One interaction; `event_id` makes a repeated POST harmless, `at` is now where it is left out."""
+
+    learner_id: Id
+    event_id: Id | None = None
+    resource_id: Id | None = None
+    kind: str | None = None
+    at: datetime | None = None
+    order: Count | None = None
+    outcome: float | None = None
+    duration_s: float | None = None
+    item_id: Id | None = None
+    skills: tuple[str, ...] | None = None
+    class_id: Id | None = None
+    decision_id: Id | None = None
+    with_learner_ids: tuple[str, ...] | None = None
+    group_id: Id | None = None
+    value: str | None = None
+    voids: Id | None = None
+    source: str = "http"
+
+
+class EventsIn(msgspec.Struct, forbid_unknown_fields=True):
+    """A batch of events, each judged on its own: a bad one never takes the others with it."""
+
+    events: Annotated[list[msgspec.Raw], msgspec.Meta(max_length=MAX_EVENTS)]
+
+
+class RejectedOut(msgspec.Struct):
+    """Which one was refused, counted from 0, and why."""
+
+    index: int
+    reason: str
+
+
+class EventsOut(msgspec.Struct):
+    """What became of a batch; `seen_token` handed to a recommendation guarantees that it has seen these events."""
+
+    accepted: int
+    duplicates: int
+    rejected: list[RejectedOut]
+    seen_token: str
+
+
+class RecommendationIn(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """What to choose for whom; `candidates` left out means everything available and not yet seen."""
+
+    learner_id: Id
+    k: Annotated[int, msgspec.Meta(ge=1, le=MAX_K)] = 5
+    objective: Annotated[str, msgspec.Meta(pattern="^(learning|uptake)$")] = "learning"
+    class_id: Id | None = None
+    minutes: Positive | None = None
+    formats: tuple[str, ...] | None = None
+    candidates: tuple[Id, ...] | None = None
+    exclude: tuple[Id, ...] = ()
+    non_personalised: bool = False
+    seen_token: str | None = None
+    seed: Count | None = None
+    goal: tuple[str, ...] | None = None
+    explore: bool | None = None
+    what_if: bool | None = None
+
+
+class OptionOut(msgspec.Struct):
+    """One option of the slate; the contributions of its reasons add up to its score."""
+
+    resource_id: str
+    title: str
+    format: str
+    rank: int
+    score: float
+    origin: str
+    status: str
+    p_success: float | None
+    expected_minutes: float | None
+    propensity: float
+    reasons: tuple[Reason, ...]
+    what_if: tuple[str, ...] = ()
+
+
+class RecommendationOut(msgspec.Struct):
+    """One decision, as it was recorded."""
+
+    decision_id: str
+    learner_id: str
+    mode: str
+    model_version: str
+    slate: list[OptionOut]
+    rules: tuple[str, ...]
+    seen_token: str
+    message: str | None
+
+
+class ResourceIn(msgspec.Struct, kw_only=True):
+    """One resource of the catalogue; `minutes` is what it usually takes."""
+
+    resource_id: Id
+    title: str | None = None
+    format: str = "other"
+    skills: tuple[str, ...] = ()
+    minutes: Positive | None = None
+    position: Annotated[int, msgspec.Meta(ge=-(2**31), le=2**31 - 1)] | None = None
+    language: str | None = None
+    grade_min: Annotated[int, msgspec.Meta(ge=-(2**31), le=2**31 - 1)] | None = None
+    grade_max: Annotated[int, msgspec.Meta(ge=-(2**31), le=2**31 - 1)] | None = None
+    tags: tuple[str, ...] = ()
+    access: tuple[str, ...] = ()
+    available_from: datetime | None = None
+    available_until: datetime | None = None
+    url: str | None = None
+
+
+class ResourcesIn(msgspec.Struct, forbid_unknown_fields=True):
+    """The whole set that is offered from now on; what is absent is withdrawn."""
+
+    resources: list[msgspec.Raw]
+
+
+class ResourcesOut(msgspec.Struct):
+    """What the sync changed, or with `dry_run` would change; a rejected resource stays as it was."""
+
+    added: int
+    changed: int
+    withdrawn: int
+    unchanged: int
+    rejected: list[RejectedOut]
+    dry_run: bool
+
+
+class LearnerIn(msgspec.Struct, forbid_unknown_fields=True):
+    """What a school tells about a learner; `features` feed models and hold nothing protected."""
+
+    classes: tuple[str, ...] = ()
+    features: tuple[str, ...] = ()
+    subgroups: tuple[str, ...] = ()
+    access_needs: tuple[str, ...] = ()
+    languages: tuple[str, ...] = ()
+    sharing: bool | None = None
+
+
+class ClassIn(msgspec.Struct, forbid_unknown_fields=True):
+    """One class; two classes of one course are two cohorts of the same thing."""
+
+    course_id: Id | None = None
+    title: str | None = None
+    starts_at: datetime | None = None
+    ends_at: datetime | None = None

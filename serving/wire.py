@@ -1,0 +1,199 @@
+"""Between the wire and the nouns: bytes in, nouns out, and back."""
+
+import ctypes
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import TypeVar
+
+import msgspec
+
+from engine.domain.decision import Decision, Option, Request
+from engine.domain.errors import BadInput
+from engine.domain.interaction import MAX_ID_BYTES, Interaction, usable_duration
+from engine.domain.learner import Learner, SchoolClass
+from engine.domain.resource import Resource
+from serving.errors import NotJson, NotOffered, WrongShape
+from serving.schemas import ClassIn, EventIn, LearnerIn, OptionOut, RecommendationIn, RecommendationOut, ResourceIn
+
+Body = TypeVar("Body", bound=msgspec.Struct)
+_UNKNOWN_FIELD = re.compile(r"^Object contains unknown field `.*`(?= - at|$)", re.DOTALL)
+
+
+def decoded(content: bytes | msgspec.Raw, shape: type[Body]) -> Body:
+    """The body in its shape; raises NotJson or WrongShape, whose words never repeat what was sent."""
+    try:
+        body: Body = _decoder(shape).decode(content)
+        return body
+    except msgspec.ValidationError as problem:
+        # A name nobody knows may be somebody's name.
+        reason = _UNKNOWN_FIELD.sub("Object contains an unknown field", str(problem))
+        raise WrongShape(f"{reason}; see /openapi.json for the shape") from None
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        raise NotJson("the body is not JSON in UTF-8; send application/json") from None
+
+
+@lru_cache(maxsize=32)
+def _decoder(shape: type[Body]) -> msgspec.json.Decoder[Body]:
+    return msgspec.json.Decoder(shape)
+
+
+def interaction_in(event: EventIn, *, now: datetime, new_id: Callable[[bytes], str]) -> Interaction:
+    """The event as it is kept. Without an `event_id`, `new_id` names it by its content and time."""
+    event = msgspec.structs.replace(event, kind=event.kind or ("viewed" if event.outcome is None else "attempted"))
+    event_id = _id(event.event_id) or new_id(msgspec.json.encode(msgspec.structs.replace(event, at=event.at or now)))
+    return Interaction(
+        event_id=event_id,
+        learner_id=str(event.learner_id),
+        kind=event.kind or "",
+        source=event.source,
+        resource_id=_id(event.resource_id),
+        at=utc(event.at),
+        order=event.order,
+        outcome=single(event.outcome),
+        duration_s=usable_duration(single(event.duration_s)),
+        item_id=_id(event.item_id),
+        skills=event.skills,
+        class_id=_id(event.class_id),
+        decision_id=_id(event.decision_id),
+        with_learner_ids=event.with_learner_ids,
+        group_id=_id(event.group_id),
+        value=event.value,
+        voids=_id(event.voids),
+    )
+
+
+def request_in(asked: RecommendationIn) -> Request:
+    """What the engine is asked; raises NotOffered for what is not there yet."""
+    for name in ("goal", "explore", "what_if"):
+        if getattr(asked, name):
+            raise NotOffered(f"{name} is not offered yet; leave it out")
+    return Request(
+        learner_id=valid_id(asked.learner_id, "learner_id"),
+        k=asked.k,
+        objective=asked.objective,
+        class_id=_id(asked.class_id),
+        minutes=asked.minutes,
+        formats=asked.formats,
+        candidates=None if asked.candidates is None else tuple(map(str, asked.candidates)),
+        exclude=tuple(map(str, asked.exclude)),
+        non_personalised=asked.non_personalised,
+    )
+
+
+def resource_in(given: ResourceIn) -> Resource:
+    """The resource as it is kept; raises BadInput."""
+    resource_id = valid_id(given.resource_id, "resource_id")
+    return Resource(
+        resource_id=resource_id,
+        title=given.title or resource_id,
+        format=given.format,
+        skills=given.skills,
+        minutes=single(given.minutes),
+        position=given.position,
+        language=given.language,
+        grade_min=given.grade_min,
+        grade_max=given.grade_max,
+        tags=given.tags,
+        access=given.access,
+        available_from=utc(given.available_from),
+        available_until=utc(given.available_until),
+        url=given.url,
+    )
+
+
+def learner_in(learner_id: str, given: LearnerIn) -> Learner:
+    """The learner's record; raises BadInput."""
+    return Learner(
+        learner_id=valid_id(learner_id, "learner_id"),
+        classes=given.classes,
+        features=given.features,
+        subgroups=given.subgroups,
+        access_needs=given.access_needs,
+        languages=given.languages,
+        sharing=given.sharing,
+    )
+
+
+def class_in(class_id: str, given: ClassIn) -> SchoolClass:
+    """The class's record; raises BadInput."""
+    starts_at, ends_at = utc(given.starts_at), utc(given.ends_at)
+    if starts_at and ends_at and ends_at < starts_at:
+        raise BadInput("ends_at lies before starts_at; mend one of them")
+    return SchoolClass(
+        class_id=valid_id(class_id, "class_id"),
+        course_id=_id(given.course_id),
+        title=given.title,
+        starts_at=starts_at,
+        ends_at=ends_at,
+    )
+
+
+def recommendation_out(decision: Decision, *, seen_token: str) -> RecommendationOut:
+    """The answer to a recommendation: the slate of the decision, unchanged."""
+    return RecommendationOut(
+        decision_id=decision.decision_id,
+        learner_id=decision.learner_id,
+        mode=decision.mode,
+        model_version=decision.bundle,
+        slate=[_option_out(option) for option in decision.slate],
+        rules=(),
+        seen_token=seen_token,
+        message=decision.message,
+    )
+
+
+def _option_out(option: Option) -> OptionOut:
+    return OptionOut(
+        resource_id=option.resource_id,
+        title=option.title,
+        format=option.format,
+        rank=option.rank,
+        score=option.score,
+        origin=option.origin,
+        status=option.status,
+        p_success=None,
+        expected_minutes=option.expected_minutes,
+        propensity=option.propensity,
+        reasons=option.reasons,
+    )
+
+
+def token_of(seq: int) -> str:
+    """A `seen_token`: opaque to the apps that carry it."""
+    return f"s{seq}"
+
+
+def seq_of(token: str) -> int:
+    """The `seq` of a `seen_token`; raises WrongShape where it is none of ours."""
+    if not re.fullmatch(r"s[0-9]{1,18}", token):
+        raise WrongShape("seen_token is not one that POST /v1/events gave; hand it on unchanged or leave it out")
+    return int(token[1:])
+
+
+def valid_id(x_id: str | int, name: str) -> str:
+    """The id as text; raises BadInput."""
+    text = str(x_id)
+    if not 0 < len(text.encode()) <= MAX_ID_BYTES:
+        raise BadInput(f"{name} must have 1 to {MAX_ID_BYTES} bytes; give a shorter one that is not empty")
+    return text
+
+
+def utc(at: datetime | None) -> datetime | None:
+    """The moment in UTC, naive times are UTC; raises BadInput."""
+    if at is None:
+        return None
+    try:
+        return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+    except OverflowError:
+        raise BadInput("a time lies outside the years 1 to 9999; mend it") from None
+
+
+def single(number: float | None) -> float | None:
+    """The nearest number of single precision, which is what the log keeps: store and log must not differ."""
+    return None if number is None else ctypes.c_float(number).value
+
+
+def _id(x_id: str | int | None) -> str | None:
+    return None if x_id is None else str(x_id)

@@ -1,0 +1,132 @@
+"""What can be asked of Trailmate, one function each; what it needs are its arguments."""
+
+import hashlib
+import uuid
+from datetime import datetime
+
+import msgspec
+
+from engine.domain.decision import Decision
+from engine.domain.errors import BadInput, TrailmateError, Unavailable
+from engine.domain.interaction import Interaction, reason_to_reject
+from engine.domain.query import query_of
+from engine.domain.resource import Resource
+from engine.recommender import recommend
+from serving.current_bundle import CurrentBundle
+from serving.schemas import (
+    EventIn,
+    EventsIn,
+    EventsOut,
+    RecommendationIn,
+    RejectedOut,
+    ResourceIn,
+    ResourcesIn,
+    ResourcesOut,
+)
+from serving.storage.port import CatalogueStore, EventStore, Store
+from serving.wire import decoded, interaction_in, request_in, resource_in, seq_of, token_of
+
+
+async def append_events(batch: EventsIn, *, tenant: str, events: EventStore, now: datetime) -> EventsOut:
+    """Keep the good events of a batch; when this returns they are on disk."""
+    good: list[Interaction] = []
+    places: list[int] = []
+    rejected: list[RejectedOut] = []
+    for index, raw in enumerate(batch.events):
+        try:
+            interaction = _checked(decoded(raw, EventIn), now)
+        except BadInput as problem:
+            rejected.append(RejectedOut(index, str(problem)))
+        else:
+            good.append(interaction)
+            places.append(index)
+    kept = await events.append(tenant, good, stamp=now)
+    rejected += [RejectedOut(places[i], reason) for i, reason in kept.rejected]
+    return EventsOut(
+        accepted=kept.accepted,
+        duplicates=kept.duplicates,
+        rejected=sorted(rejected, key=lambda r: r.index),
+        seen_token=token_of(kept.seq),
+    )
+
+
+async def recommend_next(
+    asked: RecommendationIn, *, tenant: str, store: Store, bundles: CurrentBundle, now: datetime
+) -> tuple[Decision, int]:
+    """Decide, record, and give the decision with the `seq` it has seen; nothing is answered that was not recorded."""
+    request = request_in(asked)
+    context = await store.events.context(tenant, request.learner_id, request.class_id)
+    if asked.seen_token is not None and seq_of(asked.seen_token) > context.seq:
+        raise Unavailable("the events of this seen_token have not arrived here; ask again, or leave it out")
+    recommender = await bundles.recommender(
+        tenant, context.catalogue_version, lambda: store.catalogue.resources(tenant)
+    )
+    query = query_of(
+        request.learner_id,
+        learner=context.learner,
+        interactions=context.interactions,
+        classes=context.classes,
+        catalogue=recommender.catalogue,
+        now=now,
+        class_id=request.class_id,
+    )
+    decision = recommend(request, query, recommender, decision_id=uuid.uuid4().hex, now=now)
+    await store.decisions.record(tenant, decision)
+    return decision, context.seq
+
+
+async def sync_resources(
+    whole: ResourcesIn, *, tenant: str, catalogue: CatalogueStore, now: datetime, dry_run: bool
+) -> ResourcesOut:
+    """Make this the whole offer. A rejected resource stays as it was: a slip of the pen withdraws nothing."""
+    good: dict[str, Resource] = {}
+    rejected: list[RejectedOut] = []
+    keep: set[str] = set()
+    for index, raw in enumerate(whole.resources):
+        try:
+            resource = resource_in(decoded(raw, ResourceIn))
+        except BadInput as problem:
+            rejected.append(RejectedOut(index, str(problem)))
+            keep.add(_legible_id(raw))
+            continue
+        if good.setdefault(resource.resource_id, resource) is not resource:
+            rejected.append(RejectedOut(index, "resource_id stands in the set before; give each resource once"))
+    counts = await catalogue.sync_resources(tenant, list(good.values()), at=now, keep=frozenset(keep), dry_run=dry_run)
+    return ResourcesOut(
+        added=counts.added,
+        changed=counts.changed,
+        withdrawn=counts.withdrawn,
+        unchanged=counts.unchanged,
+        rejected=rejected,
+        dry_run=dry_run,
+    )
+
+
+async def readiness(store: Store, bundles: CurrentBundle) -> dict[str, str]:
+    """What a load balancer should know: `ok`, or why not, for each thing that answers depend on."""
+    state = {"store": "ok", "bundle": "ok" if bundles.bundle else "none: answers are labelled cold"}
+    try:
+        await store.keys.find("")
+    except TrailmateError as problem:
+        state["store"] = str(problem)
+    return state
+
+
+def _checked(event: EventIn, now: datetime) -> Interaction:
+    interaction = interaction_in(event, now=now, new_id=_content_id)
+    reason = reason_to_reject(interaction, now=now)
+    if reason is not None:
+        raise BadInput(reason)
+    return interaction
+
+
+def _content_id(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:32]
+
+
+def _legible_id(raw: msgspec.Raw) -> str:
+    """The id of a resource that could not be read otherwise; empty where there is none."""
+    try:
+        return str(msgspec.json.decode(raw)["resource_id"])
+    except (msgspec.DecodeError, KeyError, TypeError):
+        return ""
