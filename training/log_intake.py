@@ -51,9 +51,9 @@ class Intake:
         self._new.close()
         writer = TableWriter(place, interactions_schema)
         try:
-            for part in range(N_PARTS):
-                if (rows := self._new.read(part)) is not None:
-                    fresh = self._decided(rows, before.read(part)).sort("learner_id", "at", "order", "event_id")
+            for parts in self._new.groups():
+                if (rows := self._new.read(parts)) is not None:
+                    fresh = self._decided(rows, before.read(parts)).sort("learner_id", "at", "order", "event_id")
                     self.tally.add(fresh)
                     writer.add(fresh)
         finally:
@@ -70,7 +70,7 @@ class Intake:
         earlier.close()
         writer = TableWriter(place, rejected_schema)
         for part in range(N_PARTS):
-            old, new = earlier.read(part), self._rejected.read(part)
+            old, new = earlier.read([part]), self._rejected.read([part])
             frames = [] if old is None else [old]
             if new is not None:
                 frames.append(new.with_columns(pl.lit(batch, pl.String).alias("batch")).select(rejected_schema.names()))

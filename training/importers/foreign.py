@@ -8,7 +8,7 @@ from pathlib import Path
 import polars as pl
 
 from engine.domain.errors import BadLog
-from training.log_spill import N_PARTS, Spill
+from training.log_spill import Spill
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +70,6 @@ def by_learner(chunks: Iterable[pl.DataFrame]) -> Iterator[pl.DataFrame]:
         for chunk in chunks:
             spill.add(chunk)
         spill.close()
-        for part in range(N_PARTS):
-            if (rows := spill.read(part)) is not None:
+        for parts in spill.groups():
+            if (rows := spill.read(parts)) is not None:
                 yield rows
