@@ -8,17 +8,12 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 from engine.ranking.relevance import RelevanceModel
-from training.metrics import ideal_gain
 from training.slices import Asked
 
-# Strength, in queries, of the pull towards the prior, which is right where nothing is known yet.
-PRIOR_QUERIES = 5.0
+# Strength, in queries, of the pull towards the prior, which is right where nothing is known yet. Queries of one week
+# share its accidents, so they are worth fewer than they number.
+PRIOR_QUERIES = 100.0
 MAX_CANDIDATES = 1000
-CUTOFF = 10
-# A move must better the mean NDCG by this much, so that the climb ends and noise is not followed.
-LEAST_GAIN = 1e-3
-STEPS = (0.0, 0.5, 0.8, 1.25, 2.0)
-NUDGES = (-0.3, -0.1, 0.1, 0.3)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,23 +62,14 @@ def _thinned(taken: NDArray[np.bool_], rng: np.random.Generator) -> NDArray[np.i
 
 
 def fitted_weights(choices: Sequence[Choices], prior: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The weights of the terms, `(n_terms,)`: the best of several starts, each climbed to the highest NDCG@10.
+    """Weights of a conditional logit (McFadden 1974) over the terms: `(n_terms,)`; without queries the prior stands.
 
-    Starts are the conditional logit (its likelihood is smooth, so it finds the region) and each term alone, for the
-    likelihood weighs the long tail where NDCG weighs the top. Without queries the prior stands.
+    Each query counts once, however much was taken up in it. A pull towards `prior`, per standard deviation of a term,
+    keeps the weights of terms that tell almost the same story from running apart on a short log.
     """
     given = [c for c in choices if len(c)]
     if not given:
         return prior
-    logit = _logit(given, prior)
-    alone = [np.eye(len(prior))[j] / _spread(given)[j] for j in range(len(prior))]
-    best = sorted(alone, key=lambda w: -_mean_ndcg(given, _scores(given, w)))[:1]
-    climbed = [_climbed(given, start) for start in (logit, *best)]
-    return max(climbed, key=lambda found: found[1])[0]
-
-
-def _logit(given: Sequence[Choices], prior: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Weights of a conditional logit (McFadden 1974), pulled towards `prior` per standard deviation of their term."""
     spread = _spread(given)
     scaled = [c.terms / spread[:, None, None].astype(np.float32) for c in given]
     shares = [c.taken / c.taken.sum(axis=1, keepdims=True) for c in given]
@@ -105,43 +91,8 @@ def _logit(given: Sequence[Choices], prior: NDArray[np.float64]) -> NDArray[np.f
     return weights
 
 
-def _climbed(given: Sequence[Choices], start: NDArray[np.float64]) -> tuple[NDArray[np.float64], float]:
-    """Coordinate ascent on the mean NDCG (Metzler & Croft 2007): one weight at a time, the best of a few moves."""
-    weights, spread = start.copy(), _spread(given)
-    scores = _scores(given, weights)
-    height = _mean_ndcg(given, scores)
-    moved = True
-    while moved:
-        moved = False
-        for j in range(len(weights)):
-            moves = {*(weights[j] * s for s in STEPS), *(weights[j] + n / spread[j] for n in NUDGES)} - {weights[j]}
-            for move in sorted(moves):
-                tried = [s + np.float32(move - weights[j]) * c.terms[j] for s, c in zip(scores, given, strict=True)]
-                reached = _mean_ndcg(given, tried)
-                if reached > height + LEAST_GAIN:
-                    weights[j], scores, height, moved = move, tried, reached, True
-    return weights, height
-
-
 def _spread(given: Sequence[Choices]) -> NDArray[np.float64]:
     """The standard deviation of each term over real candidates: `(n_terms,)`."""
     rows = np.concatenate([c.terms[:, c.real] for c in given], axis=1)
     spread: NDArray[np.float64] = np.maximum(rows.std(axis=1, dtype=np.float64), 1e-6)
     return spread
-
-
-def _scores(given: Sequence[Choices], weights: NDArray[np.float64]) -> list[NDArray[np.float32]]:
-    return [np.where(c.real, np.tensordot(weights.astype(np.float32), c.terms, 1), -np.inf) for c in given]
-
-
-def _mean_ndcg(given: Sequence[Choices], scores: Sequence[NDArray[np.float32]]) -> float:
-    """Mean NDCG@10 over the queries of all choices."""
-    total = 0.0
-    for c, score in zip(given, scores, strict=True):
-        k = min(CUTOFF, score.shape[1])
-        top = np.argpartition(-score, k - 1, axis=1)[:, :k]
-        order = np.argsort(-np.take_along_axis(score, top, axis=1), axis=1, kind="stable")
-        hits = np.take_along_axis(c.taken, np.take_along_axis(top, order, axis=1), axis=1)
-        gain = (hits / np.log2(np.arange(2, hits.shape[1] + 2))).sum(axis=1)
-        total += float((gain / ideal_gain(c.taken.sum(axis=1), CUTOFF)).sum())
-    return float(total) / sum(len(c) for c in given)

@@ -17,14 +17,14 @@ from training.relevance_models import (
     factor_arrays,
     popularity_arrays,
 )
-from training.slices import Asked, Slice, asked_in, slices_of
+from training.slices import Asked, Slice, apart_from_first, asked_in, slices_of
 from training.votes import Votes
 
 Features = Mapping[str, tuple[str, ...]]
 Report = Callable[[str, float], None]
 
-# Weights settle well before this many queries; more only cost time.
-MAX_QUERIES = 1500
+# Weights settle well before this many queries a cut; more only cost time.
+MAX_QUERIES = 800
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,23 +102,26 @@ def fit(school: School, settings: ModelSettings, *, seed: int) -> Fitted:
 
 
 def fit_and_weigh(school: School, settings: ModelSettings, *, seed: int, report: Report) -> Trained:
-    """Fit on the past, weigh on what came later, and keep the latest slice to be judged on.
+    """Fit on the past, weigh on what came later at several cuts, and keep the latest slice to be judged on.
 
-    The earlier models are weighed without the latest slice; the final weights have seen both slices.
+    The models that are judged were weighed without anything of the latest slice; the final weights have seen it all.
     """
-    blend_slice, test_slice = slices_of(school.votes, seed=seed)
-    report("fitting on the early past", 0.05)
-    first, _ = _choices(school, blend_slice, settings, seed)
-    report("rehearsing new cohorts", 0.2)
+    slices = slices_of(school.votes, seed=seed)
+    pairs: list[_Pair] = []
+    for n, cut in enumerate(slices):
+        report(f"cut {n + 1} of {len(slices)}", 0.05 + 0.5 * n / len(slices))
+        pair, fitted, asked = _choices(school, cut, settings, seed)
+        pairs.append(pair)
+        if n == 0:
+            earlier, later = fitted, asked
+    report("rehearsing new cohorts", 0.55)
     rehearsed = _rehearsed(school, settings, seed)
-    report("fitting up to the last slice", 0.35)
-    second, (earlier, later) = _choices(school, test_slice, settings, seed)
-    report("weighing the models", 0.5)
-    earlier = _weighed(earlier, [first], rehearsed)
-    report("fitting on everything", 0.65)
-    final = fit(school, settings, seed=seed)
-    report("weighing the models", 0.8)
-    return Trained(_weighed(final, [first, second], rehearsed), earlier, later)
+    report("weighing the models", 0.65)
+    apart = [pairs[n] for n in apart_from_first(slices)]
+    earlier = _weighed(earlier, apart, rehearsed)
+    report("fitting on everything", 0.75)
+    final = _weighed(fit(school, settings, seed=seed), pairs, rehearsed)
+    return Trained(final, earlier, later)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,15 +132,13 @@ class _Pair:
     unguided: Choices
 
 
-def _choices(
-    school: School, cut: Slice, settings: ModelSettings, seed: int
-) -> tuple[_Pair, tuple[Fitted, Sequence[Asked]]]:
+def _choices(school: School, cut: Slice, settings: ModelSettings, seed: int) -> tuple[_Pair, Fitted, Sequence[Asked]]:
     votes = school.votes
     fitted = fit(replace(school, votes=votes.where(cut.before)), settings, seed=seed)
     asked = list(asked_in(cut, votes, learner_features=school.learner_features, at_most=MAX_QUERIES, seed=seed))
     model = fitted.model
     pair = _Pair(choices_of(asked, model, guided=True, seed=seed), choices_of(asked, model, guided=False, seed=seed))
-    return pair, (fitted, asked)
+    return pair, fitted, asked
 
 
 def _rehearsed(school: School, settings: ModelSettings, seed: int) -> list[Choices]:

@@ -1,6 +1,6 @@
 """Hold out what came later: which votes models may see, and which they must foretell."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +15,9 @@ HORIZON_DAYS = 28.0
 # A slice takes at most this share of the time a class has been running.
 SLICE_SHARE = 0.25
 RANDOM_SHARE = 0.2
+# More cuts make steadier weights, and each costs a fit of all models: a long log gets fewer.
+MAX_CUTS = 6
+VOTES_TO_REFIT = 1_500_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +38,20 @@ class Asked:
     taken: NDArray[np.bool_]
 
 
-def slices_of(votes: Votes, *, seed: int) -> tuple[Slice, Slice]:
-    """The slice to blend on and, after it, the slice to evaluate on; at random within a learner without a clock."""
+def slices_of(votes: Votes, *, seed: int) -> list[Slice]:
+    """Slices to weigh and judge models on, the latest first; at random within a learner where there is no clock.
+
+    Timed slices step back by half a horizon: those from the third on share no held out vote with the first.
+    """
     return _later_slices(votes) if votes.timed else _random_slices(votes, seed)
 
 
-def _later_slices(votes: Votes) -> tuple[Slice, Slice]:
+def apart_from_first(slices: Sequence[Slice]) -> list[int]:
+    """Which slices share no held out vote with the first one."""
+    return [n for n, s in enumerate(slices) if not (s.held_out & slices[0].held_out).any()]
+
+
+def _later_slices(votes: Votes) -> list[Slice]:
     """Each class is cut by its own calendar, for each ends at another time.
 
     The end of a class is the .995 quantile of its votes, so that a straggler of a year later does not move the cut.
@@ -55,17 +66,21 @@ def _later_slices(votes: Votes) -> tuple[Slice, Slice]:
             end[row] = at_us[min(len(at_us) - 1, int(0.995 * len(at_us)))]
             start = at_us[int(0.005 * len(at_us))]
             horizon[row] = min(HORIZON_DAYS * DAY_US, SLICE_SHARE * (end[row] - start))
-    cut, earlier_cut = end - horizon, end - 2 * horizon
-    late = votes.at_us > cut[votes.school_class]
-    before = votes.at_us <= earlier_cut[votes.school_class]
-    return Slice(before, ~before & ~late, earlier_cut), Slice(~late, late, cut)
+    n_cuts = int(np.clip(VOTES_TO_REFIT // max(len(votes), 1), 3, MAX_CUTS))
+    return [_slice_at(votes, end - horizon - step * horizon // 2, horizon, last=step == 0) for step in range(n_cuts)]
 
 
-def _random_slices(votes: Votes, seed: int) -> tuple[Slice, Slice]:
+def _slice_at(votes: Votes, cut: NDArray[np.int64], horizon: NDArray[np.int64], *, last: bool) -> Slice:
+    before = votes.at_us <= cut[votes.school_class]
+    within = votes.at_us <= (cut + horizon)[votes.school_class]
+    return Slice(before, ~before & (within | last), cut)
+
+
+def _random_slices(votes: Votes, seed: int) -> list[Slice]:
     draw = np.random.default_rng(seed).random(len(votes))
     late, middle = draw < RANDOM_SHARE, (draw >= RANDOM_SHARE) & (draw < RANDOM_SHARE * (2 - RANDOM_SHARE))
     now_us = np.full(len(votes.class_ids), NO_TIME)
-    return Slice(~late & ~middle, middle, now_us), Slice(~late, late, now_us)
+    return [Slice(~late, late, now_us), Slice(~late & ~middle, middle, now_us)]
 
 
 def asked_in(

@@ -8,6 +8,9 @@ from numpy.typing import NDArray
 
 from engine.domain.id_map import IdMap
 
+# EASE's sums are close to chances; as logarithms they add up with the logarithms of votes. Below this they are noise.
+EASE_FLOOR = 0.03
+
 
 class Ease:
     """Weights between resources (Steck 2019), each row cut to its strongest neighbours.
@@ -22,13 +25,15 @@ class Ease:
         self._n = n_resources
 
     def score(self, seen: NDArray[np.int32]) -> NDArray[np.float64]:
-        """Sum of the weights from each seen resource: `(n_resources,)`; all NaN where nothing was seen."""
+        """Logarithm of the summed weights from all seen resources: `(n_resources,)`; NaN where nothing was seen."""
         spans = [slice(self._starts[i], self._starts[i + 1]) for i in seen]
         if not spans:
             return np.full(self._n, np.nan)
         neighbours = np.concatenate([self._neighbours[s] for s in spans])
         weights = np.concatenate([self._weights[s] for s in spans])
-        return np.bincount(neighbours, weights, self._n).astype(np.float64, copy=False)
+        sums = np.bincount(neighbours, weights, self._n)
+        result: NDArray[np.float64] = np.log(np.maximum(sums, 0.0) + EASE_FLOOR)
+        return result
 
     def speaking_for(self, seen: NDArray[np.int32], rows: NDArray[np.int32]) -> NDArray[np.float64]:
         """The weight from each seen resource to each of some others: `(len(seen), len(rows))`, 0 where none."""
