@@ -57,7 +57,7 @@ def log_of(folder: Path, *batches: list[Interaction]) -> str:
 
 
 @given(st.lists(ANY, min_size=1, max_size=20))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=20, deadline=None)
 def test_columns_reject_what_the_domain_rejects_and_for_the_same_reason(events: list[Interaction]) -> None:
     expected = {row: reason for row, e in enumerate(events, 1) if (reason := reason_to_reject(e, now=NOW)) is not None}
     rejected = checked_interactions(wide(events), source="s", now=NOW).rejected
@@ -65,7 +65,7 @@ def test_columns_reject_what_the_domain_rejects_and_for_the_same_reason(events: 
 
 
 @given(st.lists(FLOATS, min_size=1))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 def test_columns_keep_the_durations_that_the_domain_keeps(durations: list[float | None]) -> None:
     with np.errstate(over="ignore"):
         narrow = [None if d is None else float(np.float32(d)) for d in durations]
@@ -74,13 +74,13 @@ def test_columns_keep_the_durations_that_the_domain_keeps(durations: list[float 
 
 
 @given(st.lists(SOUND, max_size=10))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 def test_a_frame_gives_back_the_interactions_it_was_made_of(events: list[Interaction]) -> None:
     assert list(interactions_of(frame_of_interactions(events))) == events
 
 
 @given(st.lists(SOUND, min_size=1, max_size=6, unique_by=lambda e: e.event_id), st.data())
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=5, deadline=None)
 def test_the_fingerprint_is_blind_to_order_batches_and_repetition(
     events: list[Interaction], data: st.DataObject
 ) -> None:
