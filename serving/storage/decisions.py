@@ -1,7 +1,7 @@
 """What was offered to whom, one line per slot."""
 
 import msgspec
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from engine.domain.decision import Decision, NearTie
 from serving.storage import tables
@@ -30,8 +30,8 @@ class SqlDecisions:
     async def after(self, tenant: str, seq: int, limit: int) -> list[Slot]:
         """One page; the decisions are picked first, so that none is cut in half."""
         c = tables.decisions.c
-        some = select(c.seq).where(c.tenant == tenant, c.seq > seq).distinct().order_by(c.seq).limit(limit)
-        last = select(some.subquery().c.seq).order_by(some.selected_columns.seq.desc()).limit(1)
+        some = select(c.seq).where(c.tenant == tenant, c.seq > seq).distinct().order_by(c.seq).limit(limit).subquery()
+        last = select(func.max(some.c.seq))
         page = (
             select(tables.decisions)
             .where(c.tenant == tenant, c.seq > seq, c.seq <= last.scalar_subquery())
