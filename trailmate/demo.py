@@ -24,7 +24,7 @@ from experiments.simulation.workflows import visits
 from trailmate.answers import Recommendation
 from trailmate.client import Trailmate
 
-N_LEARNERS, N_STEPS, SEED = 300, 60, 0
+N_LEARNERS, N_STEPS, SEED = 240, 50, 0
 TENANT = "demo"
 SCOPES = "recommend,events,catalogue,read"
 # One learner of each course, all in the running school year.
@@ -62,7 +62,6 @@ def _demo(port: int, *, once: bool) -> None:
     began = time.perf_counter()
     with _stage(f"simulate  {N_LEARNERS} learners in {len(school.classes)} classes"):
         write_log(school, n_steps=N_STEPS, into=folder / "log")
-        draw_school(school, n_steps=N_STEPS, into=folder / "school.png")
     with _stage("train     the models, and judge them"):
         _trailmate(folder, "train", "log", "--out", "bundle")
     with _stage("load      the log into the service's store"):
@@ -77,6 +76,8 @@ def _demo(port: int, *, once: bool) -> None:
         _say(f"          first answer after {time.perf_counter() - began:.1f} s")
         with _stage("visit     learners ask, choose, work and report"):
             told = _visited(trailmate, school)
+        with _stage("draw      the school"):
+            draw_school(school, n_steps=N_STEPS, into=folder / "school.png")
         _say(
             *told, "", *_shown(trailmate.recommend(learner_id, k=3), learner_id), *_where(url, key, learner_id, folder)
         )

@@ -17,10 +17,10 @@ from experiments.simulation.learning import first_state
 from experiments.simulation.school import School
 from experiments.simulation.tables import assignments_of, interactions_of
 from experiments.simulation.traits import Traits, traits_of
-from experiments.simulation.year import SECOND_US, taken_step, year
+from experiments.simulation.year import SECOND_US, comes, taken_step, year
 
-# Asking at `now` about something that takes minutes: the work is told as if begun two hours before.
-_TOLD_LATE_US = 2 * 3600 * SECOND_US
+# What is asked for at `now` takes minutes, and nothing may end after `now`: the work is told as if begun hours before.
+_TOLD_LATE_US = 4 * 3600 * SECOND_US
 
 
 class Offered(Protocol):
@@ -97,7 +97,7 @@ def visits(
 ) -> Iterator[Visit]:
     """After a year of `n_steps` alone, a learner asks `n_visits` times, takes an option or something else, and reports.
 
-    Who does not come does not ask, so there may be fewer visits.
+    Who does not come does not ask, so there may be fewer.
     """
     course, traits = _one(school, learner)
     state = first_state(course, traits)
@@ -106,6 +106,8 @@ def visits(
     row_of = {resource.resource_id: row for row, resource in enumerate(course.resources)}
     at_us = np.array([microseconds(school.now) // SECOND_US * SECOND_US - _TOLD_LATE_US], dtype=np.int64)
     for number in range(n_steps, n_steps + n_visits):
+        if not comes(traits, step=number, seed=school.seed)[0]:
+            continue
         wanted = utilities(course, traits, state, at_us=at_us, step=number, seed=school.seed)
         answer = service.recommend(school.learner_id(learner), k=k)
         slate = np.array([row_of[o.resource_id] for o in answer.slate if o.resource_id in row_of], dtype=np.int64)
@@ -115,10 +117,8 @@ def visits(
             np.array([chosen_from(slate, wanted[0])]) if followed else chosen_alone(course, traits, wanted, at_us=at_us)
         )
         step, state = taken_step(school, course, traits, state, chosen=chosen, at_us=at_us, number=number)
-        if not step.active[0]:
-            continue
         events = _as_json(interactions_of(school, course, traits, [step]))
-        service.send_events([{**e, "decision_id": answer.decision_id} for e in events] if followed else events)
+        service.send_events([_decided(event, answer.decision_id) for event in events] if followed else events)
         yield Visit(
             learner_id=school.learner_id(learner),
             offered=tuple(option.resource_id for option in answer.slate),
@@ -131,6 +131,11 @@ def visits(
 def _one(school: School, learner: int) -> tuple[Course, Traits]:
     course = school.course_of(learner)
     return course, traits_of(school, course, np.array([learner]))
+
+
+def _decided(event: dict[str, Any], decision_id: str) -> dict[str, Any]:
+    """The event with the decision it follows from; what the class page showed follows from none."""
+    return event if event["kind"] == "shown" else {**event, "decision_id": decision_id}
 
 
 def _as_json(events: pl.DataFrame) -> list[dict[str, Any]]:

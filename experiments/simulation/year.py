@@ -62,8 +62,7 @@ def taken_step(
     """One step with the choices made, and the state after it; who stays away, or would end after now, stays as is."""
     after, taken = take(course, traits, state, chosen=chosen, at_us=at_us, step=number, seed=school.seed)
     ends_us = at_us + (taken.seconds * 10).round().astype(np.int64) * (SECOND_US // 10)
-    comes = uniform(school.seed, traits.learner, step=number, channel=Channel.ATTENDS) < traits.diligence
-    active = comes & (ends_us <= microseconds(school.now))
+    active = comes(traits, step=number, seed=school.seed) & (ends_us <= microseconds(school.now))
     step = Step(
         number=number,
         active=active,
@@ -76,6 +75,11 @@ def taken_step(
         voice=_voice(school.seed, traits, taken.outcome, number=number),
     )
     return step, updated_where(active, after, state)
+
+
+def comes(traits: Traits, *, step: int, seed: int) -> NDArray[np.bool_]:
+    """Who takes part in this step: `(n,)`."""
+    return uniform(seed, traits.learner, step=step, channel=Channel.ATTENDS) < traits.diligence
 
 
 def moments(traits: Traits, *, step: int, n_steps: int, seed: int) -> Rows:
