@@ -40,13 +40,14 @@ class Database:
             async with self._engine.begin() as connection:
                 yield connection
 
-    async def insert_new(self, connection: AsyncConnection, table: Table, rows: Sequence[tuple[Any, ...]]) -> None:
+    async def insert_new(self, connection: AsyncConnection, table: Table, rows: Sequence[tuple[Any, ...]]) -> int:
         """Insert rows, each a tuple in the order of the columns; those whose keys stand there already are left out.
 
+        Gives how many went in, or a negative number where the driver does not say.
         Goes to the driver without looking at each value again, which halves the time of a large batch.
         """
         statement = self.insert(table).on_conflict_do_nothing().compile(dialect=self._engine.dialect)
-        await connection.exec_driver_sql(str(statement), list(rows))
+        return (await connection.exec_driver_sql(str(statement), list(rows))).rowcount
 
     def insert(self, table: Table) -> Any:
         """An insert that knows ON CONFLICT in this database's dialect."""

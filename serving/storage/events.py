@@ -51,7 +51,8 @@ class SqlEvents:
             rows = [interaction_row(tenant, first + i, e, stamp_us) for i, e in enumerate(interactions)]
             if not rows:
                 return Appended(accepted=0, duplicates=0, rejected=(), seq=last)
-            await self._database.insert_new(connection, tables.interactions, rows)
+            if await self._database.insert_new(connection, tables.interactions, rows) == len(rows):
+                return Appended(accepted=len(rows), duplicates=0, rejected=(), seq=last)
             kept = await _kept(connection, tenant, [row.event_id for row in rows])
         timeless = {first + i for i, e in enumerate(interactions) if e.at is None}
         verdicts = [_verdict(row, kept[row.event_id], row.seq in timeless) for row in rows]

@@ -35,7 +35,7 @@ class SqlCatalogue:
         c = tables.resources.c
         gone = select(c.record_id, c.record, c.withdrawn_us).where(c.tenant == tenant, c.withdrawn_us.is_not(None))
         async with self._database.reading() as connection:
-            found = sorted((await connection.execute(gone)).tuples())
+            found = sorted(tuple(row) for row in await connection.execute(gone))
         return [_ended(msgspec.json.decode(record, type=Resource), known_time(us)) for _, record, us in found]
 
     async def sync_resources(
@@ -114,7 +114,7 @@ async def _all(database: Database, tenant: str, table: Table, noun: type[Noun]) 
     """Records in the order of their ids' code points, which is the same in every database."""
     wanted = select(table.c.record_id, table.c.record).where(table.c.tenant == tenant, table.c.withdrawn_us.is_(None))
     async with database.reading() as connection:
-        found = sorted((await connection.execute(wanted)).tuples())
+        found = sorted(tuple(row) for row in await connection.execute(wanted))
     decode = msgspec.json.Decoder(noun).decode
     return [decode(record) for _, record in found]
 

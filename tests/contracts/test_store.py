@@ -1,0 +1,331 @@
+"""Whatever stores what schools tell must pass this."""
+
+import asyncio
+import itertools
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from engine.domain.decision import Decision, NearTie, Option
+from engine.domain.errors import BadInput, Unavailable
+from engine.domain.interaction import Interaction
+from engine.domain.learner import Learner, SchoolClass
+from engine.domain.resource import Resource
+from engine.domain.skill import Skill
+from serving.storage.opening import open_store
+from serving.storage.port import Key, Store
+
+TENANTS = itertools.count()
+T0 = datetime(2026, 9, 1, 8, 30, 0, 123456, tzinfo=UTC)
+FULL = Interaction(
+    event_id="e1",
+    learner_id="lena",
+    kind="attempted",
+    source="app",
+    resource_id="r/1",
+    at=T0,
+    order=3,
+    outcome=0.5,
+    duration_s=12.25,
+    item_id="i1",
+    skills=("a", "b"),
+    class_id="7b",
+    decision_id="d1",
+    with_learner_ids=(),
+    group_id="g",
+    value='{"x": 1}',
+    voids="e0",
+)
+BARE = Interaction(event_id="e2", learner_id="Ünal 🎒", kind="viewed", source="app", resource_id="r2")
+
+
+@contextmanager
+def sqlite(folder: Path) -> Iterator[str]:
+    yield f"sqlite+aiosqlite:///{folder / 'store.db'}"
+
+
+IMPLEMENTATIONS = [sqlite]
+
+
+class Room:
+    """A store and the loop it lives in."""
+
+    def __init__(self, runner: asyncio.Runner, store: Store) -> None:
+        self.run = runner.run
+        self.store = store
+
+
+@contextmanager
+def opened(url: str) -> Iterator[Room]:
+    with asyncio.Runner() as runner:
+        context = open_store(url)
+        store = runner.run(context.__aenter__())
+        try:
+            yield Room(runner, store)
+        finally:
+            runner.run(context.__aexit__(None, None, None))
+
+
+@pytest.fixture(params=IMPLEMENTATIONS, ids=lambda made: made.__name__)
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    with request.param(tmp_path) as found:
+        yield found
+
+
+@pytest.fixture
+def room(url: str) -> Iterator[Room]:
+    with opened(url) as found:
+        yield found
+
+
+def everything(room: Room, tenant: str) -> list[Interaction]:
+    return [event for _, event in room.run(room.store.events.after(tenant, 0, 1000))]
+
+
+def test_events_come_back_as_they_went_in_and_in_order(room: Room) -> None:
+    kept = room.run(room.store.events.append("t", [FULL, BARE]))
+    assert (kept.accepted, kept.duplicates, kept.rejected) == (2, 0, ())
+    assert everything(room, "t") == [FULL, BARE]
+    assert kept.seq == room.run(room.store.events.after("t", 0, 10))[-1][0]
+
+
+def test_the_same_event_again_is_a_duplicate_and_other_content_is_refused_with_its_place(room: Room) -> None:
+    room.run(room.store.events.append("t", [FULL, BARE]))
+    again = room.run(room.store.events.append("t", [replace(FULL, kind="viewed"), BARE, replace(BARE, event_id="e3")]))
+    assert (again.accepted, again.duplicates) == (1, 1)
+    assert [index for index, _ in again.rejected] == [0]
+    assert everything(room, "t")[0] == FULL
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        replace(FULL, learner_id="x"),
+        replace(FULL, resource_id="x"),
+        replace(FULL, at=T0 + timedelta(microseconds=1)),
+        replace(FULL, order=4),
+        replace(FULL, outcome=0.75),
+        replace(FULL, duration_s=None),
+        replace(FULL, skills=("a",)),
+        replace(FULL, with_learner_ids=None),
+        replace(FULL, value=None),
+        replace(FULL, voids=None),
+    ],
+)
+def test_any_difference_in_content_is_seen(room: Room, other: Interaction) -> None:
+    room.run(room.store.events.append("t", [FULL]))
+    assert len(room.run(room.store.events.append("t", [other])).rejected) == 1
+
+
+def test_an_event_without_a_time_gets_the_stamp_and_may_be_sent_again_later(room: Room) -> None:
+    room.run(room.store.events.append("t", [BARE], stamp=T0))
+    again = room.run(room.store.events.append("t", [BARE], stamp=T0 + timedelta(hours=1)))
+    assert again.duplicates == 1
+    assert everything(room, "t") == [replace(BARE, at=T0)]
+    assert room.run(room.store.events.append("t", [replace(BARE, at=T0)])).duplicates == 1
+
+
+def test_an_id_twice_in_one_batch_counts_once(room: Room) -> None:
+    kept = room.run(room.store.events.append("t", [FULL, FULL, replace(FULL, kind="viewed")]))
+    assert (kept.accepted, kept.duplicates, [i for i, _ in kept.rejected]) == (1, 1, [2])
+
+
+def test_appends_at_once_lose_nothing_and_keep_each_event_once(room: Room) -> None:
+    async def all_at_once() -> list[int]:
+        batches = [[replace(BARE, event_id=f"e{i}") for i in range(n, n + 6)] for n in range(12)]
+        kept = await asyncio.gather(*(room.store.events.append("t", batch) for batch in batches))
+        return [k.accepted for k in kept]
+
+    assert sum(room.run(all_at_once())) == 17
+    assert sorted(e.event_id for e in everything(room, "t")) == sorted(f"e{i}" for i in range(17))
+
+
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.lists(st.integers(0, 9), max_size=6), max_size=4))
+def test_however_events_are_cut_into_batches_and_repeated_the_log_is_the_same(
+    room: Room, batches: list[list[int]]
+) -> None:
+    tenant = f"t{next(TENANTS)}"
+    fates = [0, 0]
+    for batch in batches:
+        kept = room.run(room.store.events.append(tenant, [replace(FULL, event_id=f"e{i}") for i in batch]))
+        fates[0] += kept.accepted
+        fates[1] += kept.duplicates
+        assert kept.rejected == ()
+    sent = [i for batch in batches for i in batch]
+    assert [e.event_id for e in everything(room, tenant)] == [f"e{i}" for i in dict.fromkeys(sent)]
+    assert fates == [len(set(sent)), len(sent) - len(set(sent))]
+
+
+def test_pages_hang_together_without_a_gap(room: Room) -> None:
+    events = [replace(BARE, event_id=f"e{i}") for i in range(7)]
+    room.run(room.store.events.append("t", events))
+    found, seq = [], 0
+    while page := room.run(room.store.events.after("t", seq, 3)):
+        assert len(page) <= 3
+        found += [event for _, event in page]
+        seq = page[-1][0]
+    assert found == events
+
+
+def test_the_context_of_a_learner_is_theirs_alone(room: Room) -> None:
+    people, events = room.store.people, room.store.events
+    lena = Learner(learner_id="lena", classes=("7b",), features=("grade-7",))
+    classes = [SchoolClass(class_id="7b", starts_at=T0), SchoolClass(class_id="8a"), SchoolClass(class_id="9c")]
+    room.run(people.put_learners("t", [lena]))
+    room.run(people.put_classes("t", classes))
+    seq = room.run(events.append("t", [FULL, BARE])).seq
+    context = room.run(events.context("t", "lena", "8a"))
+    assert context.learner == lena
+    assert list(context.interactions) == [FULL]
+    assert context.classes == {"7b": classes[0], "8a": classes[1]}
+    assert context.seq == seq
+    nobody = room.run(events.context("t", "nobody"))
+    assert (nobody.learner, list(nobody.interactions), nobody.classes) == (None, [], {})
+
+
+def test_a_sync_makes_the_whole_set_and_says_what_it_changed(room: Room) -> None:
+    catalogue = room.store.catalogue
+    a, b, c = (Resource(resource_id=x, title=x.upper(), minutes=2.5, available_from=T0) for x in "abc")
+
+    def sync(*resources: Resource, **options: object) -> tuple[int, int, int, int]:
+        counts = room.run(catalogue.sync_resources("t", resources, at=T0, **options))
+        return counts.added, counts.changed, counts.withdrawn, counts.unchanged
+
+    assert sync(b, a) == (2, 0, 0, 0)
+    assert sync(a, b) == (0, 0, 0, 2)
+    assert sync(replace(a, title="new"), c, dry_run=True) == (1, 1, 1, 0)
+    assert room.run(catalogue.resources("t")) == [a, b]
+    assert sync(replace(a, title="new"), c) == (1, 1, 1, 0)
+    assert room.run(catalogue.resources("t")) == [replace(a, title="new"), c]
+    assert room.run(catalogue.withdrawn("t")) == [replace(b, available_until=T0)]
+    assert sync(c, keep=frozenset({"a"})) == (0, 0, 0, 2)
+    assert sync(b, c) == (1, 0, 1, 1)
+    assert room.run(catalogue.resources("t")) == [b, c]
+
+
+def test_the_catalogue_version_moves_only_when_the_offer_does(room: Room) -> None:
+    def version() -> int:
+        return int(room.run(room.store.events.context("t", "x")).catalogue_version)
+
+    a = Resource(resource_id="a", title="A")
+    seen = [version()]
+    for resources, dry_run in (([a], True), ([a], False), ([a], False), ([], False)):
+        room.run(room.store.catalogue.sync_resources("t", resources, at=T0, dry_run=dry_run))
+        seen.append(version())
+    assert seen == [0, 0, 1, 1, 2]
+
+
+def test_records_are_replaced_as_a_whole(room: Room) -> None:
+    skills = [Skill(skill_id="s2", title="B", prerequisites=("s1",)), Skill(skill_id="s1", title="A")]
+    room.run(room.store.catalogue.put_skills("t", skills))
+    room.run(room.store.catalogue.put_skills("t", [replace(skills[1], title="new")]))
+    assert room.run(room.store.catalogue.skills("t")) == [replace(skills[1], title="new"), skills[0]]
+    room.run(room.store.people.put_learners("t", [Learner(learner_id="l", sharing=True)]))
+    room.run(room.store.people.put_learners("t", [Learner(learner_id="l", classes=("x",))]))
+    assert room.run(room.store.people.learners("t")) == [Learner(learner_id="l", classes=("x",))]
+
+
+def decision(decision_id: str, n_slots: int) -> Decision:
+    slate = tuple(
+        Option(
+            resource_id=f"r{i}",
+            title="T",
+            format="video",
+            rank=i + 1,
+            score=1 / (i + 1),
+            propensity=0.5,
+            expected_minutes=None,
+            reasons=(),
+            near_ties=(NearTie(resource_id=f"r{i}", score=1 / (i + 1), propensity=0.5),),
+        )
+        for i in range(n_slots)
+    )
+    return Decision(
+        decision_id=decision_id,
+        learner_id="lena",
+        at=T0,
+        mode="cold",
+        bundle="b",
+        catalogue_hash="c",
+        class_id=None,
+        slate=slate,
+    )
+
+
+def test_decisions_keep_every_slot_and_also_the_empty_slate(room: Room) -> None:
+    for made in (decision("d1", 2), decision("d2", 0), decision("d3", 3)):
+        room.run(room.store.decisions.record("t", made))
+    slots = room.run(room.store.decisions.after("t", 0, 2))
+    assert [(s.decision_id, s.slot, s.resource_id) for s in slots] == [
+        ("d1", 1, "r0"),
+        ("d1", 2, "r1"),
+        ("d2", 0, None),
+    ]
+    assert slots[1].near_ties == (NearTie(resource_id="r1", score=0.5, propensity=0.5),)
+    assert (slots[0].at, slots[0].score, slots[0].propensity, slots[0].mode) == (T0, 1.0, 0.5, "cold")
+    assert [s.slot for s in room.run(room.store.decisions.after("t", slots[-1].seq, 2))] == [1, 2, 3]
+
+
+def test_keys_can_be_found_listed_and_revoked_once(room: Room) -> None:
+    keys = room.store.keys
+    key = Key(key_id="k1", tenant="t", scopes=("recommend", "events"), secret_hash="00", created_at=T0)
+    room.run(keys.add(key))
+    assert room.run(keys.find("k1")) == key
+    assert room.run(keys.find("k2")) is None
+    assert room.run(keys.revoke("other", "k1", T0)) is False
+    assert room.run(keys.revoke("t", "k1", T0)) is True
+    assert room.run(keys.revoke("t", "k1", T0 + timedelta(days=1))) is True
+    assert room.run(keys.of_tenant("t")) == [replace(key, revoked_at=T0)]
+
+
+def test_nothing_crosses_from_one_tenant_to_another(room: Room) -> None:
+    store = room.store
+    room.run(store.events.append("t", [FULL]))
+    room.run(store.catalogue.sync_resources("t", [Resource(resource_id="a", title="A")], at=T0))
+    room.run(store.catalogue.put_skills("t", [Skill(skill_id="s", title="S")]))
+    room.run(store.people.put_learners("t", [Learner(learner_id="lena")]))
+    room.run(store.people.put_classes("t", [SchoolClass(class_id="7b")]))
+    room.run(store.decisions.record("t", decision("d", 1)))
+    assert everything(room, "u") == []
+    assert room.run(store.catalogue.resources("u")) == []
+    assert room.run(store.catalogue.skills("u")) == []
+    assert room.run(store.people.learners("u")) == []
+    assert room.run(store.people.classes("u")) == []
+    assert room.run(store.decisions.after("u", 0, 9)) == []
+    assert room.run(store.events.context("u", "lena", "7b")).learner is None
+    assert room.run(store.events.append("u", [replace(FULL, kind="viewed")])).accepted == 1
+
+
+def test_everything_is_there_after_opening_again(url: str) -> None:
+    with opened(url) as room:
+        room.run(room.store.events.append("t", [FULL]))
+        store_id = room.store.store_id
+    with opened(url) as room:
+        assert everything(room, "t") == [FULL]
+        assert room.store.store_id == store_id
+
+
+def test_a_store_of_another_version_is_refused_in_words(tmp_path: Path) -> None:
+    import sqlite3
+
+    url = f"sqlite+aiosqlite:///{tmp_path / 'store.db'}"
+    with opened(url):
+        pass
+    with sqlite3.connect(tmp_path / "store.db") as connection:
+        connection.execute("UPDATE about SET value = '99' WHERE name = 'schema_version'")
+    connection.close()
+    with pytest.raises(BadInput, match="version 99"), opened(url):
+        pass
+
+
+def test_a_file_that_is_no_store_is_refused_in_words(tmp_path: Path) -> None:
+    (tmp_path / "store.db").write_bytes(b"not a database at all" * 100)
+    with pytest.raises(Unavailable, match="store"), opened(f"sqlite+aiosqlite:///{tmp_path / 'store.db'}"):
+        pass
