@@ -54,11 +54,15 @@ IMPLEMENTATIONS = [sqlite]
 
 
 class Room:
-    """A store and the loop it lives in."""
+    """A store, the loop it lives in, and two tenants that nobody used before."""
 
     def __init__(self, runner: asyncio.Runner, store: Store) -> None:
         self.run = runner.run
         self.store = store
+        self.move()
+
+    def move(self) -> None:
+        self.t, self.u = f"t{next(TENANTS)}", f"t{next(TENANTS)}"
 
 
 @contextmanager
@@ -72,16 +76,22 @@ def opened(url: str) -> Iterator[Room]:
             runner.run(context.__aexit__(None, None, None))
 
 
-@pytest.fixture(params=IMPLEMENTATIONS, ids=lambda made: made.__name__)
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    with request.param(tmp_path) as found:
+@pytest.fixture(scope="module", params=IMPLEMENTATIONS, ids=lambda made: made.__name__)
+def url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with request.param(tmp_path_factory.mktemp("store")) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def open_room(url: str) -> Iterator[Room]:
+    with opened(url) as found:
         yield found
 
 
 @pytest.fixture
-def room(url: str) -> Iterator[Room]:
-    with opened(url) as found:
-        yield found
+def room(open_room: Room) -> Room:
+    open_room.move()
+    return open_room
 
 
 def everything(room: Room, tenant: str) -> list[Interaction]:
@@ -89,18 +99,20 @@ def everything(room: Room, tenant: str) -> list[Interaction]:
 
 
 def test_events_come_back_as_they_went_in_and_in_order(room: Room) -> None:
-    kept = room.run(room.store.events.append("t", [FULL, BARE]))
+    kept = room.run(room.store.events.append(room.t, [FULL, BARE]))
     assert (kept.accepted, kept.duplicates, kept.rejected) == (2, 0, ())
-    assert everything(room, "t") == [FULL, BARE]
-    assert kept.seq == room.run(room.store.events.after("t", 0, 10))[-1][0]
+    assert everything(room, room.t) == [FULL, BARE]
+    assert kept.seq == room.run(room.store.events.after(room.t, 0, 10))[-1][0]
 
 
 def test_the_same_event_again_is_a_duplicate_and_other_content_is_refused_with_its_place(room: Room) -> None:
-    room.run(room.store.events.append("t", [FULL, BARE]))
-    again = room.run(room.store.events.append("t", [replace(FULL, kind="viewed"), BARE, replace(BARE, event_id="e3")]))
+    room.run(room.store.events.append(room.t, [FULL, BARE]))
+    again = room.run(
+        room.store.events.append(room.t, [replace(FULL, kind="viewed"), BARE, replace(BARE, event_id="e3")])
+    )
     assert (again.accepted, again.duplicates) == (1, 1)
     assert [index for index, _ in again.rejected] == [0]
-    assert everything(room, "t")[0] == FULL
+    assert everything(room, room.t)[0] == FULL
 
 
 @pytest.mark.parametrize(
@@ -119,31 +131,31 @@ def test_the_same_event_again_is_a_duplicate_and_other_content_is_refused_with_i
     ],
 )
 def test_any_difference_in_content_is_seen(room: Room, other: Interaction) -> None:
-    room.run(room.store.events.append("t", [FULL]))
-    assert len(room.run(room.store.events.append("t", [other])).rejected) == 1
+    room.run(room.store.events.append(room.t, [FULL]))
+    assert len(room.run(room.store.events.append(room.t, [other])).rejected) == 1
 
 
 def test_an_event_without_a_time_gets_the_stamp_and_may_be_sent_again_later(room: Room) -> None:
-    room.run(room.store.events.append("t", [BARE], stamp=T0))
-    again = room.run(room.store.events.append("t", [BARE], stamp=T0 + timedelta(hours=1)))
+    room.run(room.store.events.append(room.t, [BARE], stamp=T0))
+    again = room.run(room.store.events.append(room.t, [BARE], stamp=T0 + timedelta(hours=1)))
     assert again.duplicates == 1
-    assert everything(room, "t") == [replace(BARE, at=T0)]
-    assert room.run(room.store.events.append("t", [replace(BARE, at=T0)])).duplicates == 1
+    assert everything(room, room.t) == [replace(BARE, at=T0)]
+    assert room.run(room.store.events.append(room.t, [replace(BARE, at=T0)])).duplicates == 1
 
 
 def test_an_id_twice_in_one_batch_counts_once(room: Room) -> None:
-    kept = room.run(room.store.events.append("t", [FULL, FULL, replace(FULL, kind="viewed")]))
+    kept = room.run(room.store.events.append(room.t, [FULL, FULL, replace(FULL, kind="viewed")]))
     assert (kept.accepted, kept.duplicates, [i for i, _ in kept.rejected]) == (1, 1, [2])
 
 
 def test_appends_at_once_lose_nothing_and_keep_each_event_once(room: Room) -> None:
     async def all_at_once() -> list[int]:
         batches = [[replace(BARE, event_id=f"e{i}") for i in range(n, n + 6)] for n in range(12)]
-        kept = await asyncio.gather(*(room.store.events.append("t", batch) for batch in batches))
+        kept = await asyncio.gather(*(room.store.events.append(room.t, batch) for batch in batches))
         return [k.accepted for k in kept]
 
     assert sum(room.run(all_at_once())) == 17
-    assert sorted(e.event_id for e in everything(room, "t")) == sorted(f"e{i}" for i in range(17))
+    assert sorted(e.event_id for e in everything(room, room.t)) == sorted(f"e{i}" for i in range(17))
 
 
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -151,23 +163,23 @@ def test_appends_at_once_lose_nothing_and_keep_each_event_once(room: Room) -> No
 def test_however_events_are_cut_into_batches_and_repeated_the_log_is_the_same(
     room: Room, batches: list[list[int]]
 ) -> None:
-    tenant = f"t{next(TENANTS)}"
+    room.move()
     fates = [0, 0]
     for batch in batches:
-        kept = room.run(room.store.events.append(tenant, [replace(FULL, event_id=f"e{i}") for i in batch]))
+        kept = room.run(room.store.events.append(room.t, [replace(FULL, event_id=f"e{i}") for i in batch]))
         fates[0] += kept.accepted
         fates[1] += kept.duplicates
         assert kept.rejected == ()
     sent = [i for batch in batches for i in batch]
-    assert [e.event_id for e in everything(room, tenant)] == [f"e{i}" for i in dict.fromkeys(sent)]
+    assert [e.event_id for e in everything(room, room.t)] == [f"e{i}" for i in dict.fromkeys(sent)]
     assert fates == [len(set(sent)), len(sent) - len(set(sent))]
 
 
 def test_pages_hang_together_without_a_gap(room: Room) -> None:
     events = [replace(BARE, event_id=f"e{i}") for i in range(7)]
-    room.run(room.store.events.append("t", events))
+    room.run(room.store.events.append(room.t, events))
     found, seq = [], 0
-    while page := room.run(room.store.events.after("t", seq, 3)):
+    while page := room.run(room.store.events.after(room.t, seq, 3)):
         assert len(page) <= 3
         found += [event for _, event in page]
         seq = page[-1][0]
@@ -178,15 +190,15 @@ def test_the_context_of_a_learner_is_theirs_alone(room: Room) -> None:
     people, events = room.store.people, room.store.events
     lena = Learner(learner_id="lena", classes=("7b",), features=("grade-7",))
     classes = [SchoolClass(class_id="7b", starts_at=T0), SchoolClass(class_id="8a"), SchoolClass(class_id="9c")]
-    room.run(people.put_learners("t", [lena]))
-    room.run(people.put_classes("t", classes))
-    seq = room.run(events.append("t", [FULL, BARE])).seq
-    context = room.run(events.context("t", "lena", "8a"))
+    room.run(people.put_learners(room.t, [lena]))
+    room.run(people.put_classes(room.t, classes))
+    seq = room.run(events.append(room.t, [FULL, BARE])).seq
+    context = room.run(events.context(room.t, "lena", "8a"))
     assert context.learner == lena
     assert list(context.interactions) == [FULL]
     assert context.classes == {"7b": classes[0], "8a": classes[1]}
     assert context.seq == seq
-    nobody = room.run(events.context("t", "nobody"))
+    nobody = room.run(events.context(room.t, "nobody"))
     assert (nobody.learner, list(nobody.interactions), nobody.classes) == (None, [], {})
 
 
@@ -195,41 +207,41 @@ def test_a_sync_makes_the_whole_set_and_says_what_it_changed(room: Room) -> None
     a, b, c = (Resource(resource_id=x, title=x.upper(), minutes=2.5, available_from=T0) for x in "abc")
 
     def sync(*resources: Resource, **options: object) -> tuple[int, int, int, int]:
-        counts = room.run(catalogue.sync_resources("t", resources, at=T0, **options))
+        counts = room.run(catalogue.sync_resources(room.t, resources, at=T0, **options))
         return counts.added, counts.changed, counts.withdrawn, counts.unchanged
 
     assert sync(b, a) == (2, 0, 0, 0)
     assert sync(a, b) == (0, 0, 0, 2)
     assert sync(replace(a, title="new"), c, dry_run=True) == (1, 1, 1, 0)
-    assert room.run(catalogue.resources("t")) == [a, b]
+    assert room.run(catalogue.resources(room.t)) == [a, b]
     assert sync(replace(a, title="new"), c) == (1, 1, 1, 0)
-    assert room.run(catalogue.resources("t")) == [replace(a, title="new"), c]
-    assert room.run(catalogue.withdrawn("t")) == [replace(b, available_until=T0)]
+    assert room.run(catalogue.resources(room.t)) == [replace(a, title="new"), c]
+    assert room.run(catalogue.withdrawn(room.t)) == [replace(b, available_until=T0)]
     assert sync(c, keep=frozenset({"a"})) == (0, 0, 0, 2)
     assert sync(b, c) == (1, 0, 1, 1)
-    assert room.run(catalogue.resources("t")) == [b, c]
+    assert room.run(catalogue.resources(room.t)) == [b, c]
 
 
 def test_the_catalogue_version_moves_only_when_the_offer_does(room: Room) -> None:
     def version() -> int:
-        return int(room.run(room.store.events.context("t", "x")).catalogue_version)
+        return int(room.run(room.store.events.context(room.t, "x")).catalogue_version)
 
     a = Resource(resource_id="a", title="A")
     seen = [version()]
     for resources, dry_run in (([a], True), ([a], False), ([a], False), ([], False)):
-        room.run(room.store.catalogue.sync_resources("t", resources, at=T0, dry_run=dry_run))
+        room.run(room.store.catalogue.sync_resources(room.t, resources, at=T0, dry_run=dry_run))
         seen.append(version())
     assert seen == [0, 0, 1, 1, 2]
 
 
 def test_records_are_replaced_as_a_whole(room: Room) -> None:
     skills = [Skill(skill_id="s2", title="B", prerequisites=("s1",)), Skill(skill_id="s1", title="A")]
-    room.run(room.store.catalogue.put_skills("t", skills))
-    room.run(room.store.catalogue.put_skills("t", [replace(skills[1], title="new")]))
-    assert room.run(room.store.catalogue.skills("t")) == [replace(skills[1], title="new"), skills[0]]
-    room.run(room.store.people.put_learners("t", [Learner(learner_id="l", sharing=True)]))
-    room.run(room.store.people.put_learners("t", [Learner(learner_id="l", classes=("x",))]))
-    assert room.run(room.store.people.learners("t")) == [Learner(learner_id="l", classes=("x",))]
+    room.run(room.store.catalogue.put_skills(room.t, skills))
+    room.run(room.store.catalogue.put_skills(room.t, [replace(skills[1], title="new")]))
+    assert room.run(room.store.catalogue.skills(room.t)) == [replace(skills[1], title="new"), skills[0]]
+    room.run(room.store.people.put_learners(room.t, [Learner(learner_id="l", sharing=True)]))
+    room.run(room.store.people.put_learners(room.t, [Learner(learner_id="l", classes=("x",))]))
+    assert room.run(room.store.people.learners(room.t)) == [Learner(learner_id="l", classes=("x",))]
 
 
 def decision(decision_id: str, n_slots: int) -> Decision:
@@ -261,8 +273,8 @@ def decision(decision_id: str, n_slots: int) -> Decision:
 
 def test_decisions_keep_every_slot_and_also_the_empty_slate(room: Room) -> None:
     for made in (decision("d1", 2), decision("d2", 0), decision("d3", 3)):
-        room.run(room.store.decisions.record("t", made))
-    slots = room.run(room.store.decisions.after("t", 0, 2))
+        room.run(room.store.decisions.record(room.t, made))
+    slots = room.run(room.store.decisions.after(room.t, 0, 2))
     assert [(s.decision_id, s.slot, s.resource_id) for s in slots] == [
         ("d1", 1, "r0"),
         ("d1", 2, "r1"),
@@ -270,45 +282,46 @@ def test_decisions_keep_every_slot_and_also_the_empty_slate(room: Room) -> None:
     ]
     assert slots[1].near_ties == (NearTie(resource_id="r1", score=0.5, propensity=0.5),)
     assert (slots[0].at, slots[0].score, slots[0].propensity, slots[0].mode) == (T0, 1.0, 0.5, "cold")
-    assert [s.slot for s in room.run(room.store.decisions.after("t", slots[-1].seq, 2))] == [1, 2, 3]
+    assert [s.slot for s in room.run(room.store.decisions.after(room.t, slots[-1].seq, 2))] == [1, 2, 3]
 
 
 def test_keys_can_be_found_listed_and_revoked_once(room: Room) -> None:
     keys = room.store.keys
-    key = Key(key_id="k1", tenant="t", scopes=("recommend", "events"), secret_hash="00", created_at=T0)
+    key = Key(key_id="k1", tenant=room.t, scopes=("recommend", "events"), secret_hash="00", created_at=T0)
     room.run(keys.add(key))
     assert room.run(keys.find("k1")) == key
     assert room.run(keys.find("k2")) is None
     assert room.run(keys.revoke("other", "k1", T0)) is False
-    assert room.run(keys.revoke("t", "k1", T0)) is True
-    assert room.run(keys.revoke("t", "k1", T0 + timedelta(days=1))) is True
-    assert room.run(keys.of_tenant("t")) == [replace(key, revoked_at=T0)]
+    assert room.run(keys.revoke(room.t, "k1", T0)) is True
+    assert room.run(keys.revoke(room.t, "k1", T0 + timedelta(days=1))) is True
+    assert room.run(keys.of_tenant(room.t)) == [replace(key, revoked_at=T0)]
 
 
 def test_nothing_crosses_from_one_tenant_to_another(room: Room) -> None:
     store = room.store
-    room.run(store.events.append("t", [FULL]))
-    room.run(store.catalogue.sync_resources("t", [Resource(resource_id="a", title="A")], at=T0))
-    room.run(store.catalogue.put_skills("t", [Skill(skill_id="s", title="S")]))
-    room.run(store.people.put_learners("t", [Learner(learner_id="lena")]))
-    room.run(store.people.put_classes("t", [SchoolClass(class_id="7b")]))
-    room.run(store.decisions.record("t", decision("d", 1)))
-    assert everything(room, "u") == []
-    assert room.run(store.catalogue.resources("u")) == []
-    assert room.run(store.catalogue.skills("u")) == []
-    assert room.run(store.people.learners("u")) == []
-    assert room.run(store.people.classes("u")) == []
-    assert room.run(store.decisions.after("u", 0, 9)) == []
-    assert room.run(store.events.context("u", "lena", "7b")).learner is None
-    assert room.run(store.events.append("u", [replace(FULL, kind="viewed")])).accepted == 1
+    room.run(store.events.append(room.t, [FULL]))
+    room.run(store.catalogue.sync_resources(room.t, [Resource(resource_id="a", title="A")], at=T0))
+    room.run(store.catalogue.put_skills(room.t, [Skill(skill_id="s", title="S")]))
+    room.run(store.people.put_learners(room.t, [Learner(learner_id="lena")]))
+    room.run(store.people.put_classes(room.t, [SchoolClass(class_id="7b")]))
+    room.run(store.decisions.record(room.t, decision("d", 1)))
+    assert everything(room, room.u) == []
+    assert room.run(store.catalogue.resources(room.u)) == []
+    assert room.run(store.catalogue.skills(room.u)) == []
+    assert room.run(store.people.learners(room.u)) == []
+    assert room.run(store.people.classes(room.u)) == []
+    assert room.run(store.decisions.after(room.u, 0, 9)) == []
+    assert room.run(store.events.context(room.u, "lena", "7b")).learner is None
+    assert room.run(store.events.append(room.u, [replace(FULL, kind="viewed")])).accepted == 1
 
 
 def test_everything_is_there_after_opening_again(url: str) -> None:
     with opened(url) as room:
-        room.run(room.store.events.append("t", [FULL]))
+        room.run(room.store.events.append(room.t, [FULL]))
         store_id = room.store.store_id
+        tenant = room.t
     with opened(url) as room:
-        assert everything(room, "t") == [FULL]
+        assert everything(room, tenant) == [FULL]
         assert room.store.store_id == store_id
 
 
