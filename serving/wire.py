@@ -18,6 +18,7 @@ from serving.errors import NotJson, NotOffered, WrongShape
 from serving.schemas import ClassIn, EventIn, LearnerIn, OptionOut, RecommendationIn, RecommendationOut, ResourceIn
 
 Body = TypeVar("Body", bound=msgspec.Struct)
+_NOT_JSON = "the body is not JSON in UTF-8; send application/json"
 _UNKNOWN_FIELD = re.compile(r"^Object contains unknown field `.*`(?= - at|$)", re.DOTALL)
 
 
@@ -27,11 +28,22 @@ def decoded(content: bytes | msgspec.Raw, shape: type[Body]) -> Body:
         body: Body = _decoder(shape).decode(content)
         return body
     except msgspec.ValidationError as problem:
+        _require_json(content)
         # A name nobody knows may be somebody's name.
         reason = _UNKNOWN_FIELD.sub("Object contains an unknown field", str(problem))
         raise WrongShape(f"{reason}; see /openapi.json for the shape") from None
     except (msgspec.DecodeError, UnicodeDecodeError):
-        raise NotJson("the body is not JSON in UTF-8; send application/json") from None
+        raise NotJson(_NOT_JSON) from None
+
+
+def _require_json(content: bytes | msgspec.Raw) -> None:
+    """A wrong shape may be seen before the text breaks off: then it is no JSON, whatever its shape."""
+    try:
+        msgspec.json.decode(content)
+    except msgspec.ValidationError:
+        return
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        raise NotJson(_NOT_JSON) from None
 
 
 @lru_cache(maxsize=32)
