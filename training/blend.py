@@ -11,9 +11,11 @@ from engine.ranking.relevance import RelevanceModel
 from training.slices import Asked
 
 # Strength, in queries, of the pull towards the prior, which is right where nothing is known yet. Queries of one week
-# share its accidents, so they are worth fewer than they number.
-PRIOR_QUERIES = 100.0
-MAX_CANDIDATES = 1000
+# share its accidents, so with a clock they are worth fewer than they number.
+PRIOR_QUERIES = 5.0
+PRIOR_QUERIES_TIMED = 100.0
+# Weights are for the top of the list, so only the best of each model contend; the long tail would drown them.
+N_CONTENDERS = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,18 +34,19 @@ class Choices:
         return len(self.taken)
 
 
-def choices_of(asked: Sequence[Asked], model: RelevanceModel, *, guided: bool, seed: int) -> Choices:
+def choices_of(asked: Sequence[Asked], model: RelevanceModel, *, guided: bool) -> Choices:
     """The choices of those queries for which earlier cohorts can say (`guided`) or cannot.
 
-    Candidates that nobody took are thinned to `MAX_CANDIDATES` by a seeded draw.
+    Of each query the best `N_CONTENDERS` candidates of each model stay; one whose takings are not among them falls out.
     """
-    rng = np.random.default_rng(seed)
     said_of: list[tuple[NDArray[np.float32], NDArray[np.bool_]]] = []
     for one in asked:
         said = model.terms(one.query)
         if model.is_guided(said) == guided:
-            rows = _thinned(one.taken, rng)
-            said_of.append((np.nan_to_num(said[:, one.candidates[rows]]).astype(np.float32), one.taken[rows]))
+            offered = np.nan_to_num(said[:, one.candidates])
+            rows = _contenders(offered)
+            if one.taken[rows].any():
+                said_of.append((offered[:, rows].astype(np.float32), one.taken[rows]))
     width = max((len(taken) for _, taken in said_of), default=0)
     terms = np.zeros((len(model.names), len(said_of), width), np.float32)
     taken, real = np.zeros(terms.shape[1:], bool), np.zeros(terms.shape[1:], bool)
@@ -54,14 +57,16 @@ def choices_of(asked: Sequence[Asked], model: RelevanceModel, *, guided: bool, s
     return Choices(terms, taken, real)
 
 
-def _thinned(taken: NDArray[np.bool_], rng: np.random.Generator) -> NDArray[np.int64]:
-    others = np.flatnonzero(~taken)
-    if len(others) > MAX_CANDIDATES:
-        others = rng.choice(others, MAX_CANDIDATES, replace=False)
-    return np.sort(np.concatenate([np.flatnonzero(taken), others]))
+def _contenders(terms: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Columns that are among the best of any term that tells candidates apart, ascending."""
+    k = min(N_CONTENDERS, terms.shape[1])
+    telling = terms[terms.max(axis=1) > terms.min(axis=1)]
+    if len(telling) == 0:
+        return np.arange(terms.shape[1])
+    return np.unique(np.argpartition(-telling, k - 1, axis=1)[:, :k])
 
 
-def fitted_weights(choices: Sequence[Choices], prior: NDArray[np.float64]) -> NDArray[np.float64]:
+def fitted_weights(choices: Sequence[Choices], prior: NDArray[np.float64], *, timed: bool) -> NDArray[np.float64]:
     """Weights of a conditional logit (McFadden 1974) over the terms: `(n_terms,)`; without queries the prior stands.
 
     Each query counts once, however much was taken up in it. A pull towards `prior`, per standard deviation of a term,
@@ -70,13 +75,13 @@ def fitted_weights(choices: Sequence[Choices], prior: NDArray[np.float64]) -> ND
     given = [c for c in choices if len(c)]
     if not given:
         return prior
-    spread = _spread(given)
+    spread, strength = _spread(given), PRIOR_QUERIES_TIMED if timed else PRIOR_QUERIES
     scaled = [c.terms / spread[:, None, None].astype(np.float32) for c in given]
     shares = [c.taken / c.taken.sum(axis=1, keepdims=True) for c in given]
 
     def loss(weights: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
         pull = weights - prior * spread
-        value, slope = PRIOR_QUERIES / 2 * pull @ pull, PRIOR_QUERIES * pull
+        value, slope = strength / 2 * pull @ pull, strength * pull
         for c, terms, share in zip(given, scaled, shares, strict=True):
             scores = np.where(c.real, np.tensordot(weights.astype(np.float32), terms, 1), -np.inf).astype(np.float64)
             scores -= scores.max(axis=1, keepdims=True)

@@ -137,7 +137,7 @@ def _choices(school: School, cut: Slice, settings: ModelSettings, seed: int) -> 
     fitted = fit(replace(school, votes=votes.where(cut.before)), settings, seed=seed)
     asked = list(asked_in(cut, votes, learner_features=school.learner_features, at_most=MAX_QUERIES, seed=seed))
     model = fitted.model
-    pair = _Pair(choices_of(asked, model, guided=True, seed=seed), choices_of(asked, model, guided=False, seed=seed))
+    pair = _Pair(choices_of(asked, model, guided=True), choices_of(asked, model, guided=False))
     return pair, fitted, asked
 
 
@@ -147,8 +147,8 @@ def _rehearsed(school: School, settings: ModelSettings, seed: int) -> list[Choic
 
 
 def _weighed(fitted: Fitted, pairs: Sequence[_Pair], rehearsed: Sequence[Choices]) -> Fitted:
-    prior = np.array(fitted.settings["weights"]["unguided"])
+    prior, timed = np.array(fitted.settings["weights"]["unguided"]), bool(fitted.settings["half_lives_days"])
     return fitted.weighted(
-        guided=fitted_weights([*(p.guided for p in pairs), *rehearsed], prior),
-        unguided=fitted_weights([p.unguided for p in pairs], prior),
+        guided=fitted_weights([*(p.guided for p in pairs), *rehearsed], prior, timed=timed),
+        unguided=fitted_weights([p.unguided for p in pairs], prior, timed=timed),
     )

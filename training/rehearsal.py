@@ -5,7 +5,7 @@ have nobody ahead of them. So a finished class plays the new cohort. Where the c
 ahead of it, as it really was; where not, a random half of the class plays last year's.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -29,7 +29,7 @@ class Rehearsal:
 
 
 def rehearsals_of(votes: Votes, *, seed: int) -> Iterator[Rehearsal]:
-    """One rehearsal at the age the youngest cohorts have now, and one a horizon later; none without cohorts."""
+    """One rehearsal at the age the next cohorts will ask at, and one a horizon later; none without cohorts."""
     roles = _roles(votes)
     if not roles:
         return
@@ -38,7 +38,7 @@ def rehearsals_of(votes: Votes, *, seed: int) -> Iterator[Rehearsal]:
         if split:
             staged, actor = _split(staged, actor, seed)
         actors[course] = actor
-    age_us = _youngest_ages(votes, list(roles))
+    age_us = _asking_ages(votes, {course: actor for course, (actor, _) in roles.items()})
     for later in (0.0, HORIZON_DAYS):
         now_us = np.full(len(staged.class_ids), NO_TIME)
         for course, actor in actors.items():
@@ -78,14 +78,19 @@ def _last_day(votes: Votes) -> NDArray[np.float64]:
     return last
 
 
-def _youngest_ages(votes: Votes, courses: list[int]) -> dict[int, int]:
-    """How old, in microseconds, the youngest class of each course is at the end of its log; at least one day."""
+def _asking_ages(votes: Votes, actors: Mapping[int, int]) -> dict[int, int]:
+    """At which age, in microseconds, the actor of each course asks.
+
+    The age of the youngest class at the end of the log, for that is the class that will ask next. Where the actor is
+    that class, the next one is yet to come, and a quarter of the course stands for it.
+    """
     last_day = _last_day(votes)
     ages = {}
-    for course in courses:
+    for course, actor in actors.items():
         classes = np.flatnonzero((votes.class_course == course) & (votes.class_starts_us != NO_TIME))
         youngest = classes[np.argmax(votes.class_starts_us[classes])]
-        ages[course] = int(max(last_day[youngest], 1.0) * DAY_US) if np.isfinite(last_day[youngest]) else int(DAY_US)
+        age = last_day[actor] / 4 if youngest == actor else last_day[youngest]
+        ages[course] = int(np.clip(age, 1.0, last_day[actor] - HORIZON_DAYS) * DAY_US)
     return ages
 
 

@@ -83,8 +83,10 @@ class CourseDay:
 
     def score(self, query: Query) -> NDArray[np.float64] | None:
         """Log votes: `(2 * n_half_lives, n_resources)`, ahead then behind; None where no earlier cohort can say."""
+        if query.starts_us == NO_TIME or query.now_us == NO_TIME:
+            return None
         key = self._key(query)
-        if key[0] < 0 or query.starts_us == NO_TIME:
+        if key[0] < 0:
             return None
         if key not in self._kept:
             if len(self._kept) >= _KEPT_ANSWERS:

@@ -43,12 +43,14 @@ class RelevanceModel:
     def contributions(self, terms: NDArray[np.float64], n_resources: int) -> NDArray[np.float64]:
         """Weight times term, `(n_terms, n_resources)`, also for resources newer than the bundle; columns sum to scores.
 
-        A model that cannot say adds nothing; popularity fills the gap, for it can say of anything that nobody took it.
+        A model that cannot say of anybody adds nothing. Of a resource newer than the bundle popularity can say that
+        nobody took it up yet, and what the other models cannot say counts as the least they say of any.
         """
         weights = self.guided if self.is_guided(terms) else self.unguided
         known = terms.shape[1]
         filled = np.zeros((len(self.names), n_resources))
-        filled[:, :known] = np.where(np.isnan(terms), 0.0, terms)
+        filled[:, :known] = np.nan_to_num(terms)
+        filled[:, known:] = filled[:, :known].min(axis=1, initial=0.0)[:, None]
         filled[: self.popularity.n_terms, known:] = np.log(PRIOR_VOTES)
         return filled * weights[:, None]
 
