@@ -17,7 +17,7 @@ def progress_bar() -> Iterator[Report]:
     """Give `report(what, share)` with share in [0, 1]; nothing is drawn where stderr is not a terminal."""
     console = Console(stderr=True)
     if not console.is_terminal:
-        yield lambda what, share: None
+        yield lambda _what, _share: None
         return
     with Progress(
         TextColumn("{task.description:<32}"), BarColumn(), TimeElapsedColumn(), console=console, transient=True

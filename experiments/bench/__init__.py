@@ -1,0 +1,1 @@
+"""What docs/figures.md reports, measured; never part of the tests."""
