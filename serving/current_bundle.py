@@ -7,6 +7,7 @@ from pathlib import Path
 
 from engine.bundle import Bundle, read_bundle
 from engine.domain.resource import Resource
+from engine.golden import check_golden
 from engine.recommender import Recommender, recommender_of
 
 
@@ -37,5 +38,9 @@ class CurrentBundle:
 
 
 def bundle_at(path: Path | None) -> CurrentBundle:
-    """The bundle at this path, verified; raises BadBundle."""
-    return CurrentBundle(None if path is None else read_bundle(path))
+    """The bundle at this path, verified and asked its golden requests; raises BadBundle."""
+    if path is None:
+        return CurrentBundle(None)
+    bundle = read_bundle(path)
+    check_golden(bundle)
+    return CurrentBundle(bundle)

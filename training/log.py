@@ -72,13 +72,18 @@ class Log:
     facts: dict[str, Any]
 
     def interactions(self) -> pl.LazyFrame:
-        """All interactions in the log's types, in no order, without voidings and what they void."""
+        """All interactions in the log's types, in no order, without voidings and what they void.
+
+        A voiding takes back an event of its own learner only, as it does for who is served.
+        """
         rows = pl.concat([scan_file(file) for file in interactions_files(self.path)])
         if not self.facts["counts"]["voidings"]:
             return rows
         voidings = pl.col("kind") == "voided"
-        voided = rows.filter(voidings).select("voids")
-        return rows.filter(~voidings).join(voided, left_on="event_id", right_on="voids", how="anti")
+        voided = rows.filter(voidings).select("learner_id", "voids")
+        return rows.filter(~voidings).join(
+            voided, left_on=["learner_id", "event_id"], right_on=["learner_id", "voids"], how="anti"
+        )
 
     def resources(self) -> pl.DataFrame:
         """The resources sorted by id; derived from the interactions where nobody described them."""

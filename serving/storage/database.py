@@ -1,8 +1,9 @@
 """One database: its connections, its durability, its version."""
 
+import sqlite3
 import uuid
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -73,7 +74,7 @@ async def open_database(url: str) -> AsyncIterator[tuple[Database, str]]:
 
     Raises Unavailable where it cannot be written, BadInput where it is of another version.
     """
-    _make_folder(url)
+    _require_writable(url)
     # Parameters hold learners' data, and errors may reach a log.
     engine = create_async_engine(url, hide_parameters=True, poolclass=AsyncAdaptedQueuePool, pool_size=4)
     event.listen(engine.sync_engine, "connect", _set_pragmas)
@@ -102,15 +103,22 @@ async def _prepared(database: Database) -> str:
     return str(about["store_id"])
 
 
-def _make_folder(url: str) -> None:
+def _require_writable(url: str) -> None:
+    """Try the file in plain code: a driver whose first connection fails leaves a thread behind that prints a traceback.
+
+    Raises Unavailable where the folder cannot be made, or the file cannot be written or is no database.
+    """
     path = make_url(url).database
-    if path and path != ":memory:":
-        try:
-            Path(path).parent.mkdir(parents=True, exist_ok=True)
-        except OSError as problem:
-            raise Unavailable(
-                f"the data folder cannot be made ({problem.strerror}); name one that can be written in TRAILMATE_DATA"
-            ) from None
+    try:
+        Path(path or "").parent.mkdir(parents=True, exist_ok=True)
+        with closing(sqlite3.connect(path or ":memory:", timeout=10)) as connection:
+            connection.execute("PRAGMA journal_mode=WAL")
+            connection.execute("BEGIN IMMEDIATE")
+    except (OSError, sqlite3.Error) as problem:
+        reason = getattr(problem, "strerror", None) or str(problem)
+        raise Unavailable(
+            f"the store cannot be written ({reason}); name a folder that can in TRAILMATE_DATA, or mend its rights"
+        ) from None
 
 
 def _set_pragmas(connection: Any, _record: Any) -> None:

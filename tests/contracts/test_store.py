@@ -340,5 +340,5 @@ def test_a_store_of_another_version_is_refused_in_words(tmp_path: Path) -> None:
 
 def test_a_file_that_is_no_store_is_refused_in_words(tmp_path: Path) -> None:
     (tmp_path / "store.db").write_bytes(b"not a database at all" * 100)
-    with pytest.raises(Unavailable, match="store"), opened(f"sqlite+aiosqlite:///{tmp_path / 'store.db'}"):
+    with pytest.raises(Unavailable, match="not a database"), opened(f"sqlite+aiosqlite:///{tmp_path / 'store.db'}"):
         pass
