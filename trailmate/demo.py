@@ -82,7 +82,6 @@ def _demo(port: int, *, once: bool) -> None:
             *told, "", *_shown(trailmate.recommend(learner_id, k=3), learner_id), *_where(url, key, learner_id, folder)
         )
         if not once:
-            _say("\nServing until Ctrl-C.")
             _wait(server)
     _say("Stopped.")
 
@@ -151,10 +150,13 @@ def _await_ready(server: subprocess.Popen[bytes], trailmate: Trailmate, log: Pat
 
 def _wait(server: subprocess.Popen[bytes]) -> None:
     try:
-        code = server.wait()
+        _say("\nServing until Ctrl-C.")
+        # Not server.wait(): a signal just before that blocking call would be heard only after it.
+        while server.poll() is None:
+            time.sleep(0.1)
     except KeyboardInterrupt:
         return
-    raise Unavailable(f"`trailmate serve` stopped by itself with exit code {code}; look into serve.log")
+    raise Unavailable(f"`trailmate serve` stopped by itself, exit code {server.returncode}; look into serve.log")
 
 
 def _visited(trailmate: Trailmate, school: School) -> list[str]:
