@@ -30,10 +30,7 @@ def write_bundle(out: Path, fitted: Fitted, *, training: Mapping[str, Any], now_
     Raises:
         BadInput: something that is not a bundle lies at `out`.
     """
-    if out.exists() and not (out / "manifest.json").is_file():
-        raise BadInput(f"{out} exists and is not a bundle: name a new folder with --out, or remove it first")
-    aside = out.parent / f".{out.name}.incoming-{os.getpid()}"
-    shutil.rmtree(aside, ignore_errors=True)
+    aside = check_place(out)
     try:
         (aside / "arrays").mkdir(parents=True)
         _write_files(aside, fitted, training, now_us)
@@ -42,6 +39,33 @@ def write_bundle(out: Path, fitted: Fitted, *, training: Mapping[str, Any], now_
     finally:
         shutil.rmtree(aside, ignore_errors=True)
     return read_bundle(out)
+
+
+def check_place(out: Path) -> Path:
+    """The folder a bundle for `out` is written to first; found out before training, not after it.
+
+    Raises:
+        BadInput: something that is not a bundle lies at `out`.
+        OSError: nothing can be written beside `out`.
+    """
+    if out.exists() and not (out / "manifest.json").is_file():
+        raise BadInput(f"{out} exists and is not a bundle: name a new folder with --out, or remove it first")
+    _tidy(out)
+    aside = out.parent / f".{out.name}.incoming-{os.getpid()}"
+    aside.mkdir()
+    aside.rmdir()
+    return aside
+
+
+def _tidy(out: Path) -> None:
+    """Clear away what killed trainings left, and put back the bundle of one killed between its two renames."""
+    for left in out.parent.glob(f".{out.name}.*-*"):
+        if Path("/proc", left.name.rpartition("-")[2]).exists():
+            continue
+        if left.name.startswith(f".{out.name}.old-") and not out.exists():
+            left.rename(out)
+        else:
+            shutil.rmtree(left, ignore_errors=True)
 
 
 def _write_files(folder: Path, fitted: Fitted, training: Mapping[str, Any], now_us: int) -> None:

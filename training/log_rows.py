@@ -1,7 +1,7 @@
 """Rows of the log as nouns of the domain, and the way back."""
 
 from collections.abc import Callable, Iterable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC
 from typing import Any, TypeVar
 
 import polars as pl
@@ -74,15 +74,18 @@ def frame_of_learners(learners: Iterable[Learner]) -> pl.DataFrame:
 
 def _nouns(frame: pl.DataFrame, make: Callable[..., Noun]) -> Iterator[Noun]:
     for rows in frame.iter_slices(_SLICE):
-        for row in rows.iter_rows(named=True):
-            yield make(**{name: _plain(value) for name, value in row.items()})
+        for values in zip(*map(_plain, rows.get_columns()), strict=True):
+            yield make(**dict(zip(rows.columns, values, strict=True)))
 
 
-def _plain(value: Any) -> Any:
+def _plain(column: pl.Series) -> list[Any]:
     """Lists as tuples, times with the one UTC of the standard library: equal nouns must also print equal."""
-    if isinstance(value, list):
-        return tuple(value)
-    return value.replace(tzinfo=UTC) if isinstance(value, datetime) else value
+    if isinstance(column.dtype, pl.List):
+        return [None if value is None else tuple(value) for value in column.to_list()]
+    if isinstance(column.dtype, pl.Datetime):
+        naive = column.dt.replace_time_zone(None).to_list()
+        return [None if value is None else value.replace(tzinfo=UTC) for value in naive]
+    return column.to_list()
 
 
 def _frame(nouns: Iterable[Noun], schema: pl.Schema) -> pl.DataFrame:

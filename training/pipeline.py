@@ -17,7 +17,7 @@ from threadpoolctl import threadpool_limits
 from engine.bundle import Bundle
 from engine.domain.errors import BadLog
 from engine.domain.resource import Resource
-from training.bundle_writer import write_bundle
+from training.bundle_writer import check_place, write_bundle
 from training.evaluation import Evaluation, evaluate
 from training.fitting import School, fit_and_weigh
 from training.log import Log, learners_of, read_log, resources_of
@@ -58,6 +58,7 @@ def train(log_path: Path, out: Path, *, settings: ModelSettings, seed: int, repo
     clock = _Stopwatch()
     with threadpool_limits(limits=1):
         report("reading the log", 0.0)
+        check_place(out)
         log = read_log(log_path)
         school = school_of(log)
         clock.lap("read")

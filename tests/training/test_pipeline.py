@@ -1,4 +1,5 @@
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -6,6 +7,7 @@ from conftest import small_settings, train_quietly, write_log
 
 from engine.bundle import read_bundle
 from engine.domain.errors import BadInput, BadLog, Unavailable
+from training.bundle_writer import check_place
 from training.pipeline import Tracking, register, train
 
 
@@ -52,6 +54,15 @@ def test_training_replaces_a_bundle_as_a_whole_and_nothing_else(tiny_log, tmp_pa
     (tmp_path / "holiday").mkdir()
     with pytest.raises(BadInput, match="is not a bundle"):
         train_quietly(tiny_log, tmp_path / "holiday")
+
+
+def test_what_killed_trainings_left_is_tidied_and_a_half_done_swap_put_back(tiny_log, tiny_bundle, tmp_path):
+    gone = 2**22 + 1  # above the highest process id there can be
+    shutil.copytree(tiny_bundle, tmp_path / f".bundle.old-{gone}")
+    (tmp_path / f".bundle.incoming-{gone}").mkdir()
+    check_place(tmp_path / "bundle")
+    assert [f.name for f in tmp_path.iterdir()] == ["bundle"]
+    assert read_bundle(tmp_path / "bundle").version == read_bundle(tiny_bundle).version
 
 
 def test_a_log_in_which_nobody_took_anything_up_is_refused(tmp_path):

@@ -40,6 +40,6 @@ def main(arguments: list[str] | None = None) -> None:
         sys.stderr.write(f"trailmate: {problem}\n")
         sys.exit(1)
     except OSError as problem:
-        what = f"{problem.strerror or problem}: {problem.filename or 'no file named'}"
+        what = f"{problem.strerror}: {problem.filename}" if problem.filename else str(problem)
         sys.stderr.write(f"trailmate: {what}; check the path, its rights and the free space\n")
         sys.exit(1)
