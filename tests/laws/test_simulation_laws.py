@@ -40,8 +40,8 @@ def test_the_same_seed_gives_the_same_log_and_another_seed_another(
     assert not first.drop("event_id").equals(other.drop("event_id"))
 
 
-@settings(max_examples=4, deadline=None)
-@given(seed=seeds, n_learners=st.integers(2, 12), n_steps=st.integers(1, 12))
+@settings(max_examples=3, deadline=None)
+@given(seed=seeds, n_learners=st.integers(2, 9), n_steps=st.integers(1, 9))
 def test_many_learners_at_once_equal_one_at_a_time(seed: int, n_learners: int, n_steps: int) -> None:
     school = build_school(n_learners, seed=seed, now=NOW)
     alone = []

@@ -28,14 +28,17 @@ def free_port() -> int:
         return port
 
 
-def test_a_taken_port_is_one_sentence_with_the_next_step(tmp_path: Path) -> None:
+def test_a_taken_port_is_one_sentence_with_the_next_step(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("TRAILMATE_DATA", str(tmp_path))
+    before = signal.getsignal(signal.SIGTERM)
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        done = subprocess.run(
-            [*COMMAND, "--port", str(port)], env=environment(tmp_path), capture_output=True, text=True, check=False
-        )
-    assert done.returncode == 1
-    assert done.stderr == f"demo: port {port} is taken or not yours; choose another, as in `make demo PORT=8001`\n"
+        assert main(["--port", str(port)]) == 1
+    signal.signal(signal.SIGTERM, before)
+    said = capsys.readouterr()
+    assert said.err == f"demo: port {port} is taken or not yours; choose another, as in `make demo PORT=8001`\n"
     assert list(tmp_path.iterdir()) == []
 
 

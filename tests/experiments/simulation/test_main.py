@@ -2,11 +2,14 @@
 
 import json
 import struct
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 
 from experiments.simulation.__main__ import main
+from experiments.simulation.picture import draw_school
+from experiments.simulation.school import build_school
 from training.log import read_log
 
 NOW = "2026-11-23T10:00:00Z"
@@ -31,10 +34,10 @@ def test_the_log_is_read_back_and_making_it_again_adds_nothing(
     assert (again["added"], again["duplicates"]) == (0, told["added"])
 
 
-def test_the_picture_is_a_png_of_some_size(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    picture = tmp_path / "school.png"
-    made(capsys, "--learners", "12", "--steps", "6", "--into", str(tmp_path / "log"), "--picture", str(picture))
-    content = picture.read_bytes()
+def test_the_picture_is_a_png_of_some_size(tmp_path: Path) -> None:
+    school = build_school(6, seed=0, now=datetime.fromisoformat(NOW))
+    draw_school(school, n_steps=3, into=tmp_path / "school.png")
+    content = (tmp_path / "school.png").read_bytes()
     width, height = struct.unpack(">II", content[16:24])
     assert content.startswith(b"\x89PNG")
     assert width > height > 300
