@@ -8,11 +8,12 @@ import json
 import os
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from serving.storage.port import Slot, Store
     from training.log import Log
 
+Part = TypeVar("Part")
 Run = Callable[[Coroutine[Any, Any, Any]], Any]
 _BATCH = 10_000
 _MARKS = "exported.json"
@@ -117,9 +119,8 @@ def _load_events(log: Log, tenant: str, run: Run, store: Store, *, rejects: Path
     fate = Counter({"accepted": 0, "duplicates": 0, "rejected": 0})
     refused: list[pl.DataFrame] = []
     total = max(1, log.facts["counts"]["interactions"])
-    for frame in _frames_of(log):
-        good, bad = _parted(frame)
-        events = list(interactions_of(good))
+    parts = ((list(interactions_of(good)), bad) for good, bad in map(_parted, _frames_of(log)))
+    for events, bad in _one_ahead(parts):
         kept = run(store.events.append(tenant, events))
         other = frame_of_interactions([events[i] for i, _ in kept.rejected])
         reasons = pl.Series("reason", [reason for _, reason in kept.rejected], pl.String())
@@ -129,6 +130,15 @@ def _load_events(log: Log, tenant: str, run: Run, store: Store, *, rejects: Path
     if refused:
         _write_frame(pl.concat(refused), rejects)
     return dict(fate)
+
+
+def _one_ahead(parts: Iterator[Part]) -> Iterator[Part]:
+    """The same, with the next part made while this one is being written: the database needs no interpreter."""
+    with ThreadPoolExecutor(1) as worker:
+        coming = worker.submit(next, parts, None)
+        while (part := coming.result()) is not None:
+            coming = worker.submit(next, parts, None)
+            yield part
 
 
 def _frames_of(log: Log) -> Iterator[pl.DataFrame]:
