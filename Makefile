@@ -42,7 +42,7 @@ demo: setup  ## simulate a school, train, serve on PORT=8000 and show; ONCE=1 st
 	$(BIN)/python -m trailmate.demo --port $(PORT) $(if $(ONCE),--once)
 
 test: test-setup  ## run all tests
-	$(BIN)/python -m pytest -m 'not soak'
+	$(BIN)/python -m pytest -m 'not soak' -n 2 --dist worksteal
 
 check: check-setup  ## ruff, mypy strict, import laws
 	$(BIN)/ruff format --check .

@@ -26,11 +26,11 @@ class ModelSettings:
     ease_l2: float = 80.0
     ease_neighbours: int = 200
     # Above this the closed form costs more memory than a small machine has; the most taken up are kept.
-    ease_max_resources: int = 8_000
+    ease_max_resources: int = 5_000
     factor_dimensions: int = 48
     factor_epochs: int = 12
     # Large logs need fewer passes to see as many votes.
-    factor_max_votes: int = 6_000_000
+    factor_max_votes: int = 1_500_000
 
 
 def popularity_arrays(votes: Votes, settings: ModelSettings) -> Arrays:
@@ -80,7 +80,7 @@ def ease_arrays(votes: Votes, settings: ModelSettings) -> Arrays:
     counts = np.bincount(votes.resource, minlength=n_resources)
     kept = np.sort(np.argsort(-counts, kind="stable")[: settings.ease_max_resources])
     kept = kept[counts[kept] > 0]
-    weights = _ease_weights(_vote_matrix(votes)[:, kept], settings.ease_l2)
+    weights = _ease_weights(_told(_vote_matrix(votes)[:, kept]), settings.ease_l2)
     width = min(settings.ease_neighbours, max(len(kept) - 1, 0))
     strongest = np.sort(np.argpartition(-np.abs(weights), max(width - 1, 0), axis=1)[:, :width], axis=1)
     lengths = np.zeros(n_resources + 1, np.int64)
@@ -93,11 +93,22 @@ def ease_arrays(votes: Votes, settings: ModelSettings) -> Arrays:
 
 
 def _ease_weights(matrix: sparse.csr_matrix, l2: float) -> NDArray[np.float64]:
-    gram = (matrix.T @ matrix).toarray()
-    gram[np.diag_indices_from(gram)] += l2
-    if len(gram) == 0:
+    """Minus the inverse of the penalised Gramian over its own diagonal, zero on the diagonal.
+
+    With fewer learners than resources the inverse is taken over learners (Woodbury), which is the same and cheaper.
+    """
+    n_learners, n_resources = matrix.shape
+    if n_resources == 0:
         return np.zeros((0, 0))
-    inverse = linalg.inv(gram, overwrite_a=True)
+    if n_learners < n_resources:
+        dense = matrix.toarray().astype(np.float64)
+        inner = linalg.inv(dense @ dense.T + l2 * np.eye(n_learners), overwrite_a=True)
+        inverse = -(dense.T @ (inner @ dense)) / l2
+        inverse[np.diag_indices(n_resources)] += 1.0 / l2
+    else:
+        gram = (matrix.T @ matrix).toarray().astype(np.float64)
+        gram[np.diag_indices(n_resources)] += l2
+        inverse = linalg.inv(gram, overwrite_a=True)
     weights: NDArray[np.float64] = -inverse / np.diag(inverse)
     np.fill_diagonal(weights, 0.0)
     return weights
@@ -135,6 +146,11 @@ def factor_arrays(
         "factor_feature_vectors": model.user_embeddings[len(votes.learner_ids) :].astype(np.float32),
     }
     return arrays, features
+
+
+def _told(matrix: sparse.csr_matrix) -> sparse.csr_matrix:
+    """Only the learners who say anything: the others cost memory and change nothing."""
+    return matrix[np.diff(matrix.indptr) > 0]
 
 
 def _vote_matrix(votes: Votes) -> sparse.csr_matrix:

@@ -17,7 +17,7 @@ SLICE_SHARE = 0.25
 RANDOM_SHARE = 0.2
 # More cuts make steadier weights, and each costs a fit of all models: a long log gets fewer.
 MAX_CUTS = 6
-VOTES_TO_REFIT = 1_500_000
+VOTES_TO_REFIT = 600_000
 
 
 @dataclass(frozen=True, slots=True)

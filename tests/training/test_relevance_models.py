@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy import sparse
 
 from engine.domain.history import NO_TIME, History
 from engine.domain.query import Query
@@ -14,6 +15,7 @@ from training.pipeline import school_of
 from training.rehearsal import rehearsals_of
 from training.relevance_models import (
     ModelSettings,
+    _ease_weights,
     course_day_arrays,
     ease_arrays,
     factor_arrays,
@@ -85,6 +87,24 @@ def test_ease_prefers_the_own_side_of_the_board_and_cannot_say_without_history(v
     assert np.isnan(ease.score(np.zeros(0, np.int32))).all()
     weights = ease.speaking_for(seen, np.arange(len(votes.resource_ids), dtype=np.int32))
     assert np.log(np.maximum(weights.sum(axis=0), 0) + EASE_FLOOR) == pytest.approx(said, abs=1e-9)
+
+
+@pytest.mark.parametrize("n_learners", [3, 40])
+def test_ease_is_the_best_weights_that_may_not_copy_a_resource_from_itself(n_learners):
+    """Fewer learners than resources or more, the closed form must beat every small change of its own weights."""
+    rng = np.random.default_rng(n_learners)
+    matrix = (rng.random((n_learners, 8)) < 0.4).astype(float)
+    l2 = 2.0
+    weights = _ease_weights(sparse.csr_matrix(matrix), l2)
+
+    def loss(w):
+        return ((matrix - matrix @ w) ** 2).sum() + l2 * (w**2).sum()
+
+    assert np.diag(weights) == pytest.approx(np.zeros(8))
+    for _ in range(20):
+        step = rng.normal(size=(8, 8)) * 0.01
+        np.fill_diagonal(step, 0.0)
+        assert loss(weights + step) > loss(weights)
 
 
 def test_pruned_ease_keeps_the_strongest_weights(votes):
