@@ -104,7 +104,7 @@ async def sync_resources(
 
 async def readiness(store: Store, bundles: CurrentBundle) -> dict[str, str]:
     """What a load balancer should know: `ok`, or why not, for each thing that answers depend on."""
-    state = {"store": "ok", "bundle": "ok" if bundles.bundle else "none: answers are labelled cold"}
+    state = {"store": "ok", "bundle": "ok" if bundles.bundle else "none: answers are labelled fallback"}
     try:
         await store.keys.find("")
     except TrailmateError as problem:

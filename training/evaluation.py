@@ -36,15 +36,19 @@ class Evaluation:
 
 
 def evaluate(asked: Sequence[Asked], model: RelevanceModel, *, seed: int) -> Evaluation:
-    """NDCG, recall, MRR (each cut at ten) and coverage, with 95 % bootstrap intervals over learners."""
+    """NDCG, recall, MRR (each cut at ten) and coverage, with 95 % bootstrap intervals over learners.
+
+    A model that cannot say anything of a learner finds nothing for them; one that never can is left out.
+    """
     if not asked:
         return Evaluation(0, {}, {})
     hits, shown, n_relevant = _rankings(asked, model)
     offered = len(np.unique(np.concatenate([a.candidates for a in asked])))
+    able = [name for name, rows in shown.items() if rows]
     return Evaluation(
         n_learners=len(asked),
-        metrics={name: summary(ranking_metrics(h, n_relevant), seed=seed) for name, h in hits.items()},
-        coverage={name: len(rows) / offered for name, rows in shown.items()},
+        metrics={name: summary(ranking_metrics(hits[name], n_relevant), seed=seed) for name in able},
+        coverage={name: len(shown[name]) / offered for name in able},
     )
 
 
@@ -58,9 +62,10 @@ def _rankings(
     for row, one in enumerate(asked):
         terms = model.terms(one.query)
         blend = model.contributions(terms, terms.shape[1]).sum(axis=0, keepdims=True)
-        scores = np.vstack([blend, np.nan_to_num(terms)])[:, one.candidates]
+        scores = np.vstack([blend, terms])[:, one.candidates]
         top = np.argsort(-scores, axis=1, kind="stable")[:, :CUTOFF]
-        for name, best in zip(names, top, strict=True):
-            hits[name][row, : len(best)] = one.taken[best]
-            shown[name].update(one.candidates[best].tolist())
+        for name, best, said in zip(names, top, scores, strict=True):
+            if not np.isnan(said).all():
+                hits[name][row, : len(best)] = one.taken[best]
+                shown[name].update(one.candidates[best].tolist())
     return hits, shown, np.array([one.taken.sum() for one in asked])
