@@ -65,7 +65,7 @@ class Trained:
 
 
 def fit(school: School, settings: ModelSettings, *, seed: int) -> Fitted:
-    """Every relevance model on these votes, under the prior weights: as likely as it is popular."""
+    """Every relevance model on these votes, under the prior weights."""
     votes = school.votes
     by_clock = settings.half_lives_days if votes.timed else ()
     factors, learner_features = factor_arrays(
@@ -83,7 +83,6 @@ def fit(school: School, settings: ModelSettings, *, seed: int) -> Fitted:
         **factors,
     }
     names = term_names(by_clock, settings.course_day_half_lives)
-    prior = [float(name == "popularity") for name in names]
     ids = {
         "resources": votes.resource_ids.ids,
         "courses": votes.course_ids.ids,
@@ -96,9 +95,24 @@ def fit(school: School, settings: ModelSettings, *, seed: int) -> Fitted:
             "half_lives_days": list(by_clock),
             "course_day_half_lives": list(settings.course_day_half_lives),
             "terms": list(names),
-            "weights": {"guided": prior, "unguided": prior},
+            "weights": _prior(names, by_clock, settings.course_day_half_lives),
         },
     )
+
+
+def _prior(
+    names: Sequence[str], half_lives_days: Sequence[float], course_day_half_lives: Sequence[float]
+) -> dict[str, list[float]]:
+    """What holds before anything is known: a resource is as likely as it is popular.
+
+    Lately popular where there is a clock, and by the next days of the course where earlier cohorts can say.
+    """
+    recent = f"recent_{half_lives_days[len(half_lives_days) // 2]:g}d" if half_lives_days else "popularity"
+    ahead = f"ahead_{course_day_half_lives[len(course_day_half_lives) // 2]:g}d"
+    return {
+        "guided": [float(name == ahead) for name in names],
+        "unguided": [float(name == recent) for name in names],
+    }
 
 
 def fit_and_weigh(school: School, settings: ModelSettings, *, seed: int, report: Report) -> Trained:
@@ -147,8 +161,8 @@ def _rehearsed(school: School, settings: ModelSettings, seed: int) -> list[Choic
 
 
 def _weighed(fitted: Fitted, pairs: Sequence[_Pair], rehearsed: Sequence[Choices]) -> Fitted:
-    prior, timed = np.array(fitted.settings["weights"]["unguided"]), bool(fitted.settings["half_lives_days"])
+    prior, timed = fitted.settings["weights"], bool(fitted.settings["half_lives_days"])
     return fitted.weighted(
-        guided=fitted_weights([*(p.guided for p in pairs), *rehearsed], prior, timed=timed),
-        unguided=fitted_weights([p.unguided for p in pairs], prior, timed=timed),
+        guided=fitted_weights([*(p.guided for p in pairs), *rehearsed], np.array(prior["guided"]), timed=timed),
+        unguided=fitted_weights([p.unguided for p in pairs], np.array(prior["unguided"]), timed=timed),
     )
