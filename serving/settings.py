@@ -23,7 +23,9 @@ class Settings(BaseSettings):
 
     data: Path = Field(default=Path("trailmate-data"), description="folder for everything Trailmate writes")
     database_url: str = Field(default="", description="the store; empty means SQLite in DATA/store.db")
-    bundle: Path | None = Field(default=None, description="the bundle to serve; without one, answers are labelled fallback")
+    bundle: Path | None = Field(
+        default=None, description="the bundle to serve; without one, answers are labelled fallback"
+    )
     host: str = Field(default="127.0.0.1", description="address to listen on")
     port: int = Field(default=8000, ge=0, le=65535, description="port to listen on; 0 takes a free one")
     max_body_bytes: int = Field(default=5_000_000, ge=1_000, description="larger requests get 413")

@@ -15,7 +15,7 @@ from training.slices import Asked
 PRIOR_QUERIES = 5.0
 PRIOR_QUERIES_TIMED = 100.0
 # Weights are for the top of the list, so only the best of each model contend; the long tail would drown them.
-N_CONTENDERS = 50
+N_CONTENDERS = 100
 
 
 @dataclass(frozen=True, slots=True)

@@ -99,15 +99,15 @@ def test_withdrawn_resources_are_never_shown_but_still_count_as_history(bundle):
 
 
 def test_variety_puts_a_second_format_into_the_slate_and_says_why(bundle):
-    resources = [*catalogue(4, minutes=5.0), Resource(resource_id="zz", title="Talk", format="discussion")]
-    one_format = [
-        r if r.format == "video" else Resource(resource_id=r.resource_id, title=r.title, format="video")
-        for r in resources[:4]
-    ]
-    decision = ask(bundle, [*one_format, resources[4]], k=3, objective="learning")
-    assert ids(decision)[-1] == "zz"
-    assert decision.slate[-1].reasons[-1].code == "variety"
-    assert ids(ask(bundle, [*one_format, resources[4]], k=3, objective="uptake"))[-1] != "zz"
+    talk = Resource(resource_id="talk", title="Talk", format="discussion")
+    videos = [Resource(resource_id=f"r{i:02d}", title=f"Resource {i}", format="video") for i in (8, 10, 12, 14)]
+    seen = ["r00", "r02", "r04", "r06"]
+    varied = ask(bundle, [*videos, talk], seen=seen, k=3, objective="learning")
+    assert ids(varied)[-1] == "talk"
+    assert varied.slate[-1].reasons[-1].code == "variety"
+    plain = ask(bundle, [*videos, talk], seen=seen, k=3, objective="uptake")
+    assert "talk" not in ids(plain)
+    assert ids(plain)[:2] == ids(varied)[:2]
 
 
 def test_candidates_formats_minutes_and_exclusions_are_kept(bundle):

@@ -78,8 +78,9 @@ def test_learners_of_two_habits_get_two_answers(server: Served) -> None:
         app.post("/v1/events", json=events_of("r00", "r02", "r04", "r06", learner_id="even"))
         app.post("/v1/events", json=events_of("r01", "r03", "r05", "r07", learner_id="odd"))
         asked = {"k": 1, "objective": "uptake"}
-        assert slate(app.post("/v1/recommendations", json={**asked, "learner_id": "even"})) == ["r08"]
-        assert slate(app.post("/v1/recommendations", json={**asked, "learner_id": "odd"})) == ["r09"]
+        [even] = slate(app.post("/v1/recommendations", json={**asked, "learner_id": "even"}))
+        [odd] = slate(app.post("/v1/recommendations", json={**asked, "learner_id": "odd"}))
+        assert (int(even[1:]) % 2, int(odd[1:]) % 2) == (0, 1)
 
 
 def test_no_key_a_wrong_key_and_a_missing_scope_open_nothing(server: Served) -> None:
