@@ -65,7 +65,7 @@ def _decisions(
 ) -> Iterator[Decision]:
     classes: dict[str, SchoolClass] = {c.class_id: c for c in classes_of(log.classes())}
     learners: dict[str, Learner] = {x.learner_id: x for x in learners_of(log.learners())}
-    for learner_id, history in _histories(log, recommender.catalogue, moments):
+    for learner_id, history in histories(log, recommender.catalogue, moments):
         now = moments[learner_id]
         query = query_with(learner_id, learner=learners.get(learner_id), history=history, classes=classes, now=now)
         candidates = None if wanted.candidates is None else wanted.candidates.get(learner_id, ())
@@ -73,7 +73,7 @@ def _decisions(
         yield recommend(request, query, recommender, decision_id="", now=now)
 
 
-def _histories(log: Log, catalogue: Catalogue, moments: Mapping[str, datetime]) -> Iterator[tuple[str, History]]:
+def histories(log: Log, catalogue: Catalogue, moments: Mapping[str, datetime]) -> Iterator[tuple[str, History]]:
     """Each learner's history up to their moment, in the order asked for: `history_of`, a whole log at once."""
     asked = pl.LazyFrame(
         {"learner_id": list(moments), "moment": list(moments.values())},
