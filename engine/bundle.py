@@ -1,6 +1,7 @@
 """The model artefact: arrays and a manifest, mapped from disk and verified before use.
 
     BUNDLE/manifest.json    format version, SHA-256 and shape of each array, settings, training fingerprint
+           manifest.sha256  SHA-256 of the manifest itself
            ids.json         resource ids in the order of their rows, and the other id lists
            golden.json      requests with the answers this bundle must give
            arrays/*.npy     little-endian, C order, never pickled
@@ -54,19 +55,22 @@ def read_bundle(path: Path) -> Bundle:
     """
     manifest_bytes = _bytes_of(path / "manifest.json")
     manifest = _parsed(manifest_bytes, path / "manifest.json")
+    sha256 = hashlib.sha256(manifest_bytes).hexdigest()
     given = manifest.get("format_version") if isinstance(manifest, dict) else None
     if given != FORMAT_VERSION:
         raise BadBundle(
             f"the bundle {path} has format version {given}, this Trailmate reads {FORMAT_VERSION}: "
             "train it again with `trailmate train`"
         )
-    for name, sha256 in manifest["files"].items():
-        if hashlib.sha256(_bytes_of(path / name)).hexdigest() != sha256:
+    if _bytes_of(path / "manifest.sha256") != sha256.encode():
+        raise BadBundle(f"{path / 'manifest.json'} is not what training wrote: copy the bundle again or train it again")
+    for name, expected in manifest["files"].items():
+        if hashlib.sha256(_bytes_of(path / name)).hexdigest() != expected:
             raise BadBundle(f"{path / name} is not what training wrote: copy the bundle again or train it again")
     ids = _parsed((path / "ids.json").read_bytes(), path / "ids.json")
     return Bundle(
         path=path,
-        version=hashlib.sha256(manifest_bytes).hexdigest()[:12],
+        version=sha256[:12],
         manifest=manifest,
         ids={kind: tuple(x_ids) for kind, x_ids in ids.items()},
         golden=tuple(_parsed((path / "golden.json").read_bytes(), path / "golden.json")),

@@ -41,18 +41,20 @@ def _ordered(*reasons: Reason | None) -> tuple[Reason, ...]:
 
 
 def _others(contribution: float, votes: float) -> Reason:
-    if votes >= _FEW:
-        learner = "Others in your course are taking this up."
-    elif votes >= 1:
-        learner = "A few others in your course tried this."
+    if votes < 1:
+        learner = "This is new: nobody here has tried it yet."
+    elif contribution < 0:
+        learner = "Others did this earlier; less is happening around it now."
     else:
-        learner = "This is new: nobody in your course has tried it yet."
-    teacher = f"{votes:.0f} learners of the course took this up so far; recent ones count more."
+        learner = "Others here are taking this up." if votes >= _FEW else "A few others here tried this."
+    teacher = (
+        f"{_learners(votes)} took this up so far; recent ones count more." if votes else "Nobody took this up so far."
+    )
     return Reason(
         code="others",
         contribution=contribution,
         text_learner=learner,
-        text_teacher=teacher,
+        text_teacher=teacher + _against(contribution),
         evidence={"learners": votes},
     )
 
@@ -60,18 +62,18 @@ def _others(contribution: float, votes: float) -> Reason:
 def _course_time(contribution: float, votes: float | None) -> Reason | None:
     if votes is None:
         return None
-    if votes >= 1:
+    if votes >= 1 and contribution >= 0:
         learner = "This is what usually comes next at this point of the course."
     else:
         learner = "Earlier classes did this at another time of the course."
     teacher = (
-        f"{votes:.0f} learners of earlier classes first took this up within four weeks after this day of the course."
+        f"{_learners(votes)} of earlier classes first took this up within four weeks after this day of the course."
     )
     return Reason(
         code="course_time",
         contribution=contribution,
         text_learner=learner,
-        text_teacher=teacher,
+        text_teacher=teacher + _against(contribution),
         evidence={"learners": votes},
     )
 
@@ -79,13 +81,13 @@ def _course_time(contribution: float, votes: float | None) -> Reason | None:
 def _own_work(contribution: float, strongest: Sequence[str] | None) -> Reason | None:
     if strongest is None:
         return None
-    if strongest:
+    if strongest and contribution > 0:
         names = " and ".join(f"“{title}”" for title in strongest)
         learner = f"It goes well with {names}, which you worked on."
         teacher = f"Learners who took up {names}, as this learner did, often take this up too."
     else:
         learner = "It is unlike what you worked on so far."
-        teacher = "Nothing this learner took up speaks for this resource."
+        teacher = "What this learner took up does not speak for this resource."
     return Reason(
         code="own_work",
         contribution=contribution,
@@ -93,6 +95,14 @@ def _own_work(contribution: float, strongest: Sequence[str] | None) -> Reason | 
         text_teacher=teacher,
         evidence={"because_of": "; ".join(strongest)},
     )
+
+
+def _learners(n: float) -> str:
+    return "1 learner" if round(n) == 1 else f"{n:.0f} learners"
+
+
+def _against(contribution: float) -> str:
+    return " Here this counts against it." if contribution < 0 else ""
 
 
 def _strongest(

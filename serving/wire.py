@@ -32,7 +32,7 @@ def decoded(content: bytes | msgspec.Raw, shape: type[Body]) -> Body:
         # A name nobody knows may be somebody's name.
         reason = _UNKNOWN_FIELD.sub("Object contains an unknown field", str(problem))
         raise WrongShape(f"{reason}; see /openapi.json for the shape") from None
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise NotJson(_NOT_JSON) from None
 
 
@@ -42,7 +42,7 @@ def _require_json(content: bytes | msgspec.Raw) -> None:
         msgspec.json.decode(content)
     except msgspec.ValidationError:
         return
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise NotJson(_NOT_JSON) from None
 
 

@@ -134,7 +134,7 @@ def bundle(path: Path | None) -> Finding:
 
     if path is None:
         next_step = "train one with `trailmate train LOG --out BUNDLE` and name it in TRAILMATE_BUNDLE"
-        return Finding("bundle", WARN, "none is set, answers will be cold", next_step)
+        return Finding("bundle", WARN, "none is set, answers will be labelled fallback", next_step)
     try:
         read = read_bundle(path)
     except TrailmateError as problem:

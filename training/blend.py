@@ -35,14 +35,14 @@ class Choices:
 
 
 def choices_of(asked: Sequence[Asked], model: RelevanceModel, *, guided: bool) -> Choices:
-    """The choices of those queries for which earlier cohorts can say (`guided`) or cannot.
+    """The choices of those queries for which earlier cohorts can say (`guided`) or cannot, by who took something up.
 
     Of each query the best `N_CONTENDERS` candidates of each model stay; one whose takings are not among them falls out.
     """
     said_of: list[tuple[NDArray[np.float32], NDArray[np.bool_]]] = []
     for one in asked:
         said = model.terms(one.query)
-        if model.is_guided(said) == guided:
+        if model.is_guided(said) == guided and not model.is_cold(said):
             offered = np.nan_to_num(said[:, one.candidates])
             rows = _contenders(offered)
             if one.taken[rows].any():

@@ -80,7 +80,9 @@ def _write_files(folder: Path, fitted: Fitted, training: Mapping[str, Any], now_
         "training": training,
         "files": {name: hashlib.sha256(content).hexdigest() for name, content in sorted(files.items())},
     }
-    _write(folder / "manifest.json", _json(manifest))
+    content = _json(manifest)
+    _write(folder / "manifest.json", content)
+    _write(folder / "manifest.sha256", hashlib.sha256(content).hexdigest().encode())
 
 
 def _golden(fitted: Fitted, now_us: int) -> list[dict[str, Any]]:

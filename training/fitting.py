@@ -51,8 +51,8 @@ class Fitted:
 
     def weighted(self, *, guided: NDArray[np.float64], unguided: NDArray[np.float64]) -> "Fitted":
         """The same models under other weights."""
-        weights = {"guided": [float(w) for w in guided], "unguided": [float(w) for w in unguided]}
-        return replace(self, settings={**self.settings, "weights": weights})
+        learned = {"guided": [float(w) for w in guided], "unguided": [float(w) for w in unguided]}
+        return replace(self, settings={**self.settings, "weights": {**self.settings["weights"], **learned}})
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,10 +109,9 @@ def _prior(
     """
     recent = f"recent_{half_lives_days[len(half_lives_days) // 2]:g}d" if half_lives_days else "popularity"
     ahead = f"ahead_{course_day_half_lives[len(course_day_half_lives) // 2]:g}d"
-    return {
-        "guided": [float(name == ahead) for name in names],
-        "unguided": [float(name == recent) for name in names],
-    }
+    guided, unguided = ([float(name == one) for name in names] for one in (ahead, recent))
+    # The learned weights lean on the learner's own work; who has none yet is answered by the prior alone.
+    return {"guided": guided, "unguided": unguided, "cold_guided": guided, "cold_unguided": unguided}
 
 
 def fit_and_weigh(school: School, settings: ModelSettings, *, seed: int, report: Report) -> Trained:

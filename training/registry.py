@@ -12,7 +12,6 @@ os.environ["DO_NOT_TRACK"] = "true"
 
 import mlflow
 from mlflow.entities import Metric, Param, RunTag
-from mlflow.exceptions import MlflowException
 
 from engine.domain.errors import Unavailable
 
@@ -41,7 +40,7 @@ def track(
     with _quiet():
         try:
             return _track(uri, artifacts, parameters, metrics, tags, pictures, bundle)
-        except (MlflowException, OSError) as problem:
+        except Exception as problem:  # the store's own libraries raise what they like
             raise Unavailable(
                 f"the training run could not be tracked at {uri} ({type(problem).__name__}): the bundle is written; "
                 "check the address given by --track or TRAILMATE_MLFLOW_URI"

@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 from engine.domain.id_map import IdMap
 
-# EASE's sums are close to chances; as logarithms they add up with the logarithms of votes. Below this they are noise.
+# EASE's sums are close to chances; as logarithms they add up with the logarithms of votes. Below this they are noise,
+# and the term is counted from there, so that it is 0 where nothing speaks for a resource.
 EASE_FLOOR = 0.03
 
 
@@ -32,7 +33,7 @@ class Ease:
         neighbours = np.concatenate([self._neighbours[s] for s in spans])
         weights = np.concatenate([self._weights[s] for s in spans])
         sums = np.bincount(neighbours, weights, self._n)
-        result: NDArray[np.float64] = np.log(np.maximum(sums, 0.0) + EASE_FLOOR)
+        result: NDArray[np.float64] = np.log1p(np.maximum(sums, 0.0) / EASE_FLOOR)
         return result
 
     def speaking_for(self, seen: NDArray[np.int32], rows: NDArray[np.int32]) -> NDArray[np.float64]:

@@ -11,7 +11,8 @@ from engine.domain.id_map import IdMap
 from engine.domain.query import Query
 
 DAY_US = 86_400_000_000
-# Added to every count before the logarithm: a resource nobody touched is unlikely, not impossible.
+# Added to every count before the logarithm: a resource nobody touched is unlikely, not impossible. Terms are counted
+# from there, so that no vote at all is 0 and every vote speaks for a resource.
 PRIOR_VOTES = 0.1
 _KEPT_ANSWERS = 4096
 
@@ -49,14 +50,14 @@ class Popularity:
 
     def votes(self, query: Query, row: int) -> float:
         """How many learners of the course took this resource up."""
-        return float(np.exp(self.score(query)[0, row]) - PRIOR_VOTES)
+        return float(round(np.expm1(self.score(query)[0, row]) * PRIOR_VOTES))
 
     def _of_course(self, course: int) -> NDArray[np.float64]:
         if course not in self._kept:
             entries = slice(self._starts[course], self._starts[course + 1])
             votes = np.zeros((self._votes.shape[1], self._n))
             votes[:, self._resources[entries]] = self._votes[entries].T
-            self._kept[course] = np.log(votes + PRIOR_VOTES)
+            self._kept[course] = np.log1p(votes / PRIOR_VOTES)
         return self._kept[course]
 
 
@@ -125,5 +126,5 @@ class CourseDay:
             for half_life in self._half_lives:
                 weights = votes[here] * 0.5 ** (np.abs(days[here]) / half_life)
                 rows.append(np.bincount(resources[here], weights, self._n))
-        result: NDArray[np.float64] = np.log(np.array(rows) + PRIOR_VOTES)
+        result: NDArray[np.float64] = np.log1p(np.array(rows) / PRIOR_VOTES)
         return result

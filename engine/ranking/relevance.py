@@ -11,20 +11,19 @@ from engine.bundle import Bundle
 from engine.domain.id_map import IdMap
 from engine.domain.query import Query
 from engine.ranking.collaborative import Ease, Factors
-from engine.ranking.popularity import PRIOR_VOTES, CourseDay, Popularity
+from engine.ranking.popularity import CourseDay, Popularity
 
 
 @dataclass(frozen=True, slots=True)
 class RelevanceModel:
     """The scorers of a bundle and the weights of their terms.
 
-    `names`: the terms in order. `weights`: one weight per term, `guided` where earlier cohorts of the course can say
-    what comes next, `unguided` elsewhere.
+    `names`: the terms in order. `weights`: by situation, one weight per term: `guided` where earlier cohorts of the
+    course can say what comes next, `unguided` elsewhere, and `cold_…` for who has taken up nothing yet.
     """
 
     names: tuple[str, ...]
-    guided: NDArray[np.float64]
-    unguided: NDArray[np.float64]
+    weights: Mapping[str, NDArray[np.float64]]
     popularity: Popularity
     course_day: CourseDay
     ease: Ease
@@ -43,16 +42,23 @@ class RelevanceModel:
     def contributions(self, terms: NDArray[np.float64], n_resources: int) -> NDArray[np.float64]:
         """Weight times term, `(n_terms, n_resources)`, also for resources newer than the bundle; columns sum to scores.
 
-        A model that cannot say of anybody adds nothing. Of a resource newer than the bundle popularity can say that
-        nobody took it up yet, and what the other models cannot say counts as the least they say of any.
+        A model that cannot say adds nothing, and nothing is known of a resource newer than the bundle but that nobody
+        took it up yet; LightFM's factors, which may be negative, count there as the least they say of any.
         """
-        weights = self.guided if self.is_guided(terms) else self.unguided
         known = terms.shape[1]
         filled = np.zeros((len(self.names), n_resources))
-        filled[:, :known] = np.nan_to_num(terms)
-        filled[:, known:] = filled[:, :known].min(axis=1, initial=0.0)[:, None]
-        filled[: self.popularity.n_terms, known:] = np.log(PRIOR_VOTES)
-        return filled * weights[:, None]
+        filled[:, :known] = np.where(np.isnan(terms), 0.0, terms)
+        filled[-1, known:] = filled[-1, :known].min(initial=0.0)
+        return filled * self.weights_for(terms)[:, None]
+
+    def weights_for(self, terms: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The weights for what these terms can say: `(n_terms,)`."""
+        guidance = "guided" if self.is_guided(terms) else "unguided"
+        return self.weights[f"cold_{guidance}" if self.is_cold(terms) else guidance]
+
+    def is_cold(self, terms: NDArray[np.float64]) -> bool:
+        """Whether nothing the learner took up speaks in these terms."""
+        return bool(np.isnan(terms[-2]).all())
 
     def is_guided(self, terms: NDArray[np.float64]) -> bool:
         """Whether earlier cohorts of the course could say something in these terms."""
@@ -104,8 +110,7 @@ def relevance_from(
     by_day = tuple(settings["course_day_half_lives"])
     return RelevanceModel(
         names=term_names(settings["half_lives_days"], by_day),
-        guided=np.array(settings["weights"]["guided"]),
-        unguided=np.array(settings["weights"]["unguided"]),
+        weights={situation: np.array(weights) for situation, weights in settings["weights"].items()},
         popularity=Popularity(arrays, courses, n_resources),
         course_day=CourseDay(arrays, courses, n_resources, by_day),
         ease=Ease(arrays, n_resources),

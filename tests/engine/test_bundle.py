@@ -28,18 +28,30 @@ def test_no_learner_and_no_pickle_is_in_a_bundle(tiny_bundle):
         if file.is_file():
             content = file.read_bytes()
             assert b"learner-" not in content, file
-            assert file.suffix in (".json", ".npy")
+            assert file.suffix in (".json", ".npy", ".sha256")
             if file.suffix == ".npy":
                 np.load(file, allow_pickle=False)
 
 
-@pytest.mark.parametrize("name", ["ids.json", "golden.json", "arrays/ease_weight.npy", "arrays/course_votes.npy"])
+@pytest.mark.parametrize(
+    "name", ["manifest.sha256", "ids.json", "golden.json", "arrays/ease_weight.npy", "arrays/course_votes.npy"]
+)
 def test_one_flipped_byte_is_noticed(copied, name):
     content = bytearray((copied / name).read_bytes())
     content[-1] ^= 1
     (copied / name).write_bytes(content)
     with pytest.raises(BadBundle, match="not what training wrote"):
         read_bundle(copied)
+
+
+def test_one_flipped_bit_of_the_manifest_is_noticed_wherever_it_is(copied):
+    content = (copied / "manifest.json").read_bytes()
+    for place in range(0, len(content), len(content) // 40):
+        flipped = bytearray(content)
+        flipped[place] ^= 1
+        (copied / "manifest.json").write_bytes(flipped)
+        with pytest.raises(BadBundle):
+            read_bundle(copied)
 
 
 def test_another_format_version_is_refused_with_the_next_step(copied):

@@ -71,6 +71,22 @@ def test_an_unknown_learner_gets_a_cold_answer_that_says_so(bundle):
     assert {r.code for o in decision.slate for r in o.reasons} <= {"others", "variety"}
 
 
+def test_a_cold_learner_is_offered_what_is_popular_lately_and_never_the_least_popular(bundle):
+    votes = bundle.arrays["course_votes"][slice(*bundle.arrays["course_starts"][:2])]
+    resources = bundle.arrays["course_resource"][slice(*bundle.arrays["course_starts"][:2])]
+    recent = votes[:, 1 + bundle.settings["half_lives_days"].index(7.0)]
+    best = [bundle.resource_ids[resources[i]] for i in sorted(range(len(recent)), key=lambda i: -recent[i])[:3]]
+    assert ids(ask(bundle, catalogue(), k=3, objective="uptake")) == best
+
+
+def test_no_reason_speaks_for_what_counts_against(bundle):
+    for seen in ([], ["r00"], ["r00", "r02", "r04"], ["r01", "r20"]):
+        for option in ask(bundle, catalogue(), seen=seen, k=24).slate:
+            for reason in option.reasons:
+                praise = reason.text_learner.startswith(("It goes well", "Others here are", "This is what usually"))
+                assert not (praise and reason.contribution < 0), reason
+
+
 def test_an_empty_catalogue_gets_an_empty_slate_and_the_next_step(bundle):
     decision = ask(bundle, [], k=5)
     assert decision.slate == ()

@@ -41,7 +41,7 @@ def problem(response: Any, status: int) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("path", ["/v1/events", "/v1/recommendations"])
-@pytest.mark.parametrize("body", [b"", b"{", b"\xff", b'{"events": [', b'{"learner_id": "\\ud800"}'])
+@pytest.mark.parametrize("body", [b"", b"{", b"\xff", b'{"events": [', b'{"learner_id": "\\ud800"}', b"[" * 3_000])
 def test_what_is_not_json_gets_400(client: TestClient, path: str, body: bytes) -> None:
     assert problem(client.post(path, content=body), 400)["type"].endswith("not-json")
 

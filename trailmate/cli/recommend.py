@@ -72,7 +72,11 @@ def _wanted(learners: str, candidates: Path | None, log: Path) -> "Wanted | None
 def _moments(path: Path) -> dict[str, datetime | None]:
     import polars as pl
 
+    from engine.domain.errors import BadInput
+
     rows = _table(path, ["learner_id"])
+    if rows["learner_id"].is_duplicated().any():
+        raise BadInput(f"{path} names a learner twice: name each once")
     if "as_of" not in rows.columns:
         return dict.fromkeys(rows["learner_id"].to_list())
     at = pl.col("as_of")
@@ -80,7 +84,11 @@ def _moments(path: Path) -> dict[str, datetime | None]:
         at = at.str.to_datetime(time_zone="UTC", strict=False)
     elif getattr(rows["as_of"].dtype, "time_zone", None) is None:
         at = at.cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
-    return dict(rows.select("learner_id", at.dt.convert_time_zone("UTC")).iter_rows())
+    read = rows.with_columns(read=at.dt.convert_time_zone("UTC"))
+    unread = read.filter(pl.col("as_of").is_not_null() & pl.col("read").is_null())
+    if len(unread):
+        raise BadInput(f"{path} has {len(unread)} as_of that are no times: write them as 2026-03-02T09:00:00Z")
+    return dict(read.select("learner_id", "read").iter_rows())
 
 
 def _table(path: Path, needed: list[str]) -> "pl.DataFrame":
@@ -99,6 +107,8 @@ def _table(path: Path, needed: list[str]) -> "pl.DataFrame":
         ".ndjson": pl.read_ndjson,
         ".parquet": pl.read_parquet,
     }
+    if not path.exists():
+        raise BadInput(f"{path} does not exist: name a file with {' and '.join(needed)}")
     if path.suffix not in readers or not path.is_file():
         raise BadInput(f"{path} is not a CSV, JSONL or Parquet file: give one with {' and '.join(needed)}")
     try:

@@ -1,5 +1,6 @@
 """`trailmate train`: a log in, a bundle out."""
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,7 +16,9 @@ if TYPE_CHECKING:
 def train(
     log: Annotated[Path, typer.Argument(help="The folder of the log.")],
     out: Annotated[Path, typer.Option(help="The bundle's folder; replaced as a whole or not at all.")],
-    seed: Annotated[int, typer.Option(help="Same log, seed, versions and machine type: the same bytes.")] = 0,
+    seed: Annotated[
+        int, typer.Option(min=0, max=2**32 - 1, help="Same log, seed, versions and machine type: the same bytes.")
+    ] = 0,
     config: Annotated[Path | None, typer.Option(help="A YAML file of model settings to change.")] = None,
     engine: Annotated[str, typer.Option(help="What runs the features: polars.")] = "polars",
     track: Annotated[
@@ -39,6 +42,9 @@ def train(
     from training.pipeline import train as run
 
     data.mkdir(parents=True, exist_ok=True)
+    # Found out now and not after the training: whether the runs can be kept.
+    (data / f".writable-{os.getpid()}").touch()
+    (data / f".writable-{os.getpid()}").unlink()
     tracking = Tracking(track or f"sqlite:///{data.resolve() / 'mlflow.db'}", data / "mlflow-artifacts")
     with progress_bar() as report:
         done = run(log, out, settings=settings, seed=seed, report=report)
