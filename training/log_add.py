@@ -96,8 +96,16 @@ def add_to_log(  # noqa: PLR0913 - one argument for each table of the log
             put(aside / "rejected.parquet", log / "rejected.parquet")
         graph = _write_summary(log, known, aside=aside)
     report("done", 1.0)
+    described = {name: len(frame) for name, frame in tables.items()}
+    told = graph if "skills" in tables else GraphReport((), (), ())
+    return _report(intake, batch if is_new else None, source=source, tables=described, graph=told)
+
+
+def _report(
+    intake: Intake, batch: str | None, *, source: str, tables: dict[str, int], graph: GraphReport
+) -> ImportReport:
     return ImportReport(
-        batch=batch if is_new else None,
+        batch=batch,
         source=source,
         read=intake.n_read,
         added=intake.tally.rows,
@@ -105,8 +113,8 @@ def add_to_log(  # noqa: PLR0913 - one argument for each table of the log
         repaired=intake.n_repaired,
         rejected=dict(sorted(intake.reasons.items())),
         unknown_columns=tuple(sorted(intake.unknown_columns)),
-        tables={name: len(frame) for name, frame in tables.items()},
-        graph=graph if "skills" in tables else GraphReport((), (), ()),
+        tables=tables,
+        graph=graph,
     )
 
 

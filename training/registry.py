@@ -37,45 +37,27 @@ def track(
     Raises:
         Unavailable: the tracking store cannot be reached or written.
     """
-    with _quiet():
-        try:
-            return _track(uri, artifacts, parameters, metrics, tags, pictures, bundle)
-        except Exception as problem:  # the store's own libraries raise what they like
-            raise Unavailable(
-                f"the training run could not be tracked at {uri} ({type(problem).__name__}): the bundle is written; "
-                "check the address given by --track or TRAILMATE_MLFLOW_URI"
-            ) from problem
-
-
-def _track(
-    uri: str,
-    artifacts: Path,
-    parameters: Mapping[str, object],
-    metrics: Mapping[str, float],
-    tags: Mapping[str, str],
-    pictures: Path,
-    bundle: Path,
-) -> str:
-    client = mlflow.MlflowClient(tracking_uri=uri, registry_uri=uri)
-    experiment = client.get_experiment_by_name(EXPERIMENT)
-    local = artifacts.resolve().as_uri() if uri.startswith("sqlite:") else None
-    experiment_id = experiment.experiment_id if experiment else client.create_experiment(EXPERIMENT, local)
-    run = client.create_run(experiment_id, run_name=tags.get("bundle"))
-    run_id = run.info.run_id
-    client.log_batch(
-        run_id,
-        metrics=[Metric(_name(k), v, timestamp=run.info.start_time, step=0) for k, v in metrics.items()],
-        params=[Param(k, str(v)[:500]) for k, v in parameters.items()],
-        tags=[RunTag(k, v) for k, v in tags.items()],
-    )
-    client.log_artifacts(run_id, str(pictures), "pictures")
-    client.log_artifacts(run_id, str(bundle), "bundle")
-    client.set_terminated(run_id)
-    if not client.search_registered_models(f"name='{MODEL}'"):
-        client.create_registered_model(MODEL)
-    version = client.create_model_version(MODEL, f"{run.info.artifact_uri}/bundle", run_id, tags=dict(tags))
-    client.set_registered_model_alias(MODEL, CHALLENGER, version.version)
-    return str(version.version)
+    with _quiet(), _told_plainly(uri):
+        client = mlflow.MlflowClient(tracking_uri=uri, registry_uri=uri)
+        experiment = client.get_experiment_by_name(EXPERIMENT)
+        local = artifacts.resolve().as_uri() if uri.startswith("sqlite:") else None
+        experiment_id = experiment.experiment_id if experiment else client.create_experiment(EXPERIMENT, local)
+        run = client.create_run(experiment_id, run_name=tags.get("bundle"))
+        run_id = run.info.run_id
+        client.log_batch(
+            run_id,
+            metrics=[Metric(_name(k), v, timestamp=run.info.start_time, step=0) for k, v in metrics.items()],
+            params=[Param(k, str(v)[:500]) for k, v in parameters.items()],
+            tags=[RunTag(k, v) for k, v in tags.items()],
+        )
+        client.log_artifacts(run_id, str(pictures), "pictures")
+        client.log_artifacts(run_id, str(bundle), "bundle")
+        client.set_terminated(run_id)
+        if not client.search_registered_models(f"name='{MODEL}'"):
+            client.create_registered_model(MODEL)
+        version = client.create_model_version(MODEL, f"{run.info.artifact_uri}/bundle", run_id, tags=dict(tags))
+        client.set_registered_model_alias(MODEL, CHALLENGER, version.version)
+        return str(version.version)
 
 
 def _name(metric: str) -> str:
@@ -95,3 +77,15 @@ def _quiet() -> Iterator[None]:
     finally:
         for name, level in before.items():
             logging.getLogger(name).setLevel(level)
+
+
+@contextmanager
+def _told_plainly(uri: str) -> Iterator[None]:
+    """Whatever the store's own libraries raise, as one sentence."""
+    try:
+        yield
+    except Exception as problem:
+        raise Unavailable(
+            f"the training run could not be tracked at {uri} ({type(problem).__name__}): the bundle is written; "
+            "check the address given by --track or TRAILMATE_MLFLOW_URI"
+        ) from problem
