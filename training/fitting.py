@@ -7,6 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.learner.model import LearnerModel
+from engine.learner.model import arrays_of as learner_arrays
+from engine.learner.model import settings_of as learner_settings
 from engine.ranking.relevance import RelevanceModel, relevance_from, term_names
 from training.blend import Choices, choices_of, fitted_weights
 from training.rehearsal import rehearsals_of
@@ -48,6 +51,14 @@ class Fitted:
     def model(self) -> RelevanceModel:
         """The model over these arrays."""
         return relevance_from(self.arrays, self.ids, self.settings)
+
+    def beside(self, learner: LearnerModel) -> "Fitted":
+        """The same models and the learner model beside them."""
+        return replace(
+            self,
+            arrays={**self.arrays, **learner_arrays(learner)},
+            settings={**self.settings, "learner": learner_settings(learner)},
+        )
 
     def weighted(self, *, guided: NDArray[np.float64], unguided: NDArray[np.float64]) -> "Fitted":
         """The same models under other weights."""

@@ -1,4 +1,4 @@
-"""The whole job: log → votes → fit → weigh → evaluate → bundle → registry."""
+"""The whole job: log → votes → fit → weigh → learner model → evaluate → bundle → registry."""
 
 import hashlib
 import importlib.metadata
@@ -12,21 +12,26 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import polars as pl
 from threadpoolctl import threadpool_limits
 
 from engine.bundle import Bundle
 from engine.domain.errors import BadLog
+from engine.domain.interaction import ENGAGED_KINDS
 from engine.domain.resource import Resource
+from engine.learner.model import LearnerModel
+from training.attempts import frame_of
 from training.bundle_writer import check_place, write_bundle
 from training.evaluation import Evaluation, evaluate
 from training.fitting import School, fit_and_weigh
+from training.learner_models import fit_learner_model
 from training.log import Log, learners_of, read_log, resources_of
 from training.relevance_models import ModelSettings
 from training.votes import votes_of
 
 Report = Callable[[str, float], None]
 
-_PINNED = ("numpy", "scipy", "lightfm-next", "polars")
+_PINNED = ("numpy", "scipy", "lightfm-next", "lightgbm", "polars")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +69,14 @@ def train(log_path: Path, out: Path, *, settings: ModelSettings, seed: int, repo
         clock.lap("read")
         trained = fit_and_weigh(school, settings, seed=seed, report=report)
         clock.lap("fit")
+        report("fitting the learner model", 0.6)
+        learner = _learner_model(log, seed=seed, report=report)
+        clock.lap("learner")
         report("evaluating", 0.9)
         evaluation = evaluate(trained.later, trained.earlier.model, seed=seed)
         clock.lap("evaluate")
         told = _training(log, settings, seed, evaluation)
-        bundle = write_bundle(out, trained.final, training=told, now_us=int(school.votes.at_us.max()))
+        bundle = write_bundle(out, trained.final.beside(learner), training=told, now_us=int(school.votes.at_us.max()))
         clock.lap("write")
     return TrainReport(bundle, evaluation, clock.seconds)
 
@@ -110,6 +118,22 @@ def school_of(log: Log) -> School:
         votes=votes,
         resource_features=_shared({r.resource_id: _told(r) for r in resources_of(log.resources())}),
         learner_features={x.learner_id: x.features for x in learners_of(log.learners())},
+    )
+
+
+def _learner_model(log: Log, *, seed: int, report: Report) -> LearnerModel:
+    """The learner model of a log; without a single answer it says what nobody having answered says."""
+    resources = resources_of(log.resources())
+    mix = pl.LazyFrame({"resource_id": [r.resource_id for r in resources], "format": [r.format for r in resources]})
+    taken = log.interactions().filter(pl.col("kind").is_in(list(ENGAGED_KINDS))).join(mix, on="resource_id")
+    counts = taken.group_by("format").len().sort("format").collect()
+    total = int(counts["len"].sum())
+    return fit_learner_model(
+        frame_of(log),
+        minutes={r.resource_id: r.minutes for r in resources if r.minutes},
+        format_mix={name: n / total for name, n in counts.iter_rows()},
+        seed=seed,
+        report=lambda what, share: report(what, 0.6 + 0.3 * share),
     )
 
 

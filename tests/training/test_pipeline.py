@@ -105,4 +105,4 @@ def test_a_tracking_store_that_cannot_be_written_leaves_the_bundle_and_says_so(t
     nowhere = Tracking(f"sqlite:///{tmp_path / 'a file' / 'mlflow.db'}", tmp_path / "artifacts")
     with pytest.raises(Unavailable, match="the bundle is written"):
         register(done, nowhere)
-    assert json.loads((tmp_path / "bundle" / "manifest.json").read_text())["format_version"] == 1
+    assert json.loads((tmp_path / "bundle" / "manifest.json").read_text())["format_version"] == 2

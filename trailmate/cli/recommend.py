@@ -1,6 +1,5 @@
 """`trailmate recommend`: what a bundle recommends to the learners of a log."""
 
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -8,10 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from trailmate.cli.progress import progress_bar, say
+from trailmate.cli.tables import table_at, written
 
 if TYPE_CHECKING:
-    import polars as pl
-
     from training.batch import Wanted
 
 AsOf = Annotated[
@@ -44,7 +42,7 @@ def recommend(  # noqa: PLR0913 - one argument for each option of the command
     wanted = _wanted(learners, candidates, log)
     with progress_bar() as report:
         rows = recommend_log(bundle, log, wanted, k=k, objective=objective, as_of=moment, report=report)
-    _write(rows, out)
+    written(rows, out)
     n_learners = rows["learner_id"].n_unique()
     say(
         {"learners": n_learners, "rows": len(rows), "out": str(out)},
@@ -64,7 +62,7 @@ def _wanted(learners: str, candidates: Path | None, log: Path) -> "Wanted | None
     ids = dict.fromkeys(everyone(read_log(log))) if learners == "all" else _moments(Path(learners))
     if candidates is None:
         return Wanted(ids, None)
-    rows = _table(candidates, ["learner_id", "resource_id"])
+    rows = table_at(candidates, ["learner_id", "resource_id"])
     grouped = rows.group_by("learner_id", maintain_order=True).agg(pl.col("resource_id"))
     return Wanted(ids, {learner_id: tuple(named) for learner_id, named in grouped.iter_rows()})
 
@@ -74,7 +72,7 @@ def _moments(path: Path) -> dict[str, datetime | None]:
 
     from engine.domain.errors import BadInput
 
-    rows = _table(path, ["learner_id"])
+    rows = table_at(path, ["learner_id"])
     if rows["learner_id"].is_duplicated().any():
         raise BadInput(f"{path} names a learner twice: name each once")
     if "as_of" not in rows.columns:
@@ -89,45 +87,3 @@ def _moments(path: Path) -> dict[str, datetime | None]:
     if len(unread):
         raise BadInput(f"{path} has {len(unread)} as_of that are no times: write them as 2026-03-02T09:00:00Z")
     return dict(read.select("learner_id", "read").iter_rows())
-
-
-def _table(path: Path, needed: list[str]) -> "pl.DataFrame":
-    """A small table by its ending, ids as text.
-
-    Raises:
-        BadInput: no such file, not of its ending's format, a needed column missing.
-    """
-    import polars as pl
-
-    from engine.domain.errors import BadInput
-
-    readers: dict[str, Callable[[Path], pl.DataFrame]] = {
-        ".csv": pl.read_csv,
-        ".jsonl": pl.read_ndjson,
-        ".ndjson": pl.read_ndjson,
-        ".parquet": pl.read_parquet,
-    }
-    if not path.exists():
-        raise BadInput(f"{path} does not exist: name a file with {' and '.join(needed)}")
-    if path.suffix not in readers or not path.is_file():
-        raise BadInput(f"{path} is not a CSV, JSONL or Parquet file: give one with {' and '.join(needed)}")
-    try:
-        rows = readers[path.suffix](path)
-    except (pl.exceptions.PolarsError, OSError, ValueError):
-        raise BadInput(f"{path} cannot be read as {path.suffix[1:]}: write it again") from None
-    missing = [name for name in needed if name not in rows.columns]
-    if missing:
-        raise BadInput(f"{path} has no column {missing[0]}; it needs {' and '.join(needed)}")
-    return rows.with_columns(pl.col(needed).cast(pl.String))
-
-
-def _write(rows: "pl.DataFrame", out: Path) -> None:
-    """Aside first, then in its place, so that nobody reads half a file."""
-    aside = out.with_name(f".{out.name}.incoming")
-    writers: dict[str, Callable[[Path], object]] = {
-        ".csv": rows.write_csv,
-        ".jsonl": rows.write_ndjson,
-        ".ndjson": rows.write_ndjson,
-    }
-    writers.get(out.suffix, rows.write_parquet)(aside)
-    aside.replace(out)

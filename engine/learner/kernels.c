@@ -1,0 +1,559 @@
+/* The learner's state: its update from one event, the features read from it, and the walk of trees over them.
+ *
+ * The same function folds one event online and a million in training, so both give the same bits; engine/learner/twin.py
+ * says the same in Python and is held equal to it. Compiled without contraction of a * b + c, which would round
+ * otherwise on machines that have it.
+ */
+#include <math.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define N_TIME 7  /* time constants of the decays by minutes */
+#define N_STEP 5  /* and of those by the learner's own events */
+#define N_BLOCK 45
+#define N_ROW 38
+#define N_FEATURES (4 * N_BLOCK + N_ROW)
+
+/* What is known of a learner on one skill or item, 256 bytes. Sums of outcomes are of y, of misses 1 - y. */
+typedef struct {
+    uint64_t key;
+    double last_t, last_right_t;  /* minutes since 1970 */
+    int32_t last_i;               /* the learner's event number, -1 before any */
+    uint32_t recent;              /* the last outcomes as bits, the newest lowest */
+    float n, wins, seen, res_sum, info;
+    float mean_fast, mean_mid, mean_slow, res_fast, res_slow, ability, streak;
+    float gap_right, gap_wrong, last_gap;
+    float rt_last, rt_mean, rt_n, rt_right;
+    float last_y;
+    float right_t[N_TIME], wrong_t[N_TIME], seen_t[N_TIME];
+    float right_i[N_STEP], wrong_i[N_STEP], seen_i[N_STEP];
+} Block;
+
+/* What is known of the learner as a whole. */
+typedef struct {
+    Block block;
+    double prev_t, prev_minutes, session_t, session_n, session_k, run_n, run_wins, run_rt;
+    double prev_rt, prev_res, prev2_res, prev_y, prev2_y, prev_shown;
+    double rt_fast, rt_mid, rt_slow, rt_self, rt_var, rt_n, n_new;
+    int64_t n_events;
+    uint64_t prev_item;
+} Self;
+
+/* What training found of items and skills; arrays (n_folds, n), row by fold. */
+typedef struct {
+    double mean, b, m;  /* mean outcome, its logit, mean log seconds */
+    int64_t n_items, n_skills;
+    const double *item_b, *item_n, *item_m, *item_regime, *skill_b, *skill_n, *skill_m, *skill_regime;
+    const double *tau_t, *tau_i, *power_t, *power_i, *steps;
+} Statics;
+
+typedef struct {
+    const double *t, *y, *seconds;
+    const uint64_t *item_key;
+    const int32_t *item_row;
+    const int64_t *skill_ptr;
+    const uint64_t *skill_key;
+    const int32_t *skill_row;
+} Rows;
+
+/* What the fit of the statics needs of each row, read before its update. */
+typedef struct {
+    double *offset, *weight, *rt_offset;
+    int8_t *item_regime, *skill_regime;
+} Traces;
+
+typedef struct {
+    int32_t *slots;
+    uint64_t mask;
+} Index;
+
+enum { UPDATE = 1, DECAYS = 2 };
+
+static double larger(double a, double b) { return a > b ? a : b; }
+static double smaller(double a, double b) { return a < b ? a : b; }
+static double sigmoid(double z) { return 1.0 / (1.0 + exp(-z)); }
+
+static void reset(Block *s, uint64_t key, double mean) {
+    memset(s, 0, sizeof *s);
+    s->key = key;
+    s->mean_fast = s->mean_mid = s->mean_slow = (float)mean;
+    s->last_i = -1;
+    s->last_y = -1.0f;
+    s->gap_right = -3.0f;
+    s->gap_wrong = 16.0f;
+    s->last_gap = -4.0f;
+}
+
+static void start(Self *self, double mean) {
+    memset(self, 0, sizeof *self);
+    reset(&self->block, 0, mean);
+    self->prev_y = self->prev2_y = -1.0;
+    self->rt_var = 0.25;
+}
+
+static int place(Index *x, int64_t capacity) {
+    uint64_t size = 16;
+    while (size < 2 * (uint64_t)capacity) size *= 2;
+    x->slots = malloc(size * sizeof *x->slots);
+    if (!x->slots) return 0;
+    memset(x->slots, 0xff, size * sizeof *x->slots);
+    x->mask = size - 1;
+    return 1;
+}
+
+/* The slot of a key: its block's number, or -1 where it may be put. */
+static int32_t *slot(const Index *x, const Block *blocks, uint64_t key) {
+    uint64_t at = (key ^ (key >> 29)) & x->mask;
+    while (x->slots[at] >= 0 && blocks[x->slots[at]].key != key) at = (at + 1) & x->mask;
+    return &x->slots[at];
+}
+
+static void decay(Block *s, const Statics *m, double i, double t) {
+    if (s->last_i < 0) return;
+    double steps = i - s->last_i, minutes = t - s->last_t;
+    if (steps > 0)
+        for (int k = 0; k < N_STEP; k++) {
+            double f = exp(-steps / m->tau_i[k]);
+            s->right_i[k] = (float)(s->right_i[k] * f);
+            s->wrong_i[k] = (float)(s->wrong_i[k] * f);
+            s->seen_i[k] = (float)(s->seen_i[k] * f);
+        }
+    if (minutes > 0)
+        for (int k = 0; k < N_TIME; k++) {
+            double f = exp(-minutes / m->tau_t[k]);
+            s->right_t[k] = (float)(s->right_t[k] * f);
+            s->wrong_t[k] = (float)(s->wrong_t[k] * f);
+            s->seen_t[k] = (float)(s->seen_t[k] * f);
+        }
+}
+
+/* The last outcomes as one number in [0, 2): the newest counts most, a closing 1 tells how many there are. */
+static double pattern(const Block *s) {
+    int n = s->n < 12 ? (int)s->n : 12;
+    double digit = 1.0, sum = 0.0;
+    for (int k = 0; k < n; k++, digit *= 0.5)
+        if (s->recent >> k & 1) sum += digit;
+    return sum + digit;
+}
+
+static void weigh(const float *x, const double *weights, int n, int n_powers, double *out) {
+    for (int p = 0; p < n_powers; p++) {
+        double sum = 0.0;
+        for (int k = 0; k < n; k++) sum += weights[p * n + k] * x[k];
+        out[p] = sum;
+    }
+}
+
+/* N_BLOCK numbers; the names stand in engine/learner/features.py. */
+static void describe(const Block *s, const Statics *m, double i, double t, double *o) {
+    double n = s->n, met = s->last_i >= 0;
+    double gap = met ? log(0.05 + larger(t - s->last_t, 0.0)) : 16.0;
+    double right[3], wrong[3], seen[3], right_i[2], wrong_i[2], seen_i[2];
+    weigh(s->right_t, m->power_t, N_TIME, 3, right);
+    weigh(s->wrong_t, m->power_t, N_TIME, 3, wrong);
+    weigh(s->seen_t, m->power_t, N_TIME, 3, seen);
+    weigh(s->right_i, m->power_i, N_STEP, 2, right_i);
+    weigh(s->wrong_i, m->power_i, N_STEP, 2, wrong_i);
+    weigh(s->seen_i, m->power_i, N_STEP, 2, seen_i);
+    o[0] = log1p(n);
+    o[1] = log1p(s->wins);
+    o[2] = log1p(larger(n - s->wins, 0.0));
+    o[3] = log1p(s->seen);
+    o[4] = (s->wins + 2.0 * m->mean) / (n + 2.0);
+    o[5] = s->res_sum / (n + 2.0);
+    o[6] = s->mean_fast;
+    o[7] = s->mean_mid;
+    o[8] = s->mean_slow;
+    o[9] = s->res_fast;
+    o[10] = s->res_slow;
+    o[11] = s->ability;
+    o[12] = pattern(s);
+    o[13] = s->streak;
+    o[14] = met ? log1p(i - s->last_i) : 12.0;
+    o[15] = gap;
+    o[16] = s->wins > 0 ? log(0.05 + larger(t - s->last_right_t, 0.0)) : 16.0;
+    o[17] = log(0.02 + right[0]);
+    o[18] = log(0.003 + right[1]);
+    o[19] = log(0.0005 + right[2]);
+    o[20] = log(0.02 + wrong[0]);
+    o[21] = log(0.003 + wrong[1]);
+    o[22] = log(0.0005 + wrong[2]);
+    o[23] = log(0.02 + seen[0]);
+    o[24] = log(0.0005 + seen[2]);
+    o[25] = log((right[0] + 0.1) / (wrong[0] + 0.1));
+    o[26] = log((right[2] + 0.003) / (wrong[2] + 0.003));
+    o[27] = log(0.02 + right_i[0]);
+    o[28] = log(0.002 + right_i[1]);
+    o[29] = log(0.02 + wrong_i[0]);
+    o[30] = log(0.002 + wrong_i[1]);
+    o[31] = log(0.02 + seen_i[0]);
+    o[32] = log((right_i[0] + 0.1) / (wrong_i[0] + 0.1));
+    o[33] = s->rt_last;
+    o[34] = s->rt_mean;
+    o[35] = s->rt_right;
+    o[36] = log1p(s->rt_n);
+    o[37] = s->last_y;
+    o[38] = s->gap_right;
+    o[39] = s->gap_wrong;
+    o[40] = s->last_gap;
+    o[41] = (met ? gap : 0.0) - s->gap_right;
+    o[42] = (met ? gap : 0.0) - s->gap_wrong;
+    o[43] = s->res_sum / (s->info + 1.0);
+    o[44] = s->info;
+}
+
+/* One event counted: y NaN for an exposure, rt NaN without a response time. a: step sizes of the means. */
+static void count(Block *s, double i, double t, double y, double p, double rt, const double *step, const double *a) {
+    double gap = s->last_i >= 0 ? log(0.05 + larger(t - s->last_t, 0.0)) : -4.0;
+    int right = y >= 0.5;
+    if (y == y) {
+        double res = y - p;
+        s->info = (float)(s->info + p * (1.0 - p));
+        if (s->last_i >= 0) {
+            if (right) s->gap_right = (float)larger(s->gap_right, gap);
+            else s->gap_wrong = (float)smaller(s->gap_wrong, gap);
+        }
+        s->n += 1.0f;
+        s->wins = (float)(s->wins + y);
+        s->res_sum = (float)(s->res_sum + res);
+        s->mean_fast = (float)(s->mean_fast + a[0] * (y - s->mean_fast));
+        s->mean_mid = (float)(s->mean_mid + a[1] * (y - s->mean_mid));
+        s->mean_slow = (float)(s->mean_slow + a[2] * (y - s->mean_slow));
+        s->res_fast = (float)(s->res_fast + a[3] * (res - s->res_fast));
+        s->res_slow = (float)(s->res_slow + a[4] * (res - s->res_slow));
+        s->ability = (float)(s->ability + larger(step[0] / (1.0 + step[1] * s->n), step[2]) * res);
+        s->recent = s->recent << 1 | (uint32_t)right;
+        s->streak = right ? (s->streak > 0 ? s->streak + 1.0f : 1.0f) : (s->streak < 0 ? s->streak - 1.0f : -1.0f);
+        for (int k = 0; k < N_TIME; k++) {
+            s->right_t[k] = (float)(s->right_t[k] + y);
+            s->wrong_t[k] = (float)(s->wrong_t[k] + (1.0 - y));
+        }
+        for (int k = 0; k < N_STEP; k++) {
+            s->right_i[k] = (float)(s->right_i[k] + y);
+            s->wrong_i[k] = (float)(s->wrong_i[k] + (1.0 - y));
+        }
+        if (right) s->last_right_t = t;
+        s->last_y = (float)right;
+    } else {
+        s->seen += 1.0f;
+        for (int k = 0; k < N_TIME; k++) s->seen_t[k] += 1.0f;
+        for (int k = 0; k < N_STEP; k++) s->seen_i[k] += 1.0f;
+        s->last_y = 0.5f;
+    }
+    if (rt == rt) {
+        s->rt_n += 1.0f;
+        s->rt_last = (float)rt;
+        s->rt_mean = (float)(s->rt_mean + larger(0.2, 1.0 / (s->rt_n + 1.0)) * (rt - s->rt_mean));
+        if (right) s->rt_right = (float)rt;
+    }
+    s->last_gap = (float)gap;
+    s->last_i = (int32_t)i;
+    s->last_t = t;
+}
+
+/* 0 never met, 1 last right, 2 last wrong. */
+static int regime(const Block *s) { return s->n > 0 ? (s->streak > 0 ? 1 : 2) : 0; }
+
+static const double LEARNER_MEANS[5] = {0.3, 0.1, 0.02, 0.1, 0.02};
+static const double SKILL_MEANS[5] = {0.6, 0.3, 0.1, 0.3, 0.05};
+static const double ITEM_MEANS[5] = {0.6, 0.3, 0.1, 0.4, 0.1};
+
+/* The moment comes: sessions end after an hour without an event, runs with any time between two events. */
+static double advance(Self *self, double *t) {
+    int first = self->n_events == 0;
+    if (!(*t == *t)) *t = first ? 0.0 : self->prev_t + 0.5;
+    double gap = first ? 0.0 : larger(*t - self->prev_t, 0.0);
+    if (first) self->prev_t = self->session_t = *t;
+    if (*t < self->prev_t) *t = self->prev_t;
+    if (gap > 60.0) {
+        self->session_n = 0.0;
+        self->session_t = *t;
+        self->session_k += 1.0;
+    }
+    if (gap > 0.0 || first) self->run_n = self->run_wins = self->run_rt = 0.0;
+    return gap;
+}
+
+typedef struct {
+    Block *item, *rarest, **skills;
+    const int32_t *skill_rows;
+    int64_t n_skills, fold;
+    int32_t item_row;
+    double b, b_skills, b_item, m, n_rarest, ability, regime_item, regime_skill, regimes[3], same;
+} Asked;
+
+static double at(const double *a, int64_t fold, int64_t n, int64_t row) { return row < 0 ? 0.0 : a[fold * n + row]; }
+
+/* Difficulty, usual time and effects of the regimes for one row, backed off from item to skills to the mean. */
+static void ask(Asked *q, const Statics *m, const Self *self) {
+    double d = 0, u = 0, th = 0, same = 0, r = 0, fewest = 1e18;
+    q->rarest = NULL;
+    for (int64_t k = 0; k < q->n_skills; k++) {
+        int32_t row = q->skill_rows[k];
+        double n = at(m->skill_n, q->fold, m->n_skills, row);
+        const Block *s = q->skills[k];
+        d += at(m->skill_b, q->fold, m->n_skills, row);
+        u += at(m->skill_m, q->fold, m->n_skills, row);
+        r += row < 0 ? 0.0 : m->skill_regime[(q->fold * m->n_skills + row) * 3 + regime(s)];
+        th += s->ability;
+        if (self->n_events > 0 && s->last_i == self->n_events - 1) same += 1;
+        if (n < fewest) {
+            fewest = n;
+            q->rarest = q->skills[k];
+        }
+    }
+    if (q->n_skills) {
+        double n = (double)q->n_skills;
+        d /= n;
+        u /= n;
+        th /= n;
+        same /= n;
+        r /= n;
+    }
+    for (int k = 0; k < 3; k++)
+        q->regimes[k] = q->item_row < 0 ? 0.0 : m->item_regime[(q->fold * m->n_items + q->item_row) * 3 + k];
+    q->b_skills = m->b + d;
+    q->b_item = at(m->item_b, q->fold, m->n_items, q->item_row);
+    q->b = q->b_skills + q->b_item;
+    q->m = m->m + u + at(m->item_m, q->fold, m->n_items, q->item_row);
+    q->n_rarest = fewest;
+    q->ability = th;
+    q->same = same;
+    q->regime_item = q->regimes[regime(q->item)];
+    q->regime_skill = r;
+}
+
+static void features(const Asked *q, const Statics *m, const Self *self, uint64_t item_key, double gap, double t,
+                     double z, float *out) {
+    double o[N_FEATURES], one[N_BLOCK], i = (double)self->n_events;
+    memset(o, 0, sizeof o);
+    describe(&self->block, m, i, t, o);
+    if (q->n_skills) {
+        double *mean = o + 2 * N_BLOCK;
+        describe(q->rarest, m, i, t, o + N_BLOCK);
+        for (int64_t k = 0; k < q->n_skills; k++) {
+            describe(q->skills[k], m, i, t, one);
+            for (int c = 0; c < N_BLOCK; c++) mean[c] += one[c];
+        }
+        for (int c = 0; c < N_BLOCK; c++) mean[c] /= (double)q->n_skills;
+    }
+    describe(q->item, m, i, t, o + 3 * N_BLOCK);
+    double *x = o + 4 * N_BLOCK;
+    x[0] = log1p(i);
+    x[1] = z - q->item->ability;
+    x[2] = z;
+    x[3] = q->b;
+    x[4] = q->b_skills;
+    x[5] = log1p(at(m->item_n, q->fold, m->n_items, q->item_row));
+    x[6] = q->m;
+    x[7] = q->same;
+    x[8] = self->n_events > 0 && item_key == self->prev_item;
+    x[9] = log(0.01 + gap);
+    x[10] = log(0.01 + larger(gap - self->prev_minutes, 0.0));
+    x[11] = self->prev_rt;
+    x[12] = self->prev_res;
+    x[13] = self->prev_y;
+    x[14] = self->prev_shown;
+    x[15] = self->prev2_res;
+    x[16] = self->rt_fast;
+    x[17] = self->rt_mid;
+    x[18] = self->rt_slow;
+    x[19] = sqrt(self->rt_var);
+    x[20] = log1p(self->session_n);
+    x[21] = log(0.1 + t - self->session_t);
+    x[22] = self->session_k;
+    x[23] = self->run_n;
+    x[24] = self->run_wins;
+    x[25] = (double)q->n_skills;
+    x[26] = self->n_new / (i + 1.0);
+    x[27] = q->b_item;
+    x[28] = self->run_rt;
+    x[29] = q->n_skills ? log1p(q->n_rarest) : 0.0;
+    x[30] = q->m + self->rt_mid;
+    x[31] = gap < 60.0 ? gap - self->prev_minutes : 60.0;
+    x[32] = self->prev2_y;
+    x[33] = q->item->ability + q->ability;
+    x[34] = q->regime_item;
+    x[35] = q->regime_skill;
+    x[36] = q->regimes[0];
+    x[37] = z + q->regime_item + q->regime_skill;
+    for (int c = 0; c < N_FEATURES; c++) out[c] = (float)o[c];
+}
+
+/* The event is over: its outcome and response time enter the learner's own counts. */
+static void absorb(Self *self, Asked *q, const Statics *m, uint64_t item_key, double t, double y, double p,
+                   double seconds) {
+    double i = (double)self->n_events, log_s = seconds == seconds ? log(seconds) : NAN, rt = log_s - q->m;
+    if (q->item->last_i < 0) self->n_new += 1.0;
+    count(&self->block, i, t, y, p, rt, m->steps, LEARNER_MEANS);
+    count(q->item, i, t, y, p, rt, m->steps + 6, ITEM_MEANS);
+    for (int64_t k = 0; k < q->n_skills; k++) count(q->skills[k], i, t, y, p, rt, m->steps + 3, SKILL_MEANS);
+    if (rt == rt) {
+        double d = rt - self->rt_mid, n = self->rt_n += 1.0;
+        self->prev2_res = self->prev_res;
+        self->prev_rt = log_s;
+        self->prev_res = rt;
+        self->rt_var += larger(0.05, 1.0 / (n + 3.0)) * (d * d - self->rt_var);
+        self->rt_fast += larger(0.5, 1.0 / (n + 1.0)) * (rt - self->rt_fast);
+        self->rt_mid += larger(0.15, 1.0 / (n + 2.0)) * (rt - self->rt_mid);
+        self->rt_slow += larger(0.02, 1.0 / (n + 3.0)) * (rt - self->rt_slow);
+        self->rt_self += larger(0.05, 1.0 / (n + 3.0)) * (rt - self->rt_self);
+        self->prev_minutes = seconds / 60.0;
+        self->run_rt = rt;
+    } else
+        self->prev_minutes = 0.0;
+    if (y == y) {
+        self->prev2_y = self->prev_y;
+        self->prev_y = y;
+        self->run_wins += y;
+        self->prev_shown = 0.0;
+    } else
+        self->prev_shown = 1.0;
+    self->run_n += 1.0;
+    self->session_n += 1.0;
+    self->prev_t = t;
+    self->prev_item = item_key;
+    self->n_events += 1;
+}
+
+static Block *found(const Index *x, Block *blocks, int64_t *n_blocks, uint64_t key, double mean, Block *spare) {
+    int32_t *s = slot(x, blocks, key);
+    if (*s < 0 && spare) {
+        reset(spare, key, mean);
+        return spare;
+    }
+    if (*s < 0) {
+        *s = (int32_t)(*n_blocks)++;
+        reset(&blocks[*s], key, mean);
+    }
+    if (!spare) return &blocks[*s];
+    *spare = blocks[*s];
+    return spare;
+}
+
+/* Fold rows first..last into one learner's state, or only ask about them where `flags` lacks UPDATE.
+ * `blocks` has room for whatever is new; `out` (rows, N_FEATURES) and `traces` may be NULL. 0, or -1 without memory. */
+static int one_learner(const Statics *m, const Rows *rows, int64_t first, int64_t last, int64_t fold, int flags,
+                       Self *self, Block *blocks, int64_t *n_blocks, float *out, const Traces *traces) {
+    int64_t most = 0, total = *n_blocks;
+    for (int64_t r = first; r < last; r++) {
+        int64_t n = rows->skill_ptr[r + 1] - rows->skill_ptr[r];
+        most = n > most ? n : most;
+        total += n + 1;
+    }
+    Index index;
+    Block **skills = malloc((size_t)(most + 1) * sizeof *skills), *spares = malloc((size_t)(most + 1) * sizeof *spares);
+    if (!skills || !spares || !place(&index, flags & UPDATE ? total : *n_blocks + 1)) {
+        free(skills);
+        free(spares);
+        return -1;
+    }
+    for (int64_t k = 0; k < *n_blocks; k++) *slot(&index, blocks, blocks[k].key) = (int32_t)k;
+    Self asked;
+    for (int64_t r = first; r < last; r++) {
+        int64_t a = rows->skill_ptr[r], n = rows->skill_ptr[r + 1] - a;
+        Self *who = self;
+        if (!(flags & UPDATE)) {
+            asked = *self;
+            who = &asked;
+        }
+        double t = rows->t[r], y = rows->y[r], gap = advance(who, &t), i = (double)who->n_events;
+        Asked q = {.skills = skills, .skill_rows = rows->skill_row + a, .n_skills = n, .fold = fold,
+                   .item_row = rows->item_row[r]};
+        q.item = found(&index, blocks, n_blocks, rows->item_key[r], m->mean, flags & UPDATE ? NULL : &spares[most]);
+        for (int64_t k = 0; k < n; k++)
+            skills[k] = found(&index, blocks, n_blocks, rows->skill_key[a + k], m->mean,
+                              flags & UPDATE ? NULL : &spares[k]);
+        if (flags & DECAYS) {
+            decay(&who->block, m, i, t);
+            decay(q.item, m, i, t);
+            for (int64_t k = 0; k < n; k++) decay(skills[k], m, i, t);
+        }
+        ask(&q, m, who);
+        double z = q.b + who->block.ability + q.ability + q.item->ability;
+        if (out) features(&q, m, who, rows->item_key[r], gap, t, z, out + (r - first) * N_FEATURES);
+        if (traces) {
+            traces->offset[r] = z - q.b;
+            traces->weight[r] = 1.0 / (1.0 + q.item->n);
+            traces->rt_offset[r] = who->rt_self;
+            traces->item_regime[r] = (int8_t)regime(q.item);
+            for (int64_t k = 0; k < n; k++) traces->skill_regime[a + k] = (int8_t)regime(skills[k]);
+        }
+        if (flags & UPDATE) absorb(who, &q, m, rows->item_key[r], t, y, sigmoid(z), rows->seconds[r]);
+    }
+    free(index.slots);
+    free(skills);
+    free(spares);
+    return 0;
+}
+
+int learner_fold(const Statics *m, const Rows *rows, int64_t n_rows, int64_t fold, int flags, Self *self, Block *blocks,
+                 int64_t *n_blocks, float *out) {
+    return one_learner(m, rows, 0, n_rows, fold, flags, self, blocks, n_blocks, out, NULL);
+}
+
+void learner_start(Self *self, double mean) { start(self, mean); }
+
+/* Fold many learners, each from nothing: rows learner_ptr[l] .. learner_ptr[l + 1]. `kept` (rows,) says where a row's
+ * features go in `out`, -1 for nowhere; columns (n_columns,) which of them. */
+int learner_encode(const Statics *m, const Rows *rows, const int64_t *learner_ptr, int64_t first, int64_t last,
+                   const int32_t *folds, int flags, const int32_t *columns, int64_t n_columns, const int64_t *kept,
+                   float *out, const Traces *traces) {
+    enum { SEGMENT = 2048 };  /* rows at a time: a learner of a million events needs no more room than others */
+    Block *blocks = NULL;
+    float *all = out ? malloc((size_t)SEGMENT * N_FEATURES * sizeof *all) : NULL;
+    int64_t capacity = 0;
+    int failed = out && !all;
+    for (int64_t l = first; l < last && !failed; l++) {
+        int64_t a = learner_ptr[l], z = learner_ptr[l + 1], n_blocks = 0;
+        int64_t need = z - a + rows->skill_ptr[z] - rows->skill_ptr[a];
+        if (need > capacity) {
+            free(blocks);
+            blocks = malloc((size_t)need * sizeof *blocks);
+            capacity = blocks ? need : 0;
+        }
+        Self self;
+        start(&self, m->mean);
+        failed = need && !blocks;
+        for (int64_t from = a; from < z && !failed; from += SEGMENT) {
+            int64_t to = from + SEGMENT < z ? from + SEGMENT : z;
+            failed = one_learner(m, rows, from, to, folds[l], flags, &self, blocks, &n_blocks, all, traces);
+            if (!out || failed) continue;
+            for (int64_t r = from; r < to; r++)
+                if (kept[r] >= 0)
+                    for (int64_t c = 0; c < n_columns; c++)
+                        out[kept[r] * n_columns + c] = all[(r - from) * N_FEATURES + columns[c]];
+        }
+    }
+    free(blocks);
+    free(all);
+    return failed ? -1 : 0;
+}
+
+/* Sums of the leaves of trees [tree_ptr] that rows of x (n, n_columns) reach; children >= 0 are nodes, ~child a leaf. */
+void forest_walk(const float *x, int64_t n, int64_t n_columns, int64_t n_trees, const int64_t *node_ptr,
+                 const int64_t *leaf_ptr, const int32_t *column, const float *threshold, const int32_t *left,
+                 const int32_t *right, const double *leaf, double *sums) {
+    enum { CHUNK = 64 };
+    for (int64_t from = 0; from < n; from += CHUNK) {
+        int64_t to = from + CHUNK < n ? from + CHUNK : n;
+        for (int64_t k = 0; k < n_trees; k++) {
+            int64_t node = node_ptr[k];
+            const int32_t *c = column + node, *l = left + node, *r = right + node;
+            const float *split = threshold + node;
+            const double *value = leaf + leaf_ptr[k];
+            if (node_ptr[k + 1] == node) {
+                for (int64_t row = from; row < to; row++) sums[row] += value[0];
+                continue;
+            }
+            for (int64_t row = from; row < to; row++) {
+                const float *features_of = x + row * n_columns;
+                int32_t at_node = 0;
+                do at_node = features_of[c[at_node]] <= split[at_node] ? l[at_node] : r[at_node];
+                while (at_node >= 0);
+                sums[row] += value[~at_node];
+            }
+        }
+    }
+}
