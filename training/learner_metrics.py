@@ -113,18 +113,16 @@ def _middle(values: list[float]) -> tuple[float, float]:
 def auc_statistic(success: Flags, p: Floats, learner: Rows) -> Statistic:
     """The share of pairs of a success and a failure that `p` puts in order, ties half; sorted once for all draws."""
     order = np.argsort(p, kind="stable")
-    starts = np.flatnonzero(np.diff(p[order], prepend=-1.0))
-    whose, won = learner[order], success[order]
+    wins, losses = order[success[order]], order[~success[order]]
+    below = np.searchsorted(p[losses], p[wins], side="left")
+    not_above = np.searchsorted(p[losses], p[wins], side="right")
+    winner, loser = learner[wins], learner[losses]
 
     def statistic(weights: Floats) -> float:
-        if not len(whose):
-            return float("nan")
-        counted = weights[whose]
-        wins = np.add.reduceat(counted * won, starts)
-        losses = np.add.reduceat(counted * ~won, starts)
-        pairs = wins.sum() * losses.sum()
-        below = np.cumsum(losses) - losses / 2
-        return float(wins @ below / pairs) if pairs else float("nan")
+        counted = weights[winner]
+        lost = np.concatenate([[0.0], np.cumsum(weights[loser])])
+        pairs = counted.sum() * lost[-1]
+        return float(counted @ (lost[below] + lost[not_above]) / 2 / pairs) if pairs else float("nan")
 
     return statistic
 

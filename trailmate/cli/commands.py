@@ -3,8 +3,10 @@
 import typer
 
 from trailmate.cli.doctor import doctor
+from trailmate.cli.evaluate import evaluate
 from trailmate.cli.import_log import import_app
 from trailmate.cli.keys import keys
+from trailmate.cli.predict import predict
 from trailmate.cli.recommend import recommend
 from trailmate.cli.serve import serve
 from trailmate.cli.store import export, load
@@ -20,4 +22,6 @@ def register(app: typer.Typer) -> None:
     app.add_typer(keys, name="keys")
     app.command()(train)
     app.command()(recommend)
+    app.command()(predict)
+    app.command()(evaluate)
     app.command()(doctor)
