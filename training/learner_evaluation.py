@@ -199,7 +199,7 @@ def _pace_rows(predictions: pl.DataFrame, seed: int) -> dict[str, Rowset]:
 
 
 def _format_rows(events: FormatEvents, bits: FormatBits, learners: Mapping[str, int], seed: int) -> dict[str, Rowset]:
-    if not len(events):
+    if len(np.unique(events.format)) < 2:  # nothing to guess
         return {}
     learner = np.array([learners[x_id] for x_id in events.learner_ids])[events.learner]
     values: dict[str, Floats] = {"mix_bits": -bits.mix, "left_bits": -bits.left, **bits.saved()}

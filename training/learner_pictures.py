@@ -61,7 +61,7 @@ def _draw_interval(axes: plt.Axes, place: int, cell: Cell, name: str) -> None:
     if section is None:
         return
     metric = section.metrics[name]
-    spread = [[metric.value - metric.low], [metric.high - metric.value]]
+    spread = [[max(metric.value - metric.low, 0.0)], [max(metric.high - metric.value, 0.0)]]
     axes.errorbar(metric.value, place, xerr=spread, fmt="o", color=_INK, capsize=3)
 
 

@@ -124,7 +124,9 @@ def test_thirds_of_too_few_learners_are_suppressed():
 
 def test_formats_are_judged_by_event_and_by_subgroup():
     n = 60
-    events = FormatEvents(tuple(f"l{x:03d}" for x in range(30)), ("video",), *[np.repeat(np.arange(30), 2)] * 6)
+    twice = np.repeat(np.arange(30), 2)
+    ids = tuple(f"l{x:03d}" for x in range(30))
+    events = FormatEvents(ids, ("reading", "video"), twice, twice, twice, twice, np.arange(n) % 2, twice)
     bits = FormatBits(np.full(n, -2.0), np.full(n, -1.5), np.full(n, -1.0), np.linspace(-1, 0, n))
     groups = in_groups({x: ["half=1"] for x in range(20)})
     told = judged(predicted(), groups, (events, bits))
@@ -134,6 +136,12 @@ def test_formats_are_judged_by_event_and_by_subgroup():
     assert told["subgroups"]["half=1"]["formats"]["metrics"]["style_over_left"]["value"] == pytest.approx(
         expected, abs=1e-6
     )
+
+
+def test_where_all_is_of_one_format_there_is_nothing_to_guess():
+    once = np.arange(30)
+    events = FormatEvents(tuple(f"l{x:03d}" for x in once), ("video",), once, once, once, once, 0 * once, once)
+    assert "formats" not in judged(predicted(), NOBODY, (events, format_bits(events)))["all"]
 
 
 def test_a_log_without_answers_or_a_bundle_without_times_has_no_such_sections():
