@@ -1,6 +1,6 @@
 """Reasons a learner and a teacher can read; their contributions add up to the score."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,6 +8,12 @@ from numpy.typing import NDArray
 from engine.domain.catalogue import Catalogue
 from engine.domain.decision import Reason
 from engine.domain.query import Query
+from engine.domain.resource import Resource
+from engine.learner.evidence import teacher_text
+from engine.learner.mastery import Evidence, evidence_of
+from engine.learner.rows import skill_key
+from engine.learner.state import Check, LearnerState
+from engine.ranking.needs import Needs
 from engine.ranking.relevance import RelevanceModel
 
 _FEW = 5
@@ -27,7 +33,7 @@ def reasons_of(
     """
     strongest = _strongest(rows, query, model, catalogue)
     return [
-        _ordered(
+        in_order(
             _others(float(terms[model.families["others"]].sum()), model.votes(query, int(row))),
             _course_time(float(terms[model.families["course_time"]].sum()), model.cohort_votes(query, int(row))),
             _own_work(float(terms[model.families["own_work"]].sum()), titles),
@@ -36,8 +42,102 @@ def reasons_of(
     ]
 
 
-def _ordered(*reasons: Reason | None) -> tuple[Reason, ...]:
+def in_order(*reasons: Reason | None) -> tuple[Reason, ...]:
+    """The weightiest reason first."""
     return tuple(sorted((r for r in reasons if r is not None), key=lambda r: -abs(r.contribution)))
+
+
+def need_reasons(
+    terms: NDArray[np.float64],
+    resource: Resource | None,
+    needs: Needs,
+    state: LearnerState,
+    *,
+    titles: Mapping[str, str],
+    now_us: int,
+) -> tuple[Reason, ...]:
+    """What the learner's own state says for this resource: `terms` `(3,)` as `engine.ranking.needs.TERMS`."""
+    if resource is None:
+        return ()
+    review, check, style = (float(term) for term in terms)
+    due, promised = needs.most_due(resource.skills), needs.promised(resource.skills)
+    reasons: list[Reason] = []
+    if due is not None:
+        told = evidence_of(state, skill_key(due))
+        reasons.append(_review(review, due, titles.get(due, due), needs.reviews[due], told, now_us))
+    if promised is not None:
+        reasons.append(_check(check, promised, titles.get(promised.skill_id, promised.skill_id)))
+    if style:
+        reasons.append(_style(style, resource.format, resource.format in needs.declared))
+    return tuple(reasons)
+
+
+def _review(contribution: float, skill_id: str, title: str, recall: float, evidence: Evidence, now_us: int) -> Reason:
+    return Reason(
+        code="review",
+        contribution=contribution,
+        text_learner=f"It is a good time to look at {title} again.",
+        text_teacher=f"A review of {title} is due: the chance that it is still remembered is about {recall:.0%}. "
+        + teacher_text(evidence, title, now_us),
+        evidence={"skill_id": skill_id, "recall": recall, "answers": float(evidence.n)},
+    )
+
+
+def _check(contribution: float, check: Check, title: str) -> Reason:
+    knows = check.because == "know_it"
+    return Reason(
+        code="check",
+        contribution=contribution,
+        text_learner=f"You said you know {title}: show it here."
+        if knows
+        else f"You disagreed about {title}: here you can show where you stand.",
+        text_teacher=f"The learner says they know {title}; this is the check that was promised."
+        if knows
+        else f"The learner contests the estimate of {title}; this is the check that was promised.",
+        evidence={"skill_id": check.skill_id, "because": check.because},
+    )
+
+
+def _style(contribution: float, name: str, declared: bool) -> Reason:
+    if contribution < 0:
+        learner, teacher = (
+            f"You choose other formats than {name} more often.",
+            f"Other formats than {name} are chosen more often.",
+        )
+    elif declared:
+        learner, teacher = f"You asked for this format: {name}.", f"The learner asked for this format: {name}."
+    else:
+        learner, teacher = (
+            f"You often choose this format: {name}.",
+            f"{name} was chosen more often than it was on offer.",
+        )
+    return Reason(
+        code="style",
+        contribution=contribution,
+        text_learner=learner,
+        text_teacher=f"{teacher} Formats only break near ties.",
+        evidence={"format": name},
+    )
+
+
+def planned_reason(contribution: float) -> Reason:
+    """The place in the teacher's plan, where no model is served."""
+    return Reason(
+        code="planned_order",
+        contribution=contribution,
+        text_learner="This is next in the plan of your course.",
+        text_teacher="No model is served yet: options follow the planned order.",
+    )
+
+
+def variety_reason() -> Reason:
+    """Put in so that there is more than one way to work."""
+    return Reason(
+        code="variety",
+        contribution=0.0,
+        text_learner="Here is another way to work, if you like a change.",
+        text_teacher="Put in the last place so that the slate holds more than one format.",
+    )
 
 
 def _others(contribution: float, votes: float) -> Reason:

@@ -165,7 +165,7 @@ def _option_out(option: Option) -> OptionOut:
         score=option.score,
         origin=option.origin,
         status=option.status,
-        p_success=None,
+        p_success=option.p_success,
         expected_minutes=option.expected_minutes,
         propensity=option.propensity,
         reasons=option.reasons,

@@ -99,7 +99,7 @@ def vocabulary_of(frame: pl.DataFrame, minutes: Mapping[str, float]) -> Vocabula
     order = np.argsort(keys)
     skills = frame["skills"].explode(empty_as_null=True).drop_nulls().unique().to_list()
     skill_keys = np.sort(np.array([skill_key(s) for s in skills], np.uint64))
-    return Vocabulary(keys[order], skill_keys, longest[order])
+    return Vocabulary(keys[order], skill_keys, longest[order], (median > 0)[order])
 
 
 def keys_of(ids: pl.Series, key: Callable[[str], int]) -> NDArray[np.uint64]:

@@ -58,8 +58,9 @@ def _runs(attempts: Attempts) -> NDArray[np.int64]:
     order = np.argsort(pair, kind="stable")
     begins = np.flatnonzero(np.diff(pair[order], prepend=-1))
     lengths = np.diff(begins, append=len(order))
-    starts = np.concatenate(
-        [b + np.arange(0, n - _RUN + 1, _RUN) for b, n in zip(begins, lengths, strict=True)] or [[]]
-    )
-    starts = starts[:: max(1, len(starts) // _MOST_RUNS)].astype(np.int64)
+    whole: list[NDArray[np.int64]] = [
+        b + np.arange(0, n - _RUN + 1, _RUN) for b, n in zip(begins, lengths, strict=True)
+    ]
+    starts = np.concatenate([np.empty(0, np.int64), *whole])
+    starts = starts[:: max(1, len(starts) // _MOST_RUNS)]
     return skilled[order[starts[:, None] + np.arange(_RUN)]] if len(starts) else np.empty((0, _RUN), np.int64)

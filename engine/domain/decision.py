@@ -52,6 +52,7 @@ class Option:
     rank: int
     score: float
     propensity: float
+    p_success: float | None
     expected_minutes: float | None
     reasons: tuple[Reason, ...]
     near_ties: tuple[NearTie, ...]

@@ -16,10 +16,11 @@ from engine.domain.resource import Resource
 from engine.learner.kernels import BLOCK, started
 from engine.learner.kernels import fold as fold_rows
 from engine.learner.model import LearnerModel
+from engine.learner.preferences import preferences_of
 from engine.learner.review import reviewed
 from engine.learner.rows import TAUGHT_KINDS, item_key, rows_of, skill_key
-from engine.learner.state import Check, LearnerState, Shown
-from engine.learner.style import Style, style_after
+from engine.learner.state import NO_STYLE, Check, LearnerState, Shown
+from engine.learner.style import style_after
 
 N_SHOWN = 8
 
@@ -159,8 +160,8 @@ def _said(state: LearnerState, event: Interaction, offer: Offer) -> LearnerState
 
 def _preferring(state: LearnerState, value: str | None) -> LearnerState:
     """New preferences; they may ask to forget what was observed of formats."""
-    forgotten = value is not None and '"forget_observed":true' in value.replace(" ", "")
-    return replace(state, preferences=value, style=Style() if forgotten else state.style)
+    forgotten = preferences_of(value).forget_observed
+    return replace(state, preferences=value, style=NO_STYLE if forgotten else state.style)
 
 
 def _skills(event: Interaction, offer: Offer) -> tuple[str, ...]:

@@ -97,7 +97,7 @@ def learner_model_from(
     )
     return LearnerModel(
         version=version,
-        vocabulary=Vocabulary(of["item_keys"], of["skill_keys"], of["longest_s"]),
+        vocabulary=Vocabulary(of["item_keys"], of["skill_keys"], of["longest_s"], of["timed"]),
         prepared=Prepared(statics),
         columns=np.array([COLUMN[name] for name in settings["columns"]], np.int32),
         mastery=forest_from(of, "mastery"),
@@ -135,6 +135,7 @@ def arrays_of(model: LearnerModel) -> dict[str, NDArray[Any]]:
         "item_keys": model.vocabulary.item_keys,
         "skill_keys": model.vocabulary.skill_keys,
         "longest_s": model.vocabulary.longest_s,
+        "timed": model.vocabulary.timed,
         "skill_items": model.skill_items,
         **{name: getattr(statics, name)[-1] for name in ARRAYS},
         **model.mastery.arrays("mastery"),

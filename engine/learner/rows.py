@@ -44,11 +44,15 @@ class Rows:
 
 @dataclass(frozen=True, slots=True)
 class Vocabulary:
-    """The items and skills a model knows: keys `(n,)` uint64 ascending; `longest_s`: `(n_items,)` float64 seconds."""
+    """The items and skills a model knows: keys `(n,)` uint64 ascending.
+
+    `longest_s`: `(n_items,)` float64, the longest believable seconds; `timed`: `(n_items,)` whether any time was known.
+    """
 
     item_keys: NDArray[np.uint64]
     skill_keys: NDArray[np.uint64]
     longest_s: NDArray[np.float64]
+    timed: NDArray[np.bool_]
 
     def item_rows(self, keys: NDArray[np.uint64]) -> NDArray[np.int32]:
         """Rows of these items, -1 for the unknown."""

@@ -1,0 +1,82 @@
+"""What a learner's own state adds to relevance: due reviews, promised checks, and formats as a tie-break."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.domain.catalogue import Catalogue
+from engine.learner.mastery import due_reviews
+from engine.learner.preferences import Preferences
+from engine.learner.state import Check, LearnerState
+from engine.learner.style import format_shares
+
+TERMS = ("review", "check", "style")
+# Shares of the span of relevance among the candidates: a promise weighs more than a review, a review more than taste.
+REVIEW, CHECK, STYLE = 0.3, 0.5, 0.1
+# Below this recall a review weighs all it can.
+_FORGOTTEN = 0.7
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """What is due to one learner: recall by skill, promised checks by skill, and the tilt of each format.
+
+    The tilt is the learner's share of a format minus its usual share; 0 for who said and showed nothing.
+    """
+
+    reviews: Mapping[str, float] = field(default_factory=dict)
+    checks: Mapping[str, Check] = field(default_factory=dict)
+    tilts: Mapping[str, float] = field(default_factory=dict)
+    declared: tuple[str, ...] = ()
+
+    def most_due(self, skills: Sequence[str]) -> str | None:
+        """The skill of these that is most in need of a review; None where none is due."""
+        return min((s for s in skills if s in self.reviews), key=lambda s: (self.reviews[s], s), default=None)
+
+    def promised(self, skills: Sequence[str]) -> Check | None:
+        """The check promised on one of these skills, the longest waiting first."""
+        waiting = [self.checks[s] for s in skills if s in self.checks]
+        return min(waiting, key=lambda c: (c.since_us, c.skill_id), default=None)
+
+
+def needs_of(
+    state: LearnerState, preferences: Preferences, format_mix: Mapping[str, float], skills: Sequence[str], now_us: int
+) -> Needs:
+    """The needs of a learner among the skills that are taught here."""
+    known = bool(state.style.formats or preferences.formats)
+    usual = format_shares(type(state.style)(), format_mix, now_us)
+    shares = format_shares(state.style, format_mix, now_us, preferences.formats) if known else usual
+    return Needs(
+        reviews=due_reviews(state.memories, skills, now_us),
+        checks={c.skill_id: c for c in state.checks},
+        tilts={name: share - usual.get(name, 0.0) for name, share in shares.items()},
+        declared=preferences.formats,
+    )
+
+
+def contributions(
+    needs: Needs,
+    candidates: NDArray[np.int32],
+    *,
+    catalogue: Catalogue,
+    skill_rows: Mapping[str, NDArray[np.int32]],
+    span: float,
+) -> NDArray[np.float64]:
+    """What each of `TERMS` adds to each candidate's score: `(3, n_candidates)`, in shares of `span`."""
+    n = len(catalogue)
+    review, check = np.zeros(n), np.zeros(n)
+    for skill, recall in needs.reviews.items():
+        rows = skill_rows.get(skill)
+        if rows is not None:
+            weight = REVIEW * min(1.0, (1.0 - recall) / (1.0 - _FORGOTTEN))
+            review[rows] = np.maximum(review[rows], weight)
+    for skill in needs.checks:
+        rows = skill_rows.get(skill)
+        if rows is not None:
+            check[rows] = CHECK
+    tilts = np.array([needs.tilts.get(name, 0.0) for name in catalogue.formats] + [0.0])
+    style = STYLE * tilts[catalogue.format_index]
+    result: NDArray[np.float64] = span * np.vstack([review, check, style])[:, candidates]
+    return result
