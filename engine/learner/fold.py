@@ -59,9 +59,18 @@ def fresh(model: LearnerModel, offer: Offer) -> LearnerState:
 def folded(events: Iterable[Interaction], model: LearnerModel, offer: Offer) -> LearnerState:
     """The state of one learner from all their events, in any order, repeated or not; voided ones leave no trace."""
     known = list(events)
-    voided = {e.voids for e in known if e.kind == "voided"}
+    voided = {e.voids for e in known if e.kind == "voided" and e.voids is not None}
     once = {e.event_id: e for e in known if e.kind != "voided" and e.event_id not in voided}
-    return _update(fresh(model, offer), sorted(once.values(), key=place_of), model, offer)
+    nobody = replace(fresh(model, offer), voided=tuple(sorted(voided)))
+    return _update(nobody, sorted(once.values(), key=place_of), model, offer)
+
+
+def last_said(events: Iterable[Interaction], kind: str) -> str | None:
+    """The `value` of one learner's last event of this kind: what the fold keeps of it, also where no model is."""
+    known = list(events)
+    voided = {e.voids for e in known if e.kind == "voided"}
+    said = [e for e in known if e.kind == kind and e.event_id not in voided]
+    return max(said, key=place_of).value if said else None
 
 
 def caught_up(
@@ -77,7 +86,7 @@ def caught_up(
     if not usable or any(e.kind == "voided" or place_of(e) <= state.last for e in arrived):  # type: ignore[union-attr]
         return folded(everything(), model, offer)
     assert state is not None
-    once = {e.event_id: e for e in arrived}
+    once = {e.event_id: e for e in arrived if e.event_id not in state.voided}
     return _update(state, sorted(once.values(), key=place_of), model, offer)
 
 

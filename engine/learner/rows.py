@@ -116,8 +116,13 @@ def rows_from(
     skill_key: NDArray[np.uint64],
     vocabulary: Vocabulary,
 ) -> Rows:
-    """Rows with what the vocabulary knows of them; outcomes outside [0, 1] are clipped, not-a-number is none."""
+    """Rows with what the vocabulary knows of them; outcomes outside [0, 1] are clipped, not-a-number is none.
+
+    Outcomes and seconds count in single precision, which is how the log keeps them.
+    """
     item_row = vocabulary.item_rows(item_key)
+    with np.errstate(over="ignore"):
+        y, seconds = (x.astype(np.float32).astype(np.float64) for x in (y, seconds))
     return Rows(
         t=t,
         y=np.clip(y, 0.0, 1.0),

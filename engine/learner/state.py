@@ -6,11 +6,13 @@
     blocks, one per skill and per item met                              256 bytes each
     memories, one per skill answered: key, stability, difficulty, time   32 bytes each
     tail: what the learner said, formats, open checks, in JSON     about 200 bytes, no id of the learner
+    crc32 of all before, u32                                                  4 bytes
 
 All numbers are little-endian. A state can always be thrown away: it is the fold of the learner's own events.
 """
 
 import struct
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -59,7 +61,7 @@ class LearnerState:
 
     `basis` names the model and the offer it was folded with: another one needs the events once more. `whole`: `(1,)` of
     `SELF`; `blocks`: `(n,)` of `BLOCK`, in the order they were met; `memories` by skill key. `goal` and `preferences`
-    are the last said, as JSON.
+    are the last said, as JSON. `voided` are the ids that must not count, whenever they arrive.
     """
 
     basis: str
@@ -73,6 +75,7 @@ class LearnerState:
     checks: tuple[Check, ...] = ()
     goal: str | None = None
     preferences: str | None = None
+    voided: tuple[str, ...] = ()
 
     def block(self, key: int) -> NDArray[np.void] | None:
         """What is known of one skill or item, `()` of `BLOCK`; None where it was never met."""
@@ -88,7 +91,8 @@ class LearnerState:
         basis = self.basis.encode()[:12].ljust(12, b"\0")
         sizes = (len(self.blocks), len(memories), len(tail))
         header = _HEADER.pack(_MAGIC, VERSION, basis, self.last[0], self.last[1], self.n_events, *sizes)
-        return b"".join((header, self.whole.tobytes(), self.blocks.tobytes(), memories.tobytes(), tail))
+        content = b"".join((header, self.whole.tobytes(), self.blocks.tobytes(), memories.tobytes(), tail))
+        return content + zlib.crc32(content).to_bytes(4, "little")
 
 
 class _Tail(msgspec.Struct):
@@ -98,9 +102,10 @@ class _Tail(msgspec.Struct):
     checks: tuple[Check, ...]
     goal: str | None
     preferences: str | None
+    voided: tuple[str, ...]
 
 
-_TAIL = ("style", "shown", "checks", "goal", "preferences")
+_TAIL = ("style", "shown", "checks", "goal", "preferences", "voided")
 
 
 def state_from(content: bytes) -> LearnerState:
@@ -113,6 +118,8 @@ def state_from(content: bytes) -> LearnerState:
         magic, version, basis, at_us, order, n_events, *sizes = _HEADER.unpack_from(content)
         if magic != _MAGIC or version != VERSION:
             raise BadInput("a learner's state is of another version: fold it again from the log")
+        if zlib.crc32(content[:-4]).to_bytes(4, "little") != content[-4:]:
+            raise ValueError
         whole, rest = _taken(content, _HEADER.size, SELF, 1)
         blocks, rest = _taken(content, rest, BLOCK, sizes[0])
         memories, rest = _taken(content, rest, _MEMORY, sizes[1])
