@@ -2,51 +2,59 @@
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import least_squares
 
 from engine.learner.features import COLUMN
 from engine.learner.kernels import Prepared, Statics, encode
 from training.attempts import Attempts
 
-# Answers of one learner on one skill are looked at in runs of this many: long enough to tell luck from ability.
+# Answers of one learner on one skill are looked at in runs of this many, each half against the other.
 _RUN = 8
-_MOST_RUNS = 40_000
+_MOST_RUNS, _LEAST_RUNS = 40_000, 100
+_BANDS = 6
 _PRIOR = (1.0, 0.25)
 _COLUMNS = ("logit_without_item", "difficulty", "rarest.information")
+
+Values = NDArray[np.float64]
 
 
 def doubt_of(attempts: Attempts, statics: Statics, folds: NDArray[np.int32]) -> tuple[float, float]:
     """a, b of the variance 1 / (a + b * information) of a logit, by moments.
 
-    All answers of a run are predicted with the ability at its start. With predictions p, the square of the summed
-    residuals exceeds the binomial sum of p (1 - p) by the variance of the logit times the square of that sum.
-    Information is the sum of p (1 - p) before the run.
+    All answers of a run are predicted with the ability at its start. Where that is off for a learner, both halves of
+    the run are off to the same side: the covariance of their summed residuals is the variance of the logit times the
+    sums of p (1 - p) of both. What all learners gain alike during a run is taken out first. Information is the sum of
+    p (1 - p) of the learner's answers on the skill before the run.
     """
     runs = _runs(attempts)
-    if len(runs) < 50:
+    if len(runs) < _LEAST_RUNS:
         return _PRIOR
     columns = np.array([COLUMN[name] for name in _COLUMNS], np.int32)
     kept = np.full(len(attempts.rows), -1, np.int64)
     kept[runs.ravel()] = np.arange(runs.size)
-    x = encode(Prepared(statics), attempts.rows, attempts.learner_ptr, folds=folds, columns=columns, kept=kept).astype(
-        np.float64
-    )
-    able, hard, information = x.T.reshape(3, -1, _RUN)
-    p = 1.0 / (1.0 + np.exp(-(able - hard)[:, :1] - hard))
-    binomial = (p * (1 - p)).sum(1)
-    excess = (attempts.rows.y[runs] - p).sum(1) ** 2 - binomial
-    return _fitted(information[:, 0], excess, binomial**2)
+    x = encode(Prepared(statics), attempts.rows, attempts.learner_ptr, folds=folds, columns=columns, kept=kept)
+    logit, difficulty, information = x.astype(np.float64).T.reshape(3, -1, _RUN)
+    p = 1.0 / (1.0 + np.exp(-(logit - difficulty)[:, :1] - difficulty))
+    halves = (attempts.rows.y[runs] - p).reshape(-1, 2, _RUN // 2).sum(2)
+    slopes = (p * (1 - p)).reshape(-1, 2, _RUN // 2).sum(2).prod(1)
+    return _fitted(information[:, 0], halves, slopes)
 
 
-def _fitted(
-    information: NDArray[np.float64], excess: NDArray[np.float64], square: NDArray[np.float64]
-) -> tuple[float, float]:
-    """The best 1 / (a + b x) through the variances of six bands of information."""
-    order = np.argsort(information, kind="stable")
-    bands = [band for band in np.array_split(order, 6) if len(band)]
+def _fitted(information: Values, halves: Values, slopes: Values) -> tuple[float, float]:
+    """The best 1 / (a + b x) through the variances of bands of information, each by what it weighs."""
+    bands = np.array_split(np.argsort(information, kind="stable"), _BANDS)
     x = np.array([information[b].mean() for b in bands])
-    variance = np.array([max(excess[b].sum() / max(square[b].sum(), 1e-9), 0.02) for b in bands])
-    b, a = np.polyfit(x, 1.0 / variance, 1) if np.ptp(x) > 1e-6 else (0.0, 1.0 / variance.mean())
-    return float(np.clip(a, 0.1, 50.0)), float(np.clip(b, 0.0, 10.0))
+    weight = np.array([slopes[b].sum() for b in bands])
+    shared = np.array([(halves[b] - halves[b].mean(0)).prod(1).sum() for b in bands])
+    variance, weight = shared / np.maximum(weight, 1e-9), np.sqrt(weight / weight.sum())
+
+    def off(log_ab: Values) -> Values:
+        a, b = np.exp(log_ab)
+        return np.asarray(weight * (variance - 1.0 / (a + b * x)))
+
+    found = least_squares(off, np.log(_PRIOR), bounds=(np.log([0.2, 1e-3]), np.log([50.0, 10.0])))
+    a, b = np.exp(found.x)
+    return float(a), float(b)
 
 
 def _runs(attempts: Attempts) -> NDArray[np.int64]:
@@ -63,4 +71,5 @@ def _runs(attempts: Attempts) -> NDArray[np.int64]:
     ]
     starts = np.concatenate([np.empty(0, np.int64), *whole])
     starts = starts[:: max(1, len(starts) // _MOST_RUNS)]
-    return skilled[order[starts[:, None] + np.arange(_RUN)]] if len(starts) else np.empty((0, _RUN), np.int64)
+    runs: NDArray[np.int64] = skilled[order[starts[:, None] + np.arange(_RUN)]]
+    return runs

@@ -1,7 +1,7 @@
 """Fit the learner model: difficulties first, then trees over the features of every answer."""
 
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,10 +13,12 @@ from engine.learner.features import COLUMN, NAMES
 from engine.learner.forest import Forest
 from engine.learner.kernels import Prepared, Statics, encode
 from engine.learner.model import N_SKILL_ITEMS, LearnerModel
+from engine.learner.net import Net
 from engine.learner.rows import Vocabulary
 from training.attempts import Attempts, attempts_of, vocabulary_of
 from training.difficulties import fit_statics, last_fold
 from training.doubt import doubt_of
+from training.nets import fit_net
 from training.trees import grow
 
 Report = Callable[[str, float], None]
@@ -26,6 +28,10 @@ Floats = NDArray[np.float32]
 MASTERY_ROWS, PACE_ROWS = 120_000, 80_000
 # With fewer answers trees start from the difficulties and only mend them; with a handful there is nothing to mend.
 OWN_LOGIT_ROWS, LEAST_ROWS = 5_000, 400
+# A network beside the trees helps where answers are few: fitted for these, weighed on a quarter of the learners.
+LEAST_NET_ROWS, MOST_NET_ROWS = 2_000, 100_000
+NET_SHARES = (0.0, 0.25, 0.5)
+_APART = 4
 N_COLUMNS_A_TREE = 50
 MASTERY = {
     "objective": "cross_entropy", "learning_rate": 0.03, "num_leaves": 20, "min_data_in_leaf": 40, "max_bin": 63,
@@ -39,16 +45,27 @@ N_SPREAD_TREES = 100
 # The spread is set so that four fifths of the times fall inside what a normal law calls its middle four fifths.
 _COVERED, _NORMAL_QUANTILE = 0.8, 1.2815515655
 _UNTIMED_SPREAD = 1.0
+_FEW_TIMES = 20
 
 
 @dataclass(frozen=True, slots=True)
 class _Sample:
-    """Rows to grow trees on: features `(n, n_columns)`, target, base, and an even half for out-of-fold errors."""
+    """Rows to fit on: features `(n, n_columns)`, target, base, item rows, and the learner of each."""
 
     x: Floats
     y: NDArray[np.float64]
     base: NDArray[np.float64]
-    half: NDArray[np.bool_]
+    item: NDArray[np.int32]
+    learner: NDArray[np.int64]
+
+    def where(self, mask: NDArray[np.bool_]) -> "_Sample":
+        """The rows under a mask."""
+        return _Sample(self.x[mask], self.y[mask], self.base[mask], self.item[mask], self.learner[mask])
+
+    @property
+    def start(self) -> NDArray[np.float64] | None:
+        """What trees start from: with few rows the difficulties, else nothing."""
+        return self.base if len(self.y) < OWN_LOGIT_ROWS else None
 
 
 def fit_learner_model(
@@ -66,21 +83,23 @@ def fit_learner_model(
     columns, mastery, pace = _samples(attempts, statics, folds, seed)
     report("growing trees", 0.5)
     with ThreadPoolExecutor(2) as pool:
-        success = pool.submit(_mastery, mastery, seed)
-        timed = _pace(pace, seed, pool)
-        forests = (success.result(), *timed)
+        success = pool.submit(_mastery, mastery, len(vocabulary.item_keys), seed)
+        trees, spread, scale = _pace(pace, seed, pool)
+        chance, net, net_weight = success.result()
     final = last_fold(statics)
     return LearnerModel(
         version="",
         vocabulary=vocabulary,
         prepared=Prepared(final),
         columns=columns,
-        mastery=forests[0],
-        pace=forests[1],
-        spread=forests[2],
-        spread_scale=forests[3],
-        from_logit=len(mastery.y) < OWN_LOGIT_ROWS,
-        from_usual=len(pace.y) < OWN_LOGIT_ROWS,
+        mastery=chance,
+        net=net,
+        net_weight=net_weight,
+        pace=trees,
+        spread=spread,
+        spread_scale=scale,
+        from_logit=mastery.start is not None,
+        from_usual=pace.start is not None,
         skill_items=_skill_items(attempts, vocabulary),
         doubt=doubt_of(attempts, statics, folds),
         format_mix=format_mix,
@@ -102,11 +121,11 @@ def _samples(
     x = _encoded(attempts, statics, folds, everything, kept, len(wanted))
     columns = _telling(x)
     chosen = np.ascontiguousarray(x[:, columns])
-    even = attempts.learner % 2 == 0
+    learner = attempts.learner
 
     def sample(at: NDArray[np.int64], y: NDArray[np.float64], base: str) -> _Sample:
         place = kept[at]
-        return _Sample(chosen[place], y[at], x[place, COLUMN[base]].astype(np.float64), even[at])
+        return _Sample(chosen[place], y[at], x[place, COLUMN[base]].astype(np.float64), rows.item_row[at], learner[at])
 
     with np.errstate(invalid="ignore"):
         log_seconds = np.log(rows.seconds)
@@ -165,55 +184,70 @@ def _telling(x: Floats) -> NDArray[np.int64]:
     return np.array(kept, np.int64)
 
 
-def _mastery(sample: _Sample, seed: int) -> Forest:
+def _mastery(sample: _Sample, n_items: int, seed: int) -> tuple[Forest, Net | None, float]:
+    """Trees for the logit of success, the network where answers are few enough, and its share."""
     if len(sample.y) < LEAST_ROWS or not sample.x.shape[1]:
-        return constant(0.0)
-    small = len(sample.y) < OWN_LOGIT_ROWS
-    return _grown(sample, MASTERY, N_MASTERY_TREES, seed, sample.base if small else None)
+        return constant(0.0), None, 0.0
+    share = _net_share(sample, n_items, seed)
+    forest = _grown(sample, MASTERY, N_MASTERY_TREES, seed)
+    if not share:
+        return forest, None, 0.0
+    return forest, fit_net(sample.x, sample.y, sample.item, n_items=n_items, seed=seed), share
+
+
+def _net_share(sample: _Sample, n_items: int, seed: int) -> float:
+    """The share of the network that does best on learners kept apart; trees alone where there are many answers."""
+    apart = sample.learner % _APART == 0
+    if not LEAST_NET_ROWS <= len(sample.y) <= MOST_NET_ROWS or apart.all() or not apart.any():
+        return 0.0
+    fitted, asked = sample.where(~apart), sample.where(apart)
+    trees = _said(_grown(fitted, MASTERY, N_MASTERY_TREES, seed), fitted, asked)
+    net = fit_net(fitted.x, fitted.y, fitted.item, n_items=n_items, seed=seed).logits(asked.x, asked.item)
+    return min(NET_SHARES, key=lambda share: _loss((1 - share) * trees + share * net, asked.y))
+
+
+def _said(forest: Forest, fitted: _Sample, asked: _Sample) -> NDArray[np.float64]:
+    return forest.sums(asked.x) + (0.0 if fitted.start is None else asked.base)
+
+
+def _loss(logit: NDArray[np.float64], y: NDArray[np.float64]) -> float:
+    return float(np.mean(np.logaddexp(0.0, logit) - y * logit))
 
 
 def _pace(sample: _Sample, seed: int, pool: ThreadPoolExecutor) -> tuple[Forest, Forest, float]:
     """Trees for log seconds and for their spread, and the factor that makes the spread cover what it claims."""
     if len(sample.y) < LEAST_ROWS or not sample.x.shape[1]:
         errors = sample.y - sample.base
-        variance = float(np.mean(errors**2)) if len(errors) > 20 else _UNTIMED_SPREAD**2
+        variance = float(np.mean(errors**2)) if len(errors) > _FEW_TIMES else _UNTIMED_SPREAD**2
         return constant(0.0), constant(float(np.log(max(variance, 1e-3)))), 1.0
-    base = sample.base if len(sample.y) < OWN_LOGIT_ROWS else None
-    final = [pool.submit(_grown, sample, {**PACE, "objective": o}, N_PACE_TREES, seed, base) for o in ("l2", "l1")]
-    errors = np.abs(sample.y - _out_of_fold(sample, seed, base))
+    final = [pool.submit(_grown, sample, {**PACE, "objective": o}, N_PACE_TREES, seed) for o in ("l2", "l1")]
+    errors = np.abs(sample.y - _out_of_fold(sample, seed))
     squares = np.clip(errors**2, 1e-4, np.quantile(errors**2, 0.995))
     spread = grow(sample.x, squares, n_trees=N_SPREAD_TREES, parameters=_bounded(SPREAD, sample), seed=seed, threads=1)
     told = np.exp(0.5 * spread.sums(sample.x))
     scale = float(np.quantile(errors / told, _COVERED) / _NORMAL_QUANTILE)
-    return mean_of([_result(job) for job in final]), spread, scale
+    return mean_of([job.result() for job in final]), spread, scale
 
 
-def _out_of_fold(sample: _Sample, seed: int, base: NDArray[np.float64] | None) -> NDArray[np.float64]:
+def _out_of_fold(sample: _Sample, seed: int) -> NDArray[np.float64]:
     """Predictions of each half of the learners by trees grown on the other."""
     guess = np.full(len(sample.y), float(sample.y.mean()))
-    for half in (sample.half, ~sample.half):
-        if half.any() and (~half).any():
-            some = _Sample(sample.x[~half], sample.y[~half], sample.base[~half], sample.half[~half])
-            forest = _grown(
-                some, {**PACE, "objective": "l2"}, N_PACE_TREES, seed, None if base is None else base[~half]
-            )
-            guess[half] = forest.sums(sample.x[half]) + (0.0 if base is None else base[half])
+    even = sample.learner % 2 == 0
+    for half in (even, ~even):
+        if half.any() and not half.all():
+            fitted = sample.where(~half)
+            forest = _grown(fitted, {**PACE, "objective": "l2"}, N_PACE_TREES, seed)
+            guess[half] = _said(forest, fitted, sample.where(half))
     return guess
 
 
-def _grown(
-    sample: _Sample, parameters: Mapping[str, Any], n_trees: int, seed: int, base: NDArray[np.float64] | None
-) -> Forest:
+def _grown(sample: _Sample, parameters: Mapping[str, Any], n_trees: int, seed: int) -> Forest:
     told = _bounded(parameters, sample)
-    return grow(sample.x, sample.y, n_trees=n_trees, parameters=told, seed=seed, threads=1, offset=base)
+    return grow(sample.x, sample.y, n_trees=n_trees, parameters=told, seed=seed, threads=1, offset=sample.start)
 
 
 def _bounded(parameters: Mapping[str, Any], sample: _Sample) -> dict[str, Any]:
     return {**parameters, "feature_fraction": min(1.0, N_COLUMNS_A_TREE / sample.x.shape[1])}
-
-
-def _result(job: "Future[Forest]") -> Forest:
-    return job.result()
 
 
 def constant(value: float) -> Forest:

@@ -98,7 +98,8 @@ def _outlook(attempts: Attempts, model: LearnerModel, chunk: tuple[int, int]) ->
         model.prepared, attempts.rows, attempts.learner_ptr,
         folds=folds, columns=columns, kept=kept, learners=chunk, out=out,
     )  # fmt: skip
-    return model.outlook_of(out, *out[:, -2:].T)
+    chosen = np.ascontiguousarray(out[:, : len(model.columns)])
+    return model.outlook_of(chosen, attempts.rows.item_row[first:last], *out[:, -len(_BASES) :].T)
 
 
 def _chunks(learner_ptr: NDArray[np.int64]) -> list[tuple[int, int]]:

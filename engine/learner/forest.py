@@ -1,13 +1,15 @@
 """Sums over small decision trees, as training found them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.learner.kernels import library
+
+PARTS = ("node_ptr", "leaf_ptr", "column", "threshold", "left", "right", "leaf")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,11 @@ class Forest:
     left: NDArray[np.int32]
     right: NDArray[np.int32]
     leaf: NDArray[np.float64]
+    _places: tuple[int, ...] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        # Looked up once: for a single row it would take longer than the walk.
+        object.__setattr__(self, "_places", tuple(int(getattr(self, part).ctypes.data) for part in PARTS))
 
     def sums(self, x: NDArray[np.float32]) -> NDArray[np.float64]:
         """The sum of the leaves each row reaches: `(n,)` from `(n, n_columns)`, added tree by tree."""
@@ -33,8 +40,8 @@ class Forest:
         loaded = library()
         if loaded is None:
             return self.walked(x)
-        arrays = (self.node_ptr, self.leaf_ptr, self.column, self.threshold, self.left, self.right, self.leaf, total)
-        loaded.forest_walk(x.ctypes.data, *x.shape, len(self.node_ptr) - 1, *[a.ctypes.data for a in arrays])
+        at, to = x.__array_interface__["data"][0], total.__array_interface__["data"][0]
+        loaded.forest_walk(at, *x.shape, len(self.node_ptr) - 1, *self._places, to)
         return total
 
     def walked(self, x: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -53,9 +60,9 @@ class Forest:
 
     def arrays(self, name: str) -> dict[str, NDArray[Any]]:
         """As a bundle carries them."""
-        return {f"{name}_{part}": getattr(self, part) for part in self.__dataclass_fields__}
+        return {f"{name}_{part}": getattr(self, part) for part in PARTS}
 
 
 def forest_from(arrays: Mapping[str, NDArray[Any]], name: str) -> Forest:
     """The forest of this name in a bundle."""
-    return Forest(**{part: arrays[f"{name}_{part}"] for part in Forest.__dataclass_fields__})
+    return Forest(**{part: arrays[f"{name}_{part}"] for part in PARTS})

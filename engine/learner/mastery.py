@@ -66,7 +66,8 @@ def outlook_on(
     state: LearnerState, asked: Sequence[tuple[str, Sequence[str]]], model: LearnerModel, now_us: int
 ) -> Outlook:
     """P of success and log seconds for pairs of an item or resource id and its skills."""
-    return model.outlook(_features(state, asked_rows(asked, now_us, model.vocabulary), model))
+    rows = asked_rows(asked, now_us, model.vocabulary)
+    return model.outlook(_features(state, rows, model), rows.item_row)
 
 
 def resource_outlooks(
@@ -98,7 +99,7 @@ def skill_masteries(state: LearnerState, skills: Sequence[str], model: LearnerMo
     items, of_skill = _usual_items(keys, model)
     rows = asked_rows([("", (skills[k],)) for k in of_skill], now_us, model.vocabulary)
     rows = replace(rows, item_row=items, item_key=np.full(len(items), _NEVER_MET, np.uint64))
-    said = model.outlook(_features(state, rows, model))
+    said = model.outlook(_features(state, rows, model), rows.item_row)
     share = 1.0 / np.bincount(of_skill, minlength=len(skills))
     p, mean, sd = (
         np.bincount(of_skill, of, len(skills)) * share for of in (said.p, said.log_seconds_mean, said.log_seconds_sd)
@@ -121,9 +122,9 @@ def evidence_of(state: LearnerState, key: int) -> Evidence:
 
 
 def due_reviews(memories: Mapping[int, Memory], skills: Sequence[str], now_us: int) -> dict[str, float]:
-    """The skills that are due, each with the chance that it is still remembered."""
+    """The skills that are due, each with the chance that it is still remembered; none where the log has no clock."""
     known = {s: memories[skill_key(s)] for s in skills if skill_key(s) in memories}
-    return {s: retrievability(m, now_us) for s, m in known.items() if due_us(m) <= now_us}
+    return {s: retrievability(m, now_us) for s, m in known.items() if NO_TIME < due_us(m) <= now_us}
 
 
 def _mastery(

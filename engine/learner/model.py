@@ -11,6 +11,7 @@ from engine.bundle import Bundle
 from engine.learner.features import COLUMN, NAMES
 from engine.learner.forest import Forest, forest_from
 from engine.learner.kernels import ARRAYS, Prepared, Statics
+from engine.learner.net import Net, net_from
 from engine.learner.rows import Vocabulary
 
 # Beyond this no answer is certain: a slip or a guess stays possible.
@@ -33,7 +34,7 @@ class LearnerModel:
     """The learner model of a bundle; it knows items and skills, never learners.
 
     `columns`: `(n_columns,)` int32, the features the trees look at. `mastery` adds to the logit of the difficulties
-    where `from_logit` is set, else it is the whole logit. `skill_items`: `(n_skills, 5)` int32 rows of the items most
+    where `from_logit` is set, else it is the whole logit; `net` has the share `net_weight` in it. `skill_items`: `(n_skills, 5)` int32 rows of the items most
     met under each skill, -1 for none. `doubt`: a, b of the variance 1 / (a + b * information) of a logit.
     """
 
@@ -42,6 +43,8 @@ class LearnerModel:
     prepared: Prepared
     columns: NDArray[np.int32]
     mastery: Forest
+    net: Net | None
+    net_weight: float
     pace: Forest
     spread: Forest
     spread_scale: float
@@ -51,19 +54,26 @@ class LearnerModel:
     doubt: tuple[float, float]
     format_mix: Mapping[str, float]
 
-    def outlook(self, x: NDArray[np.float32]) -> Outlook:
-        """What these features say: `x` is `(n, N_FEATURES)`."""
+    def outlook(self, x: NDArray[np.float32], item_row: NDArray[np.int32]) -> Outlook:
+        """What these features say: `x` is `(n, N_FEATURES)`, `item_row` `(n,)`, -1 for an unknown item."""
         chosen = np.ascontiguousarray(x[:, self.columns])
-        return self.outlook_of(chosen, x[:, COLUMN["logit_regimes"]], x[:, COLUMN["expected_log_seconds"]])
+        bases = x[:, COLUMN["logit_regimes"]], x[:, COLUMN["expected_log_seconds"]]
+        return self.outlook_of(chosen, item_row, *bases)
 
     def outlook_of(
-        self, chosen: NDArray[np.float32], logit: NDArray[np.float32], usual: NDArray[np.float32]
+        self,
+        chosen: NDArray[np.float32],
+        item_row: NDArray[np.int32],
+        logit: NDArray[np.float32],
+        usual: NDArray[np.float32],
     ) -> Outlook:
         """The same from the trees' own columns `(n, n_columns)` and the two base columns `(n,)`."""
         z = self.mastery.sums(chosen) + (logit if self.from_logit else 0.0)
+        if self.net is not None:
+            z = (1.0 - self.net_weight) * z + self.net_weight * self.net.logits(chosen, item_row)
         log_seconds = self.pace.sums(chosen) + (usual if self.from_usual else 0.0)
         spread = np.exp(0.5 * self.spread.sums(chosen)) * self.spread_scale
-        return Outlook(certain(z), log_seconds, np.clip(spread, SHORTEST_SPREAD, WIDEST_SPREAD))
+        return Outlook(certain(z), log_seconds, np.minimum(np.maximum(spread, SHORTEST_SPREAD), WIDEST_SPREAD))
 
     def quick(self, x: NDArray[np.float32]) -> NDArray[np.float64]:
         """P(success) from difficulties and abilities alone, without the trees: `(n,)`."""
@@ -78,8 +88,8 @@ class LearnerModel:
 
 def certain(z: NDArray[np.float64]) -> NDArray[np.float64]:
     """Logits as probabilities that leave room for a slip and a guess."""
-    p: NDArray[np.float64] = 1.0 / (1.0 + np.exp(-np.clip(z, -30.0, 30.0)))
-    return np.clip(p, 1.0 - SUREST, SUREST)
+    p: NDArray[np.float64] = 1.0 / (1.0 + np.exp(np.minimum(np.maximum(-z, -30.0), 30.0)))
+    return np.minimum(np.maximum(p, 1.0 - SUREST), SUREST)
 
 
 def learner_model_of(bundle: Bundle) -> LearnerModel:
@@ -101,6 +111,8 @@ def learner_model_from(
         prepared=Prepared(statics),
         columns=np.array([COLUMN[name] for name in settings["columns"]], np.int32),
         mastery=forest_from(of, "mastery"),
+        net=net_from(of),
+        net_weight=settings["net_weight"],
         pace=forest_from(of, "pace"),
         spread=forest_from(of, "spread"),
         spread_scale=settings["spread_scale"],
@@ -120,6 +132,7 @@ def settings_of(model: LearnerModel) -> dict[str, Any]:
         "b": statics.b,
         "m": statics.m,
         "columns": [NAMES[column] for column in model.columns],
+        "net_weight": model.net_weight,
         "spread_scale": model.spread_scale,
         "from_logit": model.from_logit,
         "from_usual": model.from_usual,
@@ -139,6 +152,7 @@ def arrays_of(model: LearnerModel) -> dict[str, NDArray[Any]]:
         "skill_items": model.skill_items,
         **{name: getattr(statics, name)[-1] for name in ARRAYS},
         **model.mastery.arrays("mastery"),
+        **(model.net.arrays() if model.net else {}),
         **model.pace.arrays("pace"),
         **model.spread.arrays("spread"),
     }

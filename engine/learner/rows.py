@@ -64,10 +64,11 @@ class Vocabulary:
 
     def clipped(self, seconds: NDArray[np.float64], item_row: NDArray[np.int32]) -> NDArray[np.float64]:
         """Believable seconds, NaN where there is no time: zero, negative and endless ones are none."""
-        known = np.append(self.longest_s, LONGEST_S)
-        with np.errstate(invalid="ignore"):
-            usable = np.isfinite(seconds) & (seconds > 0)
-        return np.where(usable, np.clip(seconds, SHORTEST_S, known[item_row]), np.nan)
+        longest = np.full(len(seconds), LONGEST_S)
+        known = item_row >= 0
+        longest[known] = self.longest_s[item_row[known]]
+        usable = (seconds > 0) & (seconds < np.inf)
+        return np.where(usable, np.minimum(np.maximum(seconds, SHORTEST_S), longest), np.nan)
 
 
 @lru_cache(maxsize=65_536)
@@ -125,7 +126,7 @@ def rows_from(
         y, seconds = (x.astype(np.float32).astype(np.float64) for x in (y, seconds))
     return Rows(
         t=t,
-        y=np.clip(y, 0.0, 1.0),
+        y=np.minimum(np.maximum(y, 0.0), 1.0),
         seconds=vocabulary.clipped(seconds, item_row),
         item_key=item_key,
         item_row=item_row,
@@ -157,5 +158,6 @@ def _minutes(at_us: int) -> float:
 def _rows_in(known: NDArray[np.uint64], keys: NDArray[np.uint64]) -> NDArray[np.int32]:
     if not len(known):
         return np.full(len(keys), -1, np.int32)
-    place = np.minimum(np.searchsorted(known, keys), len(known) - 1)
+    place = known.searchsorted(keys)
+    place[place == len(known)] = 0
     return np.where(known[place] == keys, place, -1).astype(np.int32)

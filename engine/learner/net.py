@@ -1,0 +1,61 @@
+"""A small network over the same features as the trees; where answers are few enough to fit one, both are averaged."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float32]
+
+# Standardised features beyond this many deviations are cut: no single odd number decides.
+FARTHEST = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class Net:
+    """Two hidden layers with a shift per item and a straight way through; all arrays float32.
+
+    `mean`, `scale`: `(d,)`. `first`: `(d, h1)`, `first_bias`: `(h1,)`, `item_shift`: `(n_items + 1, h1)`, `second`:
+    `(h1, h2)`, `second_bias`: `(h2,)`, `out`: `(h2,)`, `straight`: `(d,)`, `item_bias`: `(n_items + 1,)`, `bias`:
+    `(1,)`. The last row of what is per item stands for items nobody knows, and is 0.
+    """
+
+    mean: Floats
+    scale: Floats
+    first: Floats
+    first_bias: Floats
+    item_shift: Floats
+    second: Floats
+    second_bias: Floats
+    out: Floats
+    straight: Floats
+    item_bias: Floats
+    bias: Floats
+
+    def logits(self, x: Floats, item_row: NDArray[np.int32]) -> NDArray[np.float64]:
+        """Logits of success: `(n,)` from features `(n, d)` and items, -1 where unknown."""
+        z = standardised(x, self.mean, self.scale)
+        one = np.maximum(z @ self.first + self.first_bias + self.item_shift[item_row], 0)
+        two = np.maximum(one @ self.second + self.second_bias, 0)
+        logit = two @ self.out + z @ self.straight + self.item_bias[item_row] + self.bias
+        result: NDArray[np.float64] = logit.astype(np.float64)
+        return result
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """As a bundle carries them."""
+        return {f"net_{part}": getattr(self, part) for part in self.__dataclass_fields__}
+
+
+def net_from(arrays: Mapping[str, NDArray[Any]]) -> Net | None:
+    """The network of a bundle; None where it carries none."""
+    if "net_mean" not in arrays:
+        return None
+    return Net(**{part: arrays[f"net_{part}"] for part in Net.__dataclass_fields__})
+
+
+def standardised(x: Floats, mean: Floats, scale: Floats) -> Floats:
+    """Features in deviations from their mean, cut at the farthest."""
+    z: Floats = np.clip((x - mean) / scale, -FARTHEST, FARTHEST)
+    return z
