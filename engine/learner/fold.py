@@ -65,14 +65,6 @@ def folded(events: Iterable[Interaction], model: LearnerModel, offer: Offer) -> 
     return _update(nobody, sorted(once.values(), key=place_of), model, offer)
 
 
-def last_said(events: Iterable[Interaction], kind: str) -> str | None:
-    """The `value` of one learner's last event of this kind: what the fold keeps of it, also where no model is."""
-    known = list(events)
-    voided = {e.voids for e in known if e.kind == "voided"}
-    said = [e for e in known if e.kind == kind and e.event_id not in voided]
-    return max(said, key=place_of).value if said else None
-
-
 def caught_up(
     state: LearnerState | None,
     arrived: Sequence[Interaction],
@@ -121,6 +113,9 @@ def _remembered(state: LearnerState, event: Interaction, offer: Offer) -> Learne
 def _styled(state: LearnerState, event: Interaction, model: LearnerModel, offer: Offer) -> LearnerState:
     name = offer.formats.get(event.resource_id or "")
     if name is None:
+        return state
+    if event.kind == "shown" and event.decision_id is None and event.at is None:
+        # Nobody can tell what stood beside it.
         return state
     if event.kind == "shown":
         return replace(state, shown=_shown(state.shown, event, name))

@@ -13,7 +13,7 @@ from engine.domain.errors import BadInput
 from engine.domain.history import microseconds
 from engine.domain.interaction import Interaction
 from engine.domain.resource import Resource
-from engine.learner.fold import caught_up, folded, fresh, offer_of, place_of
+from engine.learner.fold import N_SHOWN, caught_up, folded, fresh, offer_of, place_of
 from engine.learner.kernels import BLOCK, SELF
 from engine.learner.kernels import fold as fold_rows
 from engine.learner.mastery import outlook_on, skill_masteries
@@ -339,6 +339,21 @@ def test_what_was_taken_is_held_against_what_was_shown_with_it(model):
     assert dict(zip(state.style.formats, state.style.expected, strict=True)).keys() == {"exercise", "video"}
     without = folded([taken], model, OFFER)
     assert dict(zip(without.style.formats, without.style.expected, strict=True)).keys() == set(MIX)
+
+
+def test_slates_are_told_apart_by_decision_or_moment_and_only_the_last_are_kept(model):
+    def shown(n, **more):
+        told = [event(f"s{k:03d}", "shown", f"r{k % 3}", **{"minutes": None, "order": k, **more}) for k in range(n)]
+        return folded(told, model, OFFER).shown
+
+    assert [s.formats for s in shown(3, minutes=0)] == [("exercise", "video", "reading")]
+    assert [s.formats for s in shown(3, decision_id="d")] == [("exercise", "video", "reading")]
+    # Without either nobody knows, and a learner without a clock gathers no endless slate.
+    assert shown(500) == ()
+    many = [event(f"s{k:03d}", "shown", f"r{k % 3}", k) for k in range(100)]
+    state = folded(many, model, OFFER)
+    assert [len(s.keys) for s in state.shown] == [1] * N_SHOWN
+    assert state.shown[-1].decision_id == f"at {microseconds(many[-1].at)}"
 
 
 @settings(law, max_examples=8)
