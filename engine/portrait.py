@@ -10,7 +10,7 @@ import numpy as np
 from engine.domain.history import NO_TIME, microseconds
 from engine.domain.interaction import Interaction
 from engine.learner.evidence import learner_text, teacher_text
-from engine.learner.mastery import SkillMastery, evidence_of, skill_masteries
+from engine.learner.mastery import SkillMastery, skill_masteries
 from engine.learner.model import LearnerModel
 from engine.learner.pace_line import PaceLine, pace_line, week_minutes
 from engine.learner.preferences import Goal, Preferences, goal_of, preferences_of
@@ -110,7 +110,7 @@ def portrait_of(
     """The portrait of a learner; `taught` are the skills of the catalogue, `events` tell of past weeks."""
     goal, preferences, now_us = goal_of(state.goal), preferences_of(state.preferences), microseconds(now)
     named = {*(goal.skills if goal else ()), *(c.skill_id for c in state.checks)}
-    met = {s for s in taught if evidence_of(state, skill_key(s)).last_us is not None}
+    met = {s for s in taught if state.block(skill_key(s)) is not None}
     masteries = {m.skill_id: m for m in skill_masteries(state, sorted(met | named), model, now_us)}
     return Portrait(
         learner_id=learner_id,

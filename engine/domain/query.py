@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Protocol
 
 from engine.domain.catalogue import Catalogue
 from engine.domain.history import History, history_of, microseconds
@@ -30,6 +31,18 @@ class Query:
     starts_us: int = microseconds(None)
 
 
+class Said(Protocol):
+    """What a learner said they need; the preferences of `engine.learner.preferences` are one."""
+
+    @property
+    def access_needs(self) -> tuple[str, ...]:
+        """Needs of access, beside those the school told of."""
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """The languages to work in; where any are said, they count and not those the school told of."""
+
+
 def query_of(
     learner_id: str,
     *,
@@ -39,10 +52,13 @@ def query_of(
     catalogue: Catalogue,
     now: datetime,
     class_id: str | None = None,
+    said: Said | None = None,
 ) -> Query:
     """The query of one learner from their interactions, in any order."""
     history = history_of(interactions, catalogue.resource_map)
-    return query_with(learner_id, learner=learner, history=history, classes=classes, now=now, class_id=class_id)
+    return query_with(
+        learner_id, learner=learner, history=history, classes=classes, now=now, class_id=class_id, said=said
+    )
 
 
 def query_with(
@@ -53,21 +69,24 @@ def query_with(
     classes: Mapping[str, SchoolClass],
     now: datetime,
     class_id: str | None = None,
+    said: Said | None = None,
 ) -> Query:
     """The query of one learner; serving and `trailmate recommend` both come through here, so their answers are equal.
 
-    Without a `class_id` the learner's class that started last before `now` is taken, or else their first one.
+    Without a `class_id` the learner's class that started last before `now` is taken, or else their first one. What the
+    learner `said` joins what the school told: needs of both count, and languages said take the place of those told.
     """
-    theirs = class_id or current_class(learner.classes if learner else (), classes, now)
+    told = learner or Learner(learner_id=learner_id)
+    theirs = class_id or current_class(told.classes, classes, now)
     school_class = classes.get(theirs) if theirs else None
     return Query(
         learner_id=learner_id,
         known=learner is not None or len(history.resource_index) > 0,
         history=history,
         now_us=microseconds(now),
-        features=learner.features if learner else (),
-        access_needs=learner.access_needs if learner else (),
-        languages=learner.languages if learner else (),
+        features=told.features,
+        access_needs=tuple(dict.fromkeys((*told.access_needs, *(said.access_needs if said else ())))),
+        languages=(said.languages if said else ()) or told.languages,
         class_id=theirs,
         course_id=(school_class.course_id if school_class else None) or theirs,
         starts_us=microseconds(school_class.starts_at if school_class else None),

@@ -1,11 +1,16 @@
 """What a learner said they want and need; it overrides what was observed, and can be taken back."""
 
+import math
+from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import date
 from typing import TypeVar
 
 import msgspec
 
 from engine.domain.errors import BadInput
+from engine.domain.history import microseconds
+from engine.domain.interaction import Interaction
 
 MAX_SAID = 50
 Said = TypeVar("Said")
@@ -45,7 +50,15 @@ def preferences_of(value: str | None) -> Preferences:
 def goal_of(value: str | None) -> Goal | None:
     """The goal of an event's `value`; None where there is none."""
     goal = _read(value, Goal)
-    return goal if goal is not None and goal.skills else None
+    return goal if goal is not None and goal.skills and _makes_sense(goal) else None
+
+
+def last_said(events: Iterable[Interaction], kind: str) -> str | None:
+    """The `value` of one learner's last event of this kind: what the fold keeps of it, also where no model is."""
+    known = list(events)
+    voided = {e.voids for e in known if e.kind == "voided"}
+    said = [e for e in known if e.kind == kind and e.event_id not in voided]
+    return max(said, key=lambda e: (microseconds(e.at), e.order or 0, e.event_id)).value if said else None
 
 
 def value_of(said: Preferences | Goal) -> str:
@@ -58,6 +71,16 @@ def value_of(said: Preferences | Goal) -> str:
     if any(len(names) > MAX_SAID for names in lists):
         raise BadInput(f"at most {MAX_SAID} names can be given at once; leave some out")
     return msgspec.json.encode(said).decode()
+
+
+def _makes_sense(goal: Goal) -> bool:
+    """Whoever sends events writes their `value`: a day that is none must not reach a calendar."""
+    try:
+        _ = goal.by is None or date.fromisoformat(goal.by)
+    except ValueError:
+        return False
+    bounds = (goal.floor, goal.floor if goal.ceiling is None else goal.ceiling)
+    return all(math.isfinite(b) and b >= 0 for b in bounds)
 
 
 def _read(value: str | None, kind: type[Said]) -> Said | None:
