@@ -12,15 +12,20 @@ from engine.domain.interaction import Interaction
 from engine.domain.learner import Learner, SchoolClass
 from serving.storage import tables
 from serving.storage.database import Database
-from serving.storage.port import Appended, LearnerContext
+from serving.storage.port import Appended, KeptState, LearnerContext
 from serving.storage.rows import InteractionRow, interaction_of, interaction_row, to_us
 
 OTHER_CONTENT = "event_id was used before for an event with other content; give each event its own id"
 _READ_BACK = 500
 
 _events = tables.interactions.c
-_of_learner = select(tables.interactions).where(
-    _events.tenant == bindparam("tenant"), _events.learner_id == bindparam("learner")
+_of_learner = (
+    select(tables.interactions)
+    .where(_events.tenant == bindparam("tenant"), _events.learner_id == bindparam("learner"))
+    .order_by(_events.seq)
+)
+_state = select(tables.learner_states.c.seq, tables.learner_states.c.content).where(
+    tables.learner_states.c.tenant == bindparam("tenant"), tables.learner_states.c.learner_id == bindparam("learner")
 )
 _tenant = select(tables.tenants.c.seq, tables.tenants.c.catalogue_version).where(
     tables.tenants.c.tenant == bindparam("tenant")
@@ -75,10 +80,14 @@ class SqlEvents:
             return [(r["seq"], interaction_of(r)) for r in (await connection.execute(page)).mappings()]
 
     async def context(self, tenant: str, learner_id: str, class_id: str | None = None) -> LearnerContext:
-        """Read how far the store is first: what is read after it holds at least as much."""
+        """Read how far the store is first: what is read after it holds at least as much.
+
+        The state is read before the events, so that it never knows more than they do.
+        """
         asked = {"tenant": tenant, "learner": learner_id}
         async with self._database.reading() as connection:
             at = (await connection.execute(_tenant, asked)).one_or_none()
+            state = (await connection.execute(_state, asked)).one_or_none()
             events = (await connection.execute(_of_learner, asked)).mappings().all()
             record = (await connection.execute(_learner, asked)).scalar()
             learner = msgspec.json.decode(record, type=Learner) if record else None
@@ -87,6 +96,8 @@ class SqlEvents:
         return LearnerContext(
             learner=learner,
             interactions=[interaction_of(e) for e in events],
+            arrived=[e["seq"] for e in events],
+            state=KeptState(seq=state.seq, content=state.content) if state else None,
             classes=classes,
             seq=at.seq if at else 0,
             catalogue_version=at.catalogue_version if at else 0,

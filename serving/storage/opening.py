@@ -1,4 +1,4 @@
-"""Where the five ports of one database meet."""
+"""Where the six ports of one database meet."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -9,6 +9,7 @@ from serving.storage.events import SqlEvents
 from serving.storage.keys import SqlKeys
 from serving.storage.port import Store
 from serving.storage.records import SqlCatalogue, SqlPeople
+from serving.storage.states import SqlStates
 
 
 @asynccontextmanager
@@ -21,5 +22,6 @@ async def open_store(url: str) -> AsyncIterator[Store]:
             catalogue=SqlCatalogue(database),
             people=SqlPeople(database),
             decisions=SqlDecisions(database),
+            states=SqlStates(database),
             keys=SqlKeys(database),
         )

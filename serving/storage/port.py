@@ -26,11 +26,24 @@ class Appended:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class KeptState:
+    """What a learner's events up to their event `seq` came to, in the bytes it was put in."""
+
+    seq: int
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LearnerContext:
-    """Everything kept of one learner that a decision needs, and how far the store had come when it was read."""
+    """Everything kept of one learner that a decision needs, and how far the store had come when it was read.
+
+    `arrived` are the `seq` of the interactions, ascending.
+    """
 
     learner: Learner | None
     interactions: Sequence[Interaction]
+    arrived: Sequence[int]
+    state: KeptState | None
     classes: Mapping[str, SchoolClass]
     seq: int
     catalogue_version: int
@@ -153,6 +166,13 @@ class DecisionStore(Protocol):
         """Lines kept since `seq`, oldest first; whole decisions only, so it may give a few more than `limit`."""
 
 
+class StateStore(Protocol):
+    """What learners' events come to, so that not every request folds all of them; read through a learner's context."""
+
+    async def put(self, tenant: str, learner_id: str, seq: int, content: bytes) -> None:
+        """Keep this state, unless one of a later `seq` is kept already."""
+
+
 class KeyStore(Protocol):
     """Who may ask."""
 
@@ -171,11 +191,12 @@ class KeyStore(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Store:
-    """The five ports of one database; `store_id` tells two databases apart."""
+    """The six ports of one database; `store_id` tells two databases apart."""
 
     store_id: str
     events: EventStore
     catalogue: CatalogueStore
     people: PeopleStore
     decisions: DecisionStore
+    states: StateStore
     keys: KeyStore

@@ -81,6 +81,8 @@ class SqlCatalogue:
         async with self._database.writing() as connection:
             records = {s.skill_id: to_record(s) for s in skills}
             await _put(connection, self._database, tenant, tables.skills, records)
+            # Whoever answers from the catalogue also says the names of its skills.
+            await _touch(connection, self._database, tenant)
 
 
 class SqlPeople:

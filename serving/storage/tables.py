@@ -9,6 +9,7 @@ from sqlalchemy import (
     Float,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     String,
     Table,
@@ -81,6 +82,17 @@ decisions = Table(
     Column("near_ties", Text, nullable=False),
     Index("decisions_by_learner", "tenant", "learner_id"),
     sqlite_with_rowid=False,
+)
+
+# What a learner's events come to, up to the learner's event `seq`: it may be lost or thrown away at any time, and an
+# older store gets the table when it is opened, so neither makes another `SCHEMA_VERSION`.
+learner_states = Table(
+    "learner_states",
+    metadata,
+    Column("tenant", String, primary_key=True),
+    Column("learner_id", String, primary_key=True),
+    Column("seq", BigInteger, nullable=False),
+    Column("content", LargeBinary, nullable=False),
 )
 
 keys = Table(

@@ -19,7 +19,7 @@ from engine.domain.learner import Learner, SchoolClass
 from engine.domain.resource import Resource
 from engine.domain.skill import Skill
 from serving.storage.opening import open_store
-from serving.storage.port import Key, Store
+from serving.storage.port import KeptState, Key, Store
 
 TENANTS = itertools.count()
 T0 = datetime(2026, 9, 1, 8, 30, 0, 123456, tzinfo=UTC)
@@ -195,11 +195,46 @@ def test_the_context_of_a_learner_is_theirs_alone(room: Room) -> None:
     seq = room.run(events.append(room.t, [FULL, BARE])).seq
     context = room.run(events.context(room.t, "lena", "8a"))
     assert context.learner == lena
-    assert list(context.interactions) == [FULL]
+    assert (list(context.interactions), list(context.arrived), context.state) == ([FULL], [seq - 1], None)
     assert context.classes == {"7b": classes[0], "8a": classes[1]}
     assert context.seq == seq
     nobody = room.run(events.context(room.t, "nobody"))
     assert (nobody.learner, list(nobody.interactions), nobody.classes) == (None, [], {})
+
+
+def test_events_of_a_learner_come_with_their_numbers_in_the_order_they_arrived(room: Room) -> None:
+    numbers = {}
+    for event in (replace(FULL, event_id="late", at=T0 + timedelta(days=9)), BARE, FULL):
+        numbers[event.event_id] = room.run(room.store.events.append(room.t, [event])).seq
+    context = room.run(room.store.events.context(room.t, "lena"))
+    assert [e.event_id for e in context.interactions] == ["late", "e1"]
+    assert list(context.arrived) == [numbers["late"], numbers["e1"]] == sorted(context.arrived)
+
+
+def kept(room: Room, learner_id: str = "lena") -> KeptState | None:
+    return room.run(room.store.events.context(room.t, learner_id)).state
+
+
+def test_a_state_is_kept_byte_by_byte_and_never_gives_way_to_an_older_one(room: Room) -> None:
+    put = room.store.states.put
+    room.run(put(room.t, "lena", 7, b"\x00\xffseven"))
+    assert kept(room) == KeptState(seq=7, content=b"\x00\xffseven")
+    room.run(put(room.t, "lena", 6, b"six"))
+    assert kept(room) == KeptState(seq=7, content=b"\x00\xffseven")
+    # Another model makes another state of the same events.
+    room.run(put(room.t, "lena", 7, b"seven again"))
+    room.run(put(room.t, "other", 9, b"nine"))
+    assert kept(room) == KeptState(seq=7, content=b"seven again")
+    room.run(put(room.t, "lena", 8, b""))
+    assert (kept(room), kept(room, "nobody")) == (KeptState(seq=8, content=b""), None)
+
+
+def test_of_many_states_put_at_once_the_latest_stays(room: Room) -> None:
+    async def all_at_once() -> None:
+        await asyncio.gather(*(room.store.states.put(room.t, "lena", n, bytes([n])) for n in (3, 9, 1, 8, 2)))
+
+    room.run(all_at_once())
+    assert kept(room) == KeptState(seq=9, content=b"\x09")
 
 
 def test_a_sync_makes_the_whole_set_and_says_what_it_changed(room: Room) -> None:
@@ -222,7 +257,7 @@ def test_a_sync_makes_the_whole_set_and_says_what_it_changed(room: Room) -> None
     assert room.run(catalogue.resources(room.t)) == [b, c]
 
 
-def test_the_catalogue_version_moves_only_when_the_offer_does(room: Room) -> None:
+def test_the_catalogue_version_moves_only_when_the_offer_or_a_skill_does(room: Room) -> None:
     def version() -> int:
         return int(room.run(room.store.events.context(room.t, "x")).catalogue_version)
 
@@ -231,7 +266,8 @@ def test_the_catalogue_version_moves_only_when_the_offer_does(room: Room) -> Non
     for resources, dry_run in (([a], True), ([a], False), ([a], False), ([], False)):
         room.run(room.store.catalogue.sync_resources(room.t, resources, at=T0, dry_run=dry_run))
         seen.append(version())
-    assert seen == [0, 0, 1, 1, 2]
+    room.run(room.store.catalogue.put_skills(room.t, [Skill(skill_id="s", title="Its name is said in answers")]))
+    assert [*seen, version()] == [0, 0, 1, 1, 2, 3]
 
 
 def test_records_are_replaced_as_a_whole(room: Room) -> None:
@@ -253,6 +289,7 @@ def decision(decision_id: str, n_slots: int) -> Decision:
             rank=i + 1,
             score=1 / (i + 1),
             propensity=0.5,
+            p_success=None,
             expected_minutes=None,
             reasons=(),
             near_ties=(NearTie(resource_id=f"r{i}", score=1 / (i + 1), propensity=0.5),),
@@ -305,13 +342,15 @@ def test_nothing_crosses_from_one_tenant_to_another(room: Room) -> None:
     room.run(store.people.put_learners(room.t, [Learner(learner_id="lena")]))
     room.run(store.people.put_classes(room.t, [SchoolClass(class_id="7b")]))
     room.run(store.decisions.record(room.t, decision("d", 1)))
+    room.run(store.states.put(room.t, "lena", 1, b"state"))
     assert everything(room, room.u) == []
     assert room.run(store.catalogue.resources(room.u)) == []
     assert room.run(store.catalogue.skills(room.u)) == []
     assert room.run(store.people.learners(room.u)) == []
     assert room.run(store.people.classes(room.u)) == []
     assert room.run(store.decisions.after(room.u, 0, 9)) == []
-    assert room.run(store.events.context(room.u, "lena", "7b")).learner is None
+    elsewhere = room.run(store.events.context(room.u, "lena", "7b"))
+    assert (elsewhere.learner, elsewhere.state) == (None, None)
     assert room.run(store.events.append(room.u, [replace(FULL, kind="viewed")])).accepted == 1
 
 
@@ -323,6 +362,21 @@ def test_everything_is_there_after_opening_again(url: str) -> None:
     with opened(url) as room:
         assert everything(room, tenant) == [FULL]
         assert room.store.store_id == store_id
+
+
+def test_a_store_from_before_there_were_states_opens_with_all_it_held(tmp_path: Path) -> None:
+    import sqlite3
+
+    url = f"sqlite+aiosqlite:///{tmp_path / 'store.db'}"
+    with opened(url) as room:
+        room.run(room.store.events.append("t", [FULL]))
+    with sqlite3.connect(tmp_path / "store.db") as connection:
+        connection.execute("DROP TABLE learner_states")
+    connection.close()
+    with opened(url) as room:
+        room.run(room.store.states.put("t", "lena", 1, b"state"))
+        context = room.run(room.store.events.context("t", "lena"))
+        assert (list(context.interactions), context.state) == ([FULL], KeptState(seq=1, content=b"state"))
 
 
 def test_a_store_of_another_version_is_refused_in_words(tmp_path: Path) -> None:
