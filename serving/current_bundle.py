@@ -2,13 +2,12 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 
 from engine.bundle import Bundle, read_bundle
-from engine.domain.resource import Resource
 from engine.golden import check_golden
 from engine.recommender import Recommender, recommender_of
+from serving.storage.port import CatalogueStore
 
 
 class CurrentBundle:
@@ -24,15 +23,14 @@ class CurrentBundle:
         """The version of the bundle, `none` where there is none."""
         return self.bundle.version if self.bundle else "none"
 
-    async def recommender(
-        self, tenant: str, catalogue_version: int, read_resources: Callable[[], Awaitable[Iterable[Resource]]]
-    ) -> Recommender:
+    async def recommender(self, tenant: str, catalogue_version: int, catalogue: CatalogueStore) -> Recommender:
         """The recommender for this version of the tenant's catalogue; made once, by whoever asks first."""
         async with self._making[tenant]:
             version, made = self._made.get(tenant, (-1, None))
             if made is None or version < catalogue_version:
-                resources = await read_resources()
-                made = await asyncio.to_thread(recommender_of, self.bundle, resources)
+                offered, withdrawn = await catalogue.resources(tenant), await catalogue.withdrawn(tenant)
+                skills = await catalogue.skills(tenant)
+                made = await asyncio.to_thread(recommender_of, self.bundle, offered, withdrawn=withdrawn, skills=skills)
                 self._made[tenant] = (catalogue_version, made)
             return made
 

@@ -15,15 +15,13 @@ from serving.errors import ProblemOut
 _REF = "#/components/schemas/{name}"
 
 
-def door(summary: str, given: type[Any], answered: type[Any], *, scope: str) -> dict[str, Any]:
+def door(summary: str, given: type[Any] | None, answered: type[Any], *, scope: str) -> dict[str, Any]:
     """What a route says of itself: the shapes of body and answer, with an example, and the scope its key needs."""
     examples = _examples()
+    body = {"requestBody": {"required": True, "content": _content(given, examples[given.__name__])}} if given else {}
     return {
         "summary": f"{summary} (scope {scope})",
-        "openapi_extra": {
-            "requestBody": {"required": True, "content": _content(given, examples[given.__name__])},
-            "security": [{"key": []}],
-        },
+        "openapi_extra": {**body, "security": [{"key": []}]},
         "responses": {
             200: {"description": "done", "content": _content(answered, examples[answered.__name__])},
             "default": {

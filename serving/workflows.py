@@ -9,10 +9,10 @@ import msgspec
 from engine.domain.decision import Decision
 from engine.domain.errors import BadInput, TrailmateError, Unavailable
 from engine.domain.interaction import Interaction, reason_to_reject
-from engine.domain.query import query_of
 from engine.domain.resource import Resource
 from engine.recommender import recommend
 from serving.current_bundle import CurrentBundle
+from serving.known_learner import keep_state, known_learner
 from serving.schemas import (
     EventIn,
     EventsIn,
@@ -58,20 +58,17 @@ async def recommend_next(
     context = await store.events.context(tenant, request.learner_id, request.class_id)
     if asked.seen_token is not None and seq_of(asked.seen_token) > context.seq:
         raise Unavailable("the events of this seen_token have not arrived here; ask again, or leave it out")
-    recommender = await bundles.recommender(
-        tenant, context.catalogue_version, lambda: store.catalogue.resources(tenant)
-    )
-    query = query_of(
-        request.learner_id,
-        learner=context.learner,
-        interactions=context.interactions,
-        classes=context.classes,
-        catalogue=recommender.catalogue,
+    known = await known_learner(tenant, request.learner_id, context=context, store=store, bundles=bundles)
+    decision = recommend(
+        request,
+        known.query(now=now, class_id=request.class_id),
+        known.recommender,
+        decision_id=uuid.uuid4().hex,
         now=now,
-        class_id=request.class_id,
+        state=known.state,
     )
-    decision = recommend(request, query, recommender, decision_id=uuid.uuid4().hex, now=now)
     await store.decisions.record(tenant, decision)
+    await keep_state(known, store)
     return decision, context.seq
 
 

@@ -1,0 +1,94 @@
+"""One learner as a request finds them: what is kept of them, and the state it comes to."""
+
+import asyncio
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+
+from engine.domain.errors import BadInput, Unavailable
+from engine.domain.query import Query, query_of
+from engine.learner.fold import caught_up
+from engine.learner.preferences import Preferences, last_said, preferences_of
+from engine.learner.state import LearnerState, state_from
+from engine.recommender import Recommender
+from serving.current_bundle import CurrentBundle
+from serving.storage.port import KeptState, LearnerContext, Store
+
+# All events of a learner may have to be folded again, which takes 10 ms for so many: others are answered meanwhile.
+_MANY = 300
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownLearner:
+    """What is kept of a learner beside the recommender that answers them.
+
+    `state` is None without a bundle. `is_new` says that it holds more than the one that is kept.
+    """
+
+    tenant: str
+    learner_id: str
+    context: LearnerContext
+    recommender: Recommender
+    preferences: Preferences
+    state: LearnerState | None
+    is_new: bool
+
+    def query(self, *, now: datetime, class_id: str | None) -> Query:
+        """The learner at this moment."""
+        return query_of(
+            self.learner_id,
+            learner=self.context.learner,
+            interactions=self.context.interactions,
+            classes=self.context.classes,
+            catalogue=self.recommender.catalogue,
+            now=now,
+            class_id=class_id,
+            said=self.preferences,
+        )
+
+
+async def known_learner(
+    tenant: str, learner_id: str, *, context: LearnerContext, store: Store, bundles: CurrentBundle
+) -> KnownLearner:
+    """The learner of this context, their state caught up with everything that arrived."""
+    recommender = await bundles.recommender(tenant, context.catalogue_version, store.catalogue)
+    kept = _readable(context.state)
+    state = await _state(kept, context, recommender)
+    return KnownLearner(
+        tenant=tenant,
+        learner_id=learner_id,
+        context=context,
+        recommender=recommender,
+        preferences=preferences_of(last_said(context.interactions, "preferences_set")),
+        state=state,
+        is_new=state is not kept and len(context.interactions) > 0,
+    )
+
+
+async def keep_state(known: KnownLearner, store: Store) -> None:
+    """Keep what was folded; where that fails the next request folds it again, so nobody has to know."""
+    if known.state is None or not known.is_new:
+        return
+    with suppress(Unavailable):
+        await store.states.put(known.tenant, known.learner_id, known.context.arrived[-1], known.state.to_bytes())
+
+
+async def _state(kept: LearnerState | None, context: LearnerContext, recommender: Recommender) -> LearnerState | None:
+    if recommender.learner is None:
+        return None
+    events = context.interactions
+    since = context.state.seq if context.state and kept else -1
+    arrived = [e for e, seq in zip(events, context.arrived, strict=True) if seq > since]
+    folding = partial(caught_up, kept, arrived, lambda: events, model=recommender.learner, offer=recommender.offer)
+    return await asyncio.to_thread(folding) if len(events) > _MANY else folding()
+
+
+def _readable(kept: KeptState | None) -> LearnerState | None:
+    """The state that is kept; None where another version wrote it or its bytes are not what was written."""
+    if kept is None:
+        return None
+    try:
+        return state_from(kept.content)
+    except BadInput:
+        return None

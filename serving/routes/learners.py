@@ -1,0 +1,68 @@
+"""The doors to what is known of a learner, and for what they say themselves."""
+
+from typing import Literal
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from serving import learner_workflows
+from serving.house import house_of
+from serving.openapi import door
+from serving.routes.doorway import answer, tenant_of
+from serving.schemas import GoalIn, GoalSetOut, LearnerOut, PreferencesIn, PreferencesOut, VoiceIn, VoiceOut
+from serving.wire import decoded
+
+router = APIRouter(tags=["learners"])
+_LEARNER = "/v1/learners/{learner_id:path}"
+
+
+@router.get(_LEARNER, **door("What is known of a learner", None, LearnerOut, scope="read"))
+async def get_learner(
+    request: Request, learner_id: str, audience: Literal["learner", "teacher"] = "teacher"
+) -> Response:
+    """Mastery with its evidence and doubt, reviews, formats, the goal's pace line, promised checks."""
+    tenant = await tenant_of(request, scope="read")
+    house = house_of(request.scope)
+    told = await learner_workflows.portrait_for(
+        learner_id, audience=audience, tenant=tenant, store=house.store, bundles=house.bundles, now=house.clock()
+    )
+    return answer(told)
+
+
+@router.put(
+    f"{_LEARNER}/preferences", **door("What a learner wants and needs", PreferencesIn, PreferencesOut, scope="events")
+)
+async def put_preferences(request: Request, learner_id: str) -> Response:
+    """Replace what the learner said; needs of access hold from the next recommendation on."""
+    tenant = await tenant_of(request, scope="events")
+    house = house_of(request.scope)
+    given = decoded(await request.body(), PreferencesIn)
+    told = await learner_workflows.set_preferences(
+        learner_id, given, tenant=tenant, store=house.store, bundles=house.bundles, now=house.clock()
+    )
+    return answer(told)
+
+
+@router.put(f"{_LEARNER}/goal", **door("What a learner aims at", GoalIn, GoalSetOut, scope="events"))
+async def put_goal(request: Request, learner_id: str) -> Response:
+    """Replace the goal, and say when it is reached if weeks go on as they went; no skills take it back."""
+    tenant = await tenant_of(request, scope="events")
+    house = house_of(request.scope)
+    given = decoded(await request.body(), GoalIn)
+    told = await learner_workflows.set_goal(
+        learner_id, given, tenant=tenant, store=house.store, bundles=house.bundles, now=house.clock()
+    )
+    return answer(told)
+
+
+@router.post(f"{_LEARNER}/voice", **door("What a learner says of a skill", VoiceIn, VoiceOut, scope="events"))
+async def post_voice(request: Request, learner_id: str) -> Response:
+    """Promise a check on the skills; what is estimated changes by answers alone."""
+    tenant = await tenant_of(request, scope="events")
+    house = house_of(request.scope)
+    given = decoded(await request.body(), VoiceIn)
+    told = await learner_workflows.speak(
+        learner_id, given, tenant=tenant, store=house.store, bundles=house.bundles, now=house.clock()
+    )
+    return answer(told)

@@ -1,0 +1,175 @@
+"""The doors of the open learner model, asked in one process without a bundle, and what they refuse."""
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient
+
+from engine.domain.errors import Unavailable
+from serving.app import create_app
+from serving.settings import Settings
+from serving.storage.opening import open_store
+from tests.served import key_for
+
+DOORS = [("get", ""), ("put", "/preferences"), ("put", "/goal"), ("post", "/voice")]
+BODIES: dict[str, dict[str, Any]] = {"/preferences": {}, "/goal": {"skills": []}, "/voice": {"voice": "know_it"}}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("data")
+
+
+@pytest.fixture(scope="module")
+def client(folder: Path) -> Iterator[TestClient]:
+    headers = {"Authorization": f"Bearer {key_for(folder, 'read', 'events', 'recommend', 'catalogue')}"}
+    with TestClient(create_app(Settings(data=folder, key_cache_s=0)), headers=headers) as client:
+        client.put(
+            "/v1/resources", json={"resources": [{"resource_id": "r", "skills": ["s"]}, {"resource_id": "bare"}]}
+        )
+        yield client
+
+
+def detail(response: Any, status: int) -> str:
+    assert response.status_code == status, response.text
+    assert response.headers["content-type"] == "application/problem+json"
+    return str(response.json()["detail"])
+
+
+@pytest.mark.parametrize(("method", "door"), DOORS)
+def test_each_door_asks_for_its_own_scope(client: TestClient, folder: Path, method: str, door: str) -> None:
+    needed = "read" if method == "get" else "events"
+    others = [s for s in ("recommend", "events", "catalogue", "read") if s != needed]
+    headers = {"Authorization": f"Bearer {key_for(folder, *others)}"}
+    body = {} if method == "get" else {"json": BODIES[door]}
+    refused = client.request(method, f"/v1/learners/x{door}", headers=headers, **body)
+    assert f"scope {needed};" in detail(refused, 403)
+
+
+@pytest.mark.parametrize(
+    ("door", "body", "status", "word"),
+    [
+        ("/preferences", {"formats": "video"}, 422, "array"),
+        ("/preferences", {"formats": ["x"] * 51}, 422, "50"),
+        ("/preferences", {"formats": [""]}, 422, "formats"),
+        ("/preferences", {"learning_style": "visual"}, 422, "unknown field"),
+        ("/preferences", {"minutes_per_day": 0}, 422, "minutes_per_day"),
+        ("/goal", {}, 422, "skills"),
+        ("/goal", {"skills": ["s"], "by": "soon"}, 422, "by"),
+        ("/goal", {"skills": ["s"], "by": "2026-02-30"}, 422, "by"),
+        ("/goal", {"skills": ["s"], "floor": -1}, 422, "floor"),
+        ("/goal", {"skills": ["s"], "ceiling": 1e9}, 422, "ceiling"),
+        ("/goal", {"skills": ["s"], "floor": 60, "ceiling": 30}, 422, "floor lies above ceiling"),
+        ("/voice", {"voice": "shout", "skills": ["s"]}, 422, "voice"),
+        ("/voice", {"voice": "know_it"}, 422, "name skills or a resource_id"),
+        ("/voice", {"voice": "know_it", "resource_id": "bare"}, 422, "no skill is known"),
+        ("/voice", {"voice": "know_it", "resource_id": "nowhere"}, 422, "no skill is known"),
+        ("/voice", {"voice": "contest", "skills": ["s"], "text": "I was ill"}, 422, "unknown field"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_and_nothing_of_it_is_kept(
+    client: TestClient, door: str, body: dict[str, Any], status: int, word: str
+) -> None:
+    method = "post" if door == "/voice" else "put"
+    told = detail(client.request(method, f"/v1/learners/refused{door}", json=body), status)
+    assert word in told
+    assert "I was ill" not in told
+    assert "nobody told" in detail(client.get("/v1/learners/refused"), 404)
+
+
+@pytest.mark.parametrize("voice", ["accept", "decline", "too_easy", "too_hard", "not_now"])
+def test_the_other_voices_are_not_offered_yet(client: TestClient, voice: str) -> None:
+    answer = client.post("/v1/learners/x/voice", json={"voice": voice, "resource_id": "r"})
+    assert f"{voice} is not offered yet" in detail(answer, 400)
+    assert answer.json()["type"].endswith("not-offered-yet")
+
+
+def test_without_a_bundle_all_is_kept_and_a_message_says_what_is_missing(client: TestClient) -> None:
+    client.put("/v1/learners/lena", json={"classes": ["7b"], "subgroups": ["language:second"]})
+    wants = {"formats": ["video", "video"], "access_needs": ["captions"]}
+    assert client.put("/v1/learners/lena/preferences", json=wants).json()["preferences"]["formats"] == ["video"]
+    goal = client.put("/v1/learners/lena/goal", json={"skills": ["s"], "by": "2026-12-18"}).json()
+    assert (goal["goal"]["skills"], goal["goal"]["by"], goal["goal"]["minutes_needed"]) == (["s"], "2026-12-18", None)
+    voice = client.post("/v1/learners/lena/voice", json={"voice": "contest", "resource_id": "r"}).json()
+    told = client.get("/v1/learners/lena?audience=learner").json()
+    for answer in (goal, voice, told):
+        assert "--bundle" in answer["message"]
+    assert (told["skills"], told["formats"], told["checks"], told["n_events"]) == ([], [], [], 3)
+    assert (told["classes"], told["goal"], told["preferences"]["access_needs"]) == (["7b"], goal["goal"], ["captions"])
+    assert "second" not in str(told)
+    assert "audience" in client.get("/v1/learners/lena").json()
+    assert detail(client.get("/v1/learners/lena?audience=parent"), 422)
+    # Needs hold without any model, too.
+    assert client.post("/v1/recommendations", json={"learner_id": "lena"}).json()["slate"] == []
+
+
+def test_an_id_may_hold_a_slash_on_every_door(client: TestClient) -> None:
+    client.put("/v1/learners/a%2Fb/preferences", json={"formats": ["video"]})
+    client.put("/v1/learners/a%2Fb/goal", json={"skills": ["s"]})
+    client.post("/v1/learners/a%2Fb/voice", json={"voice": "know_it", "skills": ["s"]})
+    told = client.get("/v1/learners/a%2Fb").json()
+    assert (told["learner_id"], told["n_events"], told["preferences"]["formats"]) == ("a/b", 3, ["video"])
+    assert detail(client.get("/v1/learners/a"), 404)
+
+
+def test_whatever_an_event_says_of_goals_and_wants_never_breaks_an_answer(client: TestClient) -> None:
+    values = ['{"skills": ["s"], "by": "soon"}', '{"skills": 3}', "[", "", '{"skills": ["s"], "floor": -5}']
+    for value in values:
+        events = [{"learner_id": "odd", "kind": kind, "value": value} for kind in ("goal_set", "preferences_set")]
+        client.post("/v1/events", json={"events": events})
+        assert client.get("/v1/learners/odd").json()["goal"] is None
+        assert client.post("/v1/recommendations", json={"learner_id": "odd"}).status_code == 200
+
+
+def of_lena(folder: Path) -> Any:
+    async def read() -> Any:
+        async with open_store(f"sqlite+aiosqlite:///{folder / 'store.db'}") as store:
+            return await store.events.context("school", "lena")
+
+    return asyncio.run(read())
+
+
+def spoil(folder: Path, seq: int, content: bytes) -> None:
+    async def put() -> None:
+        async with open_store(f"sqlite+aiosqlite:///{folder / 'store.db'}") as store:
+            await store.states.put("school", "lena", seq, content)
+
+    asyncio.run(put())
+
+
+def test_a_state_that_cannot_be_read_or_written_never_costs_an_answer(
+    tiny_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    headers = {"Authorization": f"Bearer {key_for(tmp_path, 'admin')}"}
+    with TestClient(create_app(Settings(data=tmp_path, bundle=tiny_bundle)), headers=headers) as app:
+        app.put("/v1/resources", json={"resources": [{"resource_id": f"r{i:02d}"} for i in range(9)]})
+        app.post("/v1/events", json={"events": [{"learner_id": "lena", "resource_id": "r00", "outcome": 1.0}]})
+        asked = {"learner_id": "lena", "k": 3}
+        first = app.post("/v1/recommendations", json=asked).json()["slate"]
+        good = of_lena(tmp_path).state
+        for spoiled in (b"", b"TMLS", good.content[:-9], good.content[:300] + b"\0" * 9 + good.content[309:]):
+            spoil(tmp_path, good.seq, spoiled)
+            again = app.post("/v1/recommendations", json=asked).json()["slate"]
+            assert [o["resource_id"] for o in again] == [o["resource_id"] for o in first]
+            assert of_lena(tmp_path).state == good
+
+        async def away(*_: object) -> None:
+            raise Unavailable("the store did not answer; check it")
+
+        monkeypatch.setattr(type(app.app.state.house.store.states), "put", away)
+        app.post("/v1/events", json={"events": [{"learner_id": "lena", "resource_id": "r01", "outcome": 0.0}]})
+        assert app.post("/v1/recommendations", json=asked).status_code == 200
+        assert app.get("/v1/learners/lena").json()["n_events"] == 2
+        assert of_lena(tmp_path).state == good
+
+
+def test_nobody_gets_a_state_for_being_asked_about(tiny_bundle: Path, tmp_path: Path) -> None:
+    headers = {"Authorization": f"Bearer {key_for(tmp_path, 'admin')}"}
+    with TestClient(create_app(Settings(data=tmp_path, bundle=tiny_bundle)), headers=headers) as app:
+        app.post("/v1/recommendations", json={"learner_id": "lena"})
+        app.put("/v1/learners/lena", json={})
+        assert app.get("/v1/learners/lena").status_code == 200
+    assert of_lena(tmp_path).state is None
