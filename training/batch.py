@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import repeat
 from pathlib import Path
 
 import numpy as np
@@ -16,10 +17,16 @@ from engine.domain.interaction import ENGAGED_KINDS
 from engine.domain.learner import Learner, SchoolClass
 from engine.domain.query import query_with
 from engine.golden import check_golden
+from engine.learner.fold import folded
+from engine.learner.preferences import Preferences, preferences_of
+from engine.learner.state import LearnerState
 from engine.recommender import Recommender, recommend, recommender_of
-from training.log import Log, classes_of, learners_of, read_log, resources_of
+from training.log import Log, classes_of, interactions_of, learners_of, read_log, resources_of, skills_of
 
 Report = Callable[[str, float], None]
+# So many learners' events are in memory at a time.
+_LEARNERS_AT_ONCE = 2_000
+_SEQUENCE = (pl.col("at").dt.epoch("us").fill_null(NO_TIME), pl.col("order").fill_null(0), "event_id")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +54,7 @@ def recommend_log(
     log = read_log(log_path)
     loaded = read_bundle(bundle)
     check_golden(loaded)
-    recommender = recommender_of(loaded, resources_of(log.resources()))
+    recommender = recommender_of(loaded, resources_of(log.resources()), skills=skills_of(log.skills()))
     wanted = wanted or Wanted(dict.fromkeys(everyone(log)), None)
     now = as_of or _last_time(log)
     moments = {learner_id: at or now for learner_id, at in wanted.learners.items()}
@@ -65,29 +72,66 @@ def _decisions(
 ) -> Iterator[Decision]:
     classes: dict[str, SchoolClass] = {c.class_id: c for c in classes_of(log.classes())}
     learners: dict[str, Learner] = {x.learner_id: x for x in learners_of(log.learners())}
-    for learner_id, history in histories(log, recommender.catalogue, moments):
+    said = preferences(log, moments)
+    known = states(log, recommender, moments) if objective == "learning" else repeat(None, len(moments))
+    for (learner_id, history), state in zip(histories(log, recommender.catalogue, moments), known, strict=True):
         now = moments[learner_id]
-        query = query_with(learner_id, learner=learners.get(learner_id), history=history, classes=classes, now=now)
+        query = query_with(
+            learner_id,
+            learner=learners.get(learner_id),
+            history=history,
+            classes=classes,
+            now=now,
+            said=said.get(learner_id),
+        )
         candidates = None if wanted.candidates is None else wanted.candidates.get(learner_id, ())
         request = Request(learner_id=learner_id, k=k, objective=objective, candidates=candidates)
-        yield recommend(request, query, recommender, decision_id="", now=now)
+        yield recommend(request, query, recommender, decision_id="", now=now, state=state)
 
 
-def histories(log: Log, catalogue: Catalogue, moments: Mapping[str, datetime]) -> Iterator[tuple[str, History]]:
-    """Each learner's history up to their moment, in the order asked for: `history_of`, a whole log at once."""
+def preferences(log: Log, moments: Mapping[str, datetime]) -> dict[str, Preferences]:
+    """What learners had said by their moment; those who said nothing are left out."""
+    said = _until(log, moments).filter(pl.col("kind") == "preferences_set").sort("learner_id", *_SEQUENCE)
+    last = said.group_by("learner_id", maintain_order=True).agg(pl.col("value").last()).collect(engine="streaming")
+    return {learner_id: preferences_of(value) for learner_id, value in last.iter_rows()}
+
+
+def states(log: Log, recommender: Recommender, moments: Mapping[str, datetime]) -> Iterator[LearnerState]:
+    """What each learner's events come to up to their moment, in the order asked for."""
+    model, ids = recommender.learner, list(moments)
+    assert model is not None, "a bundle carries a learner model"
+    for first in range(0, len(ids), _LEARNERS_AT_ONCE):
+        some = ids[first : first + _LEARNERS_AT_ONCE]
+        rows = _until(log, {x: moments[x] for x in some}).collect(engine="streaming")
+        groups = rows.partition_by("learner_id", as_dict=True)
+        for learner_id in some:
+            theirs = groups.get((learner_id,))
+            yield folded(() if theirs is None else interactions_of(theirs), model, recommender.offer)
+
+
+def _until(log: Log, moments: Mapping[str, datetime]) -> pl.LazyFrame:
+    """The events of these learners up to the moment of each."""
     asked = pl.LazyFrame(
         {"learner_id": list(moments), "moment": list(moments.values())},
         schema={"learner_id": pl.String(), "moment": pl.Datetime("us", "UTC")},
     )
+    return (
+        log.interactions()
+        .join(asked, on="learner_id")
+        .filter(pl.col("at").is_null() | (pl.col("at") <= pl.col("moment")))
+        .drop("moment")
+    )
+
+
+def histories(log: Log, catalogue: Catalogue, moments: Mapping[str, datetime]) -> Iterator[tuple[str, History]]:
+    """Each learner's history up to their moment, in the order asked for: `history_of`, a whole log at once."""
     resources = pl.LazyFrame(
         {"resource_id": catalogue.resource_map.ids, "row": np.arange(len(catalogue), dtype=np.int32)},
         schema={"resource_id": pl.String(), "row": pl.Int32()},
     )
     rows = (
-        log.interactions()
+        _until(log, moments)
         .filter(pl.col("kind").is_in(list(ENGAGED_KINDS)))
-        .join(asked, on="learner_id")
-        .filter(pl.col("at").is_null() | (pl.col("at") <= pl.col("moment")))
         .join(resources, on="resource_id")
         .select(
             "learner_id", "row", "event_id", pl.col("order").fill_null(0),
