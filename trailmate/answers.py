@@ -1,6 +1,7 @@
 """What the service answers, typed; a representation never shows who a learner is."""
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 
@@ -75,3 +76,114 @@ class SyncReport:
     unchanged: int = 0
     rejected: tuple[Rejected, ...] = ()
     dry_run: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Skill:
+    """What is known of one skill: the chance of success on a usual item of it lies between `low` and `high`, nine times
+    in ten; `recall` and `due_at` are None before any answer.
+    """
+
+    skill_id: str
+    title: str
+    mastery: float
+    low: float
+    high: float
+    mastered: bool
+    text: str
+    recall: float | None = None
+    due_at: datetime | None = None
+    answers: int = 0
+    right_of_last: int = 0
+    of_last: int = 0
+    last_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Format:
+    """One format's share of what the learner would take up next; `usual` is None for the learner's own eyes."""
+
+    format: str
+    share: float
+    usual: float | None = None
+    declared: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preferences:
+    """What the learner said they want and need."""
+
+    formats: tuple[str, ...] = ()
+    access_needs: tuple[str, ...] = ()
+    languages: tuple[str, ...] = ()
+    minutes_per_day: float | None = None
+    forget_observed: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Goal:
+    """The goal with its pace line; numbers are None where no bundle is served, days are ISO dates."""
+
+    skills: tuple[str, ...]
+    by: str | None = None
+    floor: float = 0.0
+    ceiling: float | None = None
+    remaining: tuple[str, ...] = ()
+    minutes_needed: float | None = None
+    minutes_needed_p90: float | None = None
+    minutes_a_week: float | None = None
+    finish_p50: str | None = None
+    finish_p90: str | None = None
+    on_track: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """A check that was promised, `because` of `know_it` or `contested`."""
+
+    skill_id: str
+    title: str
+    because: str
+    since: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LearnerPortrait:
+    """All that is known of a learner, in the words of the audience."""
+
+    learner_id: str = field(repr=False)
+    audience: str
+    n_events: int
+    classes: tuple[str, ...] = ()
+    skills: tuple[Skill, ...] = ()
+    formats: tuple[Format, ...] = ()
+    preferences: Preferences = Preferences()
+    goal: Goal | None = None
+    checks: tuple[Check, ...] = ()
+    message: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreferencesSet:
+    """The preferences that hold now."""
+
+    preferences: Preferences
+    seen_token: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GoalSet:
+    """The goal that holds now, None where there is none."""
+
+    goal: Goal | None
+    seen_token: str | None = None
+    message: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heard:
+    """The checks that are promised now; an answer on its skill keeps each of them."""
+
+    checks: tuple[Check, ...]
+    seen_token: str | None = None
+    message: str | None = None

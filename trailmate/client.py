@@ -4,6 +4,7 @@ import os
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from datetime import date
 from types import TracebackType
 from typing import Any, Self, TypedDict, TypeVar, Unpack
 from urllib.parse import quote
@@ -13,7 +14,16 @@ import msgspec
 from engine.domain.errors import BadInput, Unavailable
 from engine.domain.learner import Learner, SchoolClass
 from engine.domain.resource import Resource
-from trailmate.answers import Receipt, Recommendation, Rejected, SyncReport
+from trailmate.answers import (
+    GoalSet,
+    Heard,
+    LearnerPortrait,
+    PreferencesSet,
+    Receipt,
+    Recommendation,
+    Rejected,
+    SyncReport,
+)
 from trailmate.transport import Transport
 
 DEFAULT_URL = "http://127.0.0.1:8000"
@@ -33,6 +43,16 @@ class Wishes(TypedDict, total=False):
     exclude: Sequence[str]
     non_personalised: bool
     seen_token: str | None
+
+
+class Wants(TypedDict, total=False):
+    """What a learner may want and need: the fields of `PUT /v1/learners/{id}/preferences`."""
+
+    formats: Sequence[str]
+    access_needs: Sequence[str]
+    languages: Sequence[str]
+    minutes_per_day: float | None
+    forget_observed: bool
 
 
 class Trailmate:
@@ -113,13 +133,50 @@ class Trailmate:
         """Add or replace what the school tells about one learner; needs `learner_id`."""
         fields = _fields(learner)
         learner_id = _id_of(fields, "learner_id")
-        path = f"/v1/learners/{quote(learner_id, safe='')}"
-        self._transport.call("PUT", path, body=fields, hidden=[learner_id])
+        self._transport.call("PUT", _path(learner_id), body=fields, hidden=[learner_id])
 
     def put_class(self, school_class: Mapping[str, Any] | SchoolClass) -> None:
         """Add or replace one class; needs `class_id`."""
         fields = _fields(school_class)
         self._transport.call("PUT", f"/v1/classes/{quote(_id_of(fields, 'class_id'), safe='')}", body=fields)
+
+    def learner(self, learner_id: str, *, audience: str = "teacher") -> LearnerPortrait:
+        """What is known of a learner, in the words of a `learner` or a `teacher`; raises Unknown for an unknown one."""
+        path = f"{_path(learner_id)}?audience={quote(audience, safe='')}"
+        return _read(self._transport.call("GET", path, hidden=[learner_id]), LearnerPortrait)
+
+    def set_preferences(self, learner_id: str, **wants: Unpack[Wants]) -> PreferencesSet:
+        """Replace what the learner said they want and need; what is left out is taken back."""
+        answer = self._transport.call("PUT", _path(learner_id, "/preferences"), body=wants, hidden=[learner_id])
+        return _read(answer, PreferencesSet)
+
+    def set_goal(
+        self,
+        learner_id: str,
+        skills: Sequence[str],
+        *,
+        by: date | str | None = None,
+        floor: float = 0.0,
+        ceiling: float | None = None,
+    ) -> GoalSet:
+        """Aim at these skills, by the end of a day or without one; `floor` and `ceiling` are minutes a week.
+
+        No skills take the goal back.
+        """
+        body = {"skills": skills, "by": by, "floor": floor, "ceiling": ceiling}
+        return _read(self._transport.call("PUT", _path(learner_id, "/goal"), body=body, hidden=[learner_id]), GoalSet)
+
+    def know_it(self, learner_id: str, *, skills: Sequence[str] = (), resource_id: str | None = None) -> Heard:
+        """The learner says they know these skills, or those of a resource: a check is promised."""
+        return self._speak(learner_id, "know_it", skills, resource_id)
+
+    def contest(self, learner_id: str, *, skills: Sequence[str] = (), resource_id: str | None = None) -> Heard:
+        """The learner disagrees with what is estimated of these skills: a check is promised."""
+        return self._speak(learner_id, "contest", skills, resource_id)
+
+    def _speak(self, learner_id: str, voice: str, skills: Sequence[str], resource_id: str | None) -> Heard:
+        body = {"voice": voice, "skills": skills, "resource_id": resource_id}
+        return _read(self._transport.call("POST", _path(learner_id, "/voice"), body=body, hidden=[learner_id]), Heard)
 
     def ready(self) -> bool:
         """Whether the service is up and ready to answer; asks once and never raises for a service that is away."""
@@ -128,6 +185,10 @@ class Trailmate:
         except Unavailable:
             return False
         return True
+
+
+def _path(learner_id: str, door: str = "") -> str:
+    return f"/v1/learners/{quote(learner_id, safe='')}{door}"
 
 
 def _read(answer: bytes, shape: type[_Answer]) -> _Answer:

@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -18,7 +18,7 @@ from engine.domain.errors import BadInput, Refused, TrailmateError, Unavailable,
 from engine.domain.learner import SchoolClass
 from engine.domain.resource import Resource
 from trailmate import Trailmate
-from trailmate.answers import Receipt, Rejected, SyncReport
+from trailmate.answers import Goal, Preferences, Receipt, Rejected, SyncReport
 from trailmate.transport import TryLater
 
 KEY = "tm_demo_topsecret"
@@ -242,6 +242,56 @@ def test_the_catalogue_classes_and_learners_are_put_by_their_ids(service: tuple[
     assert body["resources"][0]["skills"] == ["ratio-1"]
     assert class_body == {"starts_at": "2026-04-27T08:00:00Z"}
     assert learner_body == {"classes": ["7b"]}
+
+
+def test_what_is_known_of_a_learner_is_typed_and_asked_for_in_the_words_of_the_reader(
+    service: tuple[str, Seen],
+) -> None:
+    url, seen = service
+    skill = {
+        "skill_id": "s", "title": "Ratios", "mastery": 0.7, "low": 0.4, "high": 0.9, "mastered": False, "recall": 0.95,
+        "due_at": "2026-09-16T08:31:00Z", "answers": 1, "right_of_last": 1, "of_last": 1,
+        "last_at": "2026-09-14T08:31:00Z", "text": "The only answer on Ratios was right, yesterday.",
+    }  # fmt: skip
+    told = {
+        "learner_id": "lena/7", "audience": "learner", "classes": ["7b"], "n_events": 4, "skills": [skill],
+        "formats": [{"format": "video", "share": 0.4, "usual": None, "declared": True}],
+        "preferences": {"formats": ["video"]}, "goal": {"skills": ["s"], "by": "2026-12-18", "finish_p50": None},
+        "checks": [{"skill_id": "s", "title": "Ratios", "because": "know_it", "since": "2026-09-15T10:00:00Z"}],
+        "message": None,
+    }  # fmt: skip
+    seen.answers = [answering(200, told)]
+    with client(url) as trailmate:
+        known = trailmate.learner("lena/7", audience="learner")
+    assert seen.requests[0][:2] == ("GET", "/v1/learners/lena%2F7?audience=learner")
+    assert known.skills[0].due_at == datetime(2026, 9, 16, 8, 31, tzinfo=UTC)
+    assert (known.formats[0].usual, known.preferences, known.checks[0].because) == (
+        None, Preferences(formats=("video",)), "know_it",
+    )  # fmt: skip
+    assert known.goal == Goal(skills=("s",), by="2026-12-18")
+    assert "lena" not in repr(known)
+
+
+def test_what_a_learner_says_goes_to_its_own_door(service: tuple[str, Seen]) -> None:
+    url, seen = service
+    seen.answers = [
+        answering(200, {"preferences": {"access_needs": ["captions"]}, "seen_token": "s1"}),
+        answering(200, {"goal": None, "seen_token": "s2", "message": "No bundle"}),
+        answering(200, {"checks": [], "seen_token": "s3", "message": None}),
+    ]
+    with client(url) as trailmate:
+        wants = trailmate.set_preferences("a b", access_needs=["captions"], minutes_per_day=20)
+        goal = trailmate.set_goal("a b", ["s"], by=date(2026, 12, 18), ceiling=90)
+        known, other = trailmate.know_it("a b", skills=["s"]), trailmate.contest("a b", resource_id="r")
+    assert (wants.preferences.access_needs, goal.message, known.seen_token, other.checks) == (
+        ("captions",), "No bundle", "s3", (),
+    )  # fmt: skip
+    assert [(method, path, body) for method, path, _, body in seen.requests] == [
+        ("PUT", "/v1/learners/a%20b/preferences", {"access_needs": ["captions"], "minutes_per_day": 20}),
+        ("PUT", "/v1/learners/a%20b/goal", {"skills": ["s"], "by": "2026-12-18", "floor": 0.0, "ceiling": 90}),
+        ("POST", "/v1/learners/a%20b/voice", {"voice": "know_it", "skills": ["s"], "resource_id": None}),
+        ("POST", "/v1/learners/a%20b/voice", {"voice": "contest", "skills": [], "resource_id": "r"}),
+    ]
 
 
 def test_url_and_key_come_from_the_environment(service: tuple[str, Seen], monkeypatch: pytest.MonkeyPatch) -> None:
