@@ -4,7 +4,7 @@ import json
 import sqlite3
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,9 @@ from starlette.testclient import TestClient
 from serving.app import create_app
 from serving.settings import Settings
 from tests.served import key_for
+from tests.stories.conftest import Asking, Clock
 from trailmate.cli import main
+from training.batch import everyone
 from training.log import read_log
 
 Command = Callable[..., Any]
@@ -119,6 +121,38 @@ def test_the_served_answer_is_the_one_of_the_command_line_to_the_last_digit(
             served = [(o["resource_id"], o["rank"], o["score"]) for o in answer["slate"]]
             wanted = batch.filter(learner_id=learner_id).select("resource_id", "rank", "score").rows()
             assert served == wanted
+
+
+def test_reviews_checks_and_preferences_are_served_as_the_command_line_says_them(
+    school_log: Path, school_bundle: Path, tmp_path: Path, command: Command, asking: Asking
+) -> None:
+    data, log, clock = tmp_path / "data", tmp_path / "log", Clock()
+    command(data, "load", str(school_log))
+    ids = everyone(read_log(school_log))
+    with asking(school_bundle, data=data, clock=clock) as app:
+        for number, learner_id in enumerate(ids):
+            if number % 3:
+                wants = {"formats": ["video"], "access_needs": ["keyboard"] if number % 2 else [], "languages": ["en"]}
+                app.put(f"/v1/learners/{learner_id}/preferences", json=wants)
+            if number % 4 == 0:
+                app.post(f"/v1/learners/{learner_id}/voice", json={"voice": "know_it", "skills": ["m7-frac-1"]})
+        command(data, "export", "--into", str(log))
+        now = clock.now + timedelta(days=20)
+        codes = set()
+        for objective in ("learning", "uptake"):
+            out, asked = tmp_path / f"{objective}.parquet", {"k": 5, "objective": objective}
+            moment = ("--as-of", now.isoformat(), "--objective", objective, "--k", "5")
+            command(data, "recommend", str(school_bundle), str(log), *moment, "--out", str(out))
+            batch = pl.read_parquet(out)
+            for learner_id in ids:
+                clock.now = now - timedelta(seconds=1)
+                slate = app.post("/v1/recommendations", json={"learner_id": learner_id, **asked}).json()["slate"]
+                served = [(o["resource_id"], o["rank"], o["score"]) for o in slate]
+                wanted = batch.filter(learner_id=learner_id).select("resource_id", "rank", "score").rows()
+                assert served == wanted
+                codes |= {(objective, r["code"]) for o in slate for r in o["reasons"]}
+    assert {("learning", code) for code in ("review", "check", "style")} <= codes
+    assert not {("uptake", code) for code in ("review", "check", "style")} & codes
 
 
 def test_a_log_from_other_hands_loads_what_can_be_kept_and_says_why_not_the_rest(
