@@ -1,7 +1,11 @@
 """What many tests stand on: a small log of the project's own making and the bundle trained on it."""
 
+import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+
+# As the command line sets it, before numpy reads it: several workers with threads each only wait for one another.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import numpy as np
 import polars as pl

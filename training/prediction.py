@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from engine.bundle import read_bundle
 from engine.domain.errors import BadInput
-from engine.learner.features import COLUMN
 from engine.learner.kernels import encode
 from engine.learner.model import LearnerModel, Outlook, learner_model_of
 from training.attempts import Attempts, attempts_of, frame_of
@@ -23,7 +22,6 @@ Report = Callable[[str, float], None]
 
 # Rows whose features are held at a time by each of two threads.
 _CHUNK = 20_000
-_BASES = ("logit_regimes", "expected_log_seconds")
 _COLUMNS = {
     "learner_id": "text", "resource_id": "text", "item_id": "text", "skills": "list", "at": "time",
     "order": "whole number", "outcome": "number", "duration_s": "number",
@@ -90,16 +88,14 @@ def outlook_of(attempts: Attempts, model: LearnerModel, *, report: Report) -> Ou
 
 def _outlook(attempts: Attempts, model: LearnerModel, chunk: tuple[int, int]) -> Outlook:
     first, last = (int(x) for x in attempts.learner_ptr[list(chunk)])
-    columns = np.concatenate([model.columns, [COLUMN[name] for name in _BASES]]).astype(np.int32)
     folds = np.zeros(attempts.n_learners, np.int32)
     kept = np.arange(len(attempts.rows), dtype=np.int64) - first
-    out = np.empty((last - first, len(columns)), np.float32)
+    out = np.empty((last - first, len(model.columns)), np.float32)
     encode(
         model.prepared, attempts.rows, attempts.learner_ptr,
-        folds=folds, columns=columns, kept=kept, learners=chunk, out=out,
+        folds=folds, columns=model.columns, kept=kept, learners=chunk, out=out,
     )  # fmt: skip
-    chosen = np.ascontiguousarray(out[:, : len(model.columns)])
-    return model.outlook_of(chosen, attempts.rows.item_row[first:last], *out[:, -len(_BASES) :].T)
+    return model.outlook(out, attempts.rows.item_row[first:last])
 
 
 def _chunks(learner_ptr: NDArray[np.int64]) -> list[tuple[int, int]]:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from engine.learner.forest import Forest
 
+N_COLUMNS_A_TREE = 50
 # Deterministic on one machine: the same rows give the same trees whatever the number of threads.
 _ALWAYS = {
     "verbose": -1,
@@ -39,6 +40,36 @@ def grow(
     told = {**_ALWAYS, **parameters, "seed": seed, "num_threads": threads}
     booster = lightgbm.train(told, data, n_trees)
     return forest_of(booster.dump_model()["tree_info"])
+
+
+def bounded(parameters: Mapping[str, Any], x: NDArray[np.float32]) -> dict[str, Any]:
+    """The parameters with each tree looking at no more than fifty columns."""
+    return {**parameters, "feature_fraction": min(1.0, N_COLUMNS_A_TREE / x.shape[1])}
+
+
+def constant(value: float) -> Forest:
+    """A forest of one leaf."""
+    none = np.empty(0, np.int32)
+    return Forest(np.zeros(2, np.int64), np.array([0, 1]), none, np.empty(0, np.float32), none, none, np.array([value]))
+
+
+def mean_of(forests: list[Forest]) -> Forest:
+    """One forest that says the mean of several."""
+    share = 1.0 / len(forests)
+    return Forest(
+        node_ptr=_joined([f.node_ptr for f in forests]),
+        leaf_ptr=_joined([f.leaf_ptr for f in forests]),
+        column=np.concatenate([f.column for f in forests]),
+        threshold=np.concatenate([f.threshold for f in forests]),
+        left=np.concatenate([f.left for f in forests]),
+        right=np.concatenate([f.right for f in forests]),
+        leaf=np.concatenate([f.leaf * share for f in forests]),
+    )
+
+
+def _joined(pointers: list[NDArray[np.int64]]) -> NDArray[np.int64]:
+    sizes = np.concatenate([np.diff(p) for p in pointers])
+    return np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
 
 
 def forest_of(trees: list[dict[str, Any]]) -> Forest:

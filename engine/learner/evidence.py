@@ -37,7 +37,7 @@ def learner_text(evidence: Evidence, title: str, now_us: int) -> str:
 
 
 def day_of(at_us: int, now_us: int) -> str:
-    """The day as people say it: today, yesterday, on Tuesday, on 3 March, on 3 March 2025; the days are those of UTC."""
+    """The day as people say it: today, yesterday, on Tuesday, on 3 March, on 3 March 2025; days are those of UTC."""
     then, now = (_EPOCH + timedelta(microseconds=us) for us in (at_us, now_us))
     days = (now.date() - then.date()).days
     if days <= 1:

@@ -2,7 +2,8 @@
 
 All are read before the row's own update, from a state of constant size per learner, skill and item. Sources: Elo
 (Pelánek 2016), performance factors and their power-law decay by time and by steps (Pavlik et al. 2021), recent outcome
-patterns and gaps (Gervet et al. 2020), residual log response times (van der Linden 2006).
+patterns and gaps (Gervet et al. 2020), residual log response times (van der Linden 2006), and how a learner's own
+answers lean away from all that (a Kalman filter over a logistic regression; Fahrmeir 1992).
 """
 
 import math
@@ -28,7 +29,7 @@ def power_law(tau: NDArray[np.float64], power: float) -> NDArray[np.float64]:
 POWER_T = np.array([power_law(TAU_T, d) for d in POWERS_T])
 POWER_I = np.array([power_law(TAU_I, d) for d in POWERS_I])
 
-# Of the learner as a whole, of the rarest skill, of all skills in the mean, and of the item.
+# Of the learner as a whole, of the rarest of the skills, and of the item.
 _BLOCK = (
     "log_n", "log_wins", "log_misses", "log_seen", "win_rate", "mean_residual", "mean_fast", "mean_mid", "mean_slow",
     "residual_fast", "residual_slow", "ability", "pattern", "streak", "log_steps", "log_gap", "log_gap_right",
@@ -43,6 +44,8 @@ _ROW = (
     "second_rt", "rt_fast", "rt_mid", "rt_slow", "rt_spread", "log_session_n", "log_session_minutes", "session",
     "run_n", "run_wins", "n_skills", "share_new", "difficulty_item", "run_rt", "log_skill_n", "expected_log_seconds",
     "rest", "second_last", "ability_here", "regime_item", "regime_skill", "regime_item_new", "logit_regimes",
+    "logit_adapted", "leaning", "leaning_variance", "lean_always", "lean_after_right", "lean_after_wrong", "lean_gap",
+    "lean_long_gap", "lean_difficulty", "lean_times_met", "lean_position",
 )  # fmt: skip
-NAMES = tuple(f"{part}.{name}" for part in ("learner", "rarest", "skills", "item") for name in _BLOCK) + _ROW
+NAMES = tuple(f"{part}.{name}" for part in ("learner", "rarest", "item") for name in _BLOCK) + _ROW
 COLUMN = {name: column for column, name in enumerate(NAMES)}

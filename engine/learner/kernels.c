@@ -12,8 +12,9 @@
 #define N_TIME 7  /* time constants of the decays by minutes */
 #define N_STEP 5  /* and of those by the learner's own events */
 #define N_BLOCK 45
-#define N_ROW 38
-#define N_FEATURES (4 * N_BLOCK + N_ROW)
+#define N_ROW 49
+#define N_FEATURES (3 * N_BLOCK + N_ROW)
+#define N_LEAN 8 /* what a learner's own answers may lean on, beside the abilities */
 
 /* What is known of a learner on one skill or item, 256 bytes. Sums of outcomes are of y, of misses 1 - y. */
 typedef struct {
@@ -36,6 +37,7 @@ typedef struct {
     double prev_t, prev_minutes, session_t, session_n, session_k, run_n, run_wins, run_rt;
     double prev_rt, prev_res, prev2_res, prev_y, prev2_y, prev_shown;
     double rt_fast, rt_mid, rt_slow, rt_self, rt_var, rt_n, n_new;
+    double lean[N_LEAN], lean_var[N_LEAN * N_LEAN];
     int64_t n_events;
     uint64_t prev_item;
 } Self;
@@ -85,11 +87,15 @@ static void reset(Block *s, uint64_t key, double mean) {
     s->last_gap = -4.0f;
 }
 
+static const double LEAN_PRIOR[N_LEAN] = {0.3, 0.3, 0.3, 0.1, 0.2, 0.1, 0.15, 0.1};
+static const double LEAN_DRIFT = 0.002;
+
 static void start(Self *self, double mean) {
     memset(self, 0, sizeof *self);
     reset(&self->block, 0, mean);
     self->prev_y = self->prev2_y = -1.0;
     self->rt_var = 0.25;
+    for (int k = 0; k < N_LEAN; k++) self->lean_var[k * N_LEAN + k] = LEAN_PRIOR[k];
 }
 
 static int place(Index *x, int64_t capacity) {
@@ -281,6 +287,7 @@ typedef struct {
     int64_t n_skills, fold;
     int32_t item_row;
     double b, b_skills, b_item, m, n_rarest, ability, regime_item, regime_skill, regimes[3], same;
+    double logit, lean[N_LEAN], leaning, lean_var;
 } Asked;
 
 static double at(const double *a, int64_t fold, int64_t n, int64_t row) { return row < 0 ? 0.0 : a[fold * n + row]; }
@@ -324,22 +331,51 @@ static void ask(Asked *q, const Statics *m, const Self *self) {
     q->regime_skill = r;
 }
 
+/* How this learner's answers lean away from the logit: a regression of their own on eight facts of the row, kept as
+ * mean and covariance and followed by a Kalman filter. */
+static void lean(Asked *q, const Self *self, double z, double t) {
+    const Block *item = q->item;
+    double seen = item->n > 0, minutes = larger(t - item->last_t, 0.0), *x = q->lean;
+    int r = regime(item);
+    x[0] = 1.0;
+    x[1] = r == 1;
+    x[2] = r == 2;
+    x[3] = seen * (smaller(larger(log(0.05 + minutes), -3.0), 12.0) / 4.0 - 0.4);
+    x[4] = seen * (minutes > 60.0);
+    x[5] = smaller(larger(q->b, -3.0), 3.0) / 1.5;
+    x[6] = seen * (log1p(item->n) - 0.9);
+    x[7] = smaller(log1p((double)self->n_events), 12.0) / 5.0 - 0.8;
+    q->logit = z + q->regime_item + q->regime_skill;
+    q->leaning = q->lean_var = 0.0;
+    for (int a = 0; a < N_LEAN; a++) {
+        double u = 0.0;
+        for (int b = 0; b < N_LEAN; b++) u += self->lean_var[a * N_LEAN + b] * x[b];
+        q->leaning += self->lean[a] * x[a];
+        q->lean_var += u * x[a];
+    }
+}
+
+static void lean_on(Self *self, const Asked *q, double y) {
+    double p = sigmoid(q->logit + q->leaning), h = p * (1.0 - p), c = 1.0 / (1.0 + h * q->lean_var), u[N_LEAN];
+    for (int a = 0; a < N_LEAN; a++) {
+        u[a] = 0.0;
+        for (int b = 0; b < N_LEAN; b++) u[a] += self->lean_var[a * N_LEAN + b] * q->lean[b];
+    }
+    for (int a = 0; a < N_LEAN; a++) {
+        self->lean[a] += u[a] * c * (y - p);
+        for (int b = 0; b < N_LEAN; b++) self->lean_var[a * N_LEAN + b] -= h * c * u[a] * u[b];
+        self->lean_var[a * N_LEAN + a] += LEAN_DRIFT * LEAN_PRIOR[a];
+    }
+}
+
 static void features(const Asked *q, const Statics *m, const Self *self, uint64_t item_key, double gap, double t,
                      double z, float *out) {
-    double o[N_FEATURES], one[N_BLOCK], i = (double)self->n_events;
+    double o[N_FEATURES], i = (double)self->n_events;
     memset(o, 0, sizeof o);
     describe(&self->block, m, i, t, o);
-    if (q->n_skills) {
-        double *mean = o + 2 * N_BLOCK;
-        describe(q->rarest, m, i, t, o + N_BLOCK);
-        for (int64_t k = 0; k < q->n_skills; k++) {
-            describe(q->skills[k], m, i, t, one);
-            for (int c = 0; c < N_BLOCK; c++) mean[c] += one[c];
-        }
-        for (int c = 0; c < N_BLOCK; c++) mean[c] /= (double)q->n_skills;
-    }
-    describe(q->item, m, i, t, o + 3 * N_BLOCK);
-    double *x = o + 4 * N_BLOCK;
+    if (q->n_skills) describe(q->rarest, m, i, t, o + N_BLOCK);
+    describe(q->item, m, i, t, o + 2 * N_BLOCK);
+    double *x = o + 3 * N_BLOCK;
     x[0] = log1p(i);
     x[1] = z - q->item->ability;
     x[2] = z;
@@ -377,7 +413,11 @@ static void features(const Asked *q, const Statics *m, const Self *self, uint64_
     x[34] = q->regime_item;
     x[35] = q->regime_skill;
     x[36] = q->regimes[0];
-    x[37] = z + q->regime_item + q->regime_skill;
+    x[37] = q->logit;
+    x[38] = q->logit + q->leaning;
+    x[39] = q->leaning;
+    x[40] = q->lean_var;
+    for (int k = 0; k < N_LEAN; k++) x[41 + k] = self->lean[k];
     for (int c = 0; c < N_FEATURES; c++) out[c] = (float)o[c];
 }
 
@@ -386,6 +426,7 @@ static void absorb(Self *self, Asked *q, const Statics *m, uint64_t item_key, do
                    double seconds) {
     double i = (double)self->n_events, log_s = seconds == seconds ? log(seconds) : NAN, rt = log_s - q->m;
     if (q->item->last_i < 0) self->n_new += 1.0;
+    if (y == y) lean_on(self, q, y);
     count(&self->block, i, t, y, p, rt, m->steps, LEARNER_MEANS);
     count(q->item, i, t, y, p, rt, m->steps + 6, ITEM_MEANS);
     for (int64_t k = 0; k < q->n_skills; k++) count(q->skills[k], i, t, y, p, rt, m->steps + 3, SKILL_MEANS);
@@ -472,6 +513,7 @@ static int one_learner(const Statics *m, const Rows *rows, int64_t first, int64_
         }
         ask(&q, m, who);
         double z = q.b + who->block.ability + q.ability + q.item->ability;
+        lean(&q, who, z, t);
         if (out) features(&q, m, who, rows->item_key[r], gap, t, z, out + (r - first) * N_FEATURES);
         if (traces) {
             traces->offset[r] = z - q.b;

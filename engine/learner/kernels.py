@@ -33,8 +33,13 @@ _DOUBLES = (
     "prev_res", "prev2_res", "prev_y", "prev2_y", "prev_shown", "rt_fast", "rt_mid", "rt_slow", "rt_self", "rt_var",
     "rt_n", "n_new",
 )  # fmt: skip
-# A learner as a whole, 440 bytes.
-SELF = np.dtype([("block", BLOCK)] + [(n, "<f8") for n in _DOUBLES] + [("n_events", "<i8"), ("prev_item", "<u8")])
+N_LEAN = 8
+# A learner as a whole, 1,016 bytes.
+SELF = np.dtype(
+    [("block", BLOCK)]
+    + [(name, "<f8") for name in _DOUBLES]
+    + [("lean", "<f8", (N_LEAN,)), ("lean_var", "<f8", (N_LEAN, N_LEAN)), ("n_events", "<i8"), ("prev_item", "<u8")]
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from engine.domain.history import NO_TIME
 from engine.domain.resource import Resource
-from engine.learner.features import COLUMN
 from engine.learner.kernels import fold
 from engine.learner.model import LearnerModel, Outlook, certain
 from engine.learner.review import Memory, due_us, retrievability
@@ -166,8 +165,8 @@ def _usual_items(keys: NDArray[np.uint64], model: LearnerModel) -> tuple[NDArray
 
 def _features(state: LearnerState, rows: Rows, model: LearnerModel) -> NDArray[np.float32]:
     _, _, x = fold(model.prepared, rows, state.whole, state.blocks, update=False, features=True)
-    assert x is not None and x.shape[1] == len(COLUMN)
-    return x
+    assert x is not None
+    return x[:, model.columns]
 
 
 def _pace(state: LearnerState) -> float:

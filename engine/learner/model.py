@@ -8,16 +8,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.bundle import Bundle
+from engine.learner.chance import Chance, chance_from
 from engine.learner.features import COLUMN, NAMES
 from engine.learner.forest import Forest, forest_from
 from engine.learner.kernels import ARRAYS, Prepared, Statics
-from engine.learner.net import Net, net_from
+from engine.learner.line import LINE_COLUMNS
 from engine.learner.rows import Vocabulary
 
 # Beyond this no answer is certain: a slip or a guess stays possible.
 SUREST = 0.999
 SHORTEST_SPREAD, WIDEST_SPREAD = 0.05, 3.0
 N_SKILL_ITEMS = 5
+# The columns every model looks at, in this order: the line's, and the usual log seconds.
+FIRST_COLUMNS = np.append(LINE_COLUMNS, COLUMN["expected_log_seconds"]).astype(np.int32)
+USUAL = len(LINE_COLUMNS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,51 +37,36 @@ class Outlook:
 class LearnerModel:
     """The learner model of a bundle; it knows items and skills, never learners.
 
-    `columns`: `(n_columns,)` int32, the features the trees look at. `mastery` adds to the logit of the difficulties
-    where `from_logit` is set, else it is the whole logit; `net` has the share `net_weight` in it. `skill_items`: `(n_skills, 5)` int32 rows of the items most
-    met under each skill, -1 for none. `doubt`: a, b of the variance 1 / (a + b * information) of a logit.
+    `columns`: `(n_columns,)` int32, the features that are looked at: those of the line first, then the usual log
+    seconds, then the rest. `pace` adds to the usual log seconds where `from_usual` is set, else it says them whole.
+    `skill_items`: `(n_skills, 5)` int32 rows of the items most met under each skill, -1 for none. `doubt`: a, b of the
+    variance 1 / (a + b * information) of a logit.
     """
 
     version: str
     vocabulary: Vocabulary
     prepared: Prepared
     columns: NDArray[np.int32]
-    mastery: Forest
-    net: Net | None
-    net_weight: float
+    chance: Chance
     pace: Forest
     spread: Forest
     spread_scale: float
-    from_logit: bool
     from_usual: bool
     skill_items: NDArray[np.int32]
     doubt: tuple[float, float]
     format_mix: Mapping[str, float]
 
     def outlook(self, x: NDArray[np.float32], item_row: NDArray[np.int32]) -> Outlook:
-        """What these features say: `x` is `(n, N_FEATURES)`, `item_row` `(n,)`, -1 for an unknown item."""
-        chosen = np.ascontiguousarray(x[:, self.columns])
-        bases = x[:, COLUMN["logit_regimes"]], x[:, COLUMN["expected_log_seconds"]]
-        return self.outlook_of(chosen, item_row, *bases)
-
-    def outlook_of(
-        self,
-        chosen: NDArray[np.float32],
-        item_row: NDArray[np.int32],
-        logit: NDArray[np.float32],
-        usual: NDArray[np.float32],
-    ) -> Outlook:
-        """The same from the trees' own columns `(n, n_columns)` and the two base columns `(n,)`."""
-        z = self.mastery.sums(chosen) + (logit if self.from_logit else 0.0)
-        if self.net is not None:
-            z = (1.0 - self.net_weight) * z + self.net_weight * self.net.logits(chosen, item_row)
-        log_seconds = self.pace.sums(chosen) + (usual if self.from_usual else 0.0)
-        spread = np.exp(0.5 * self.spread.sums(chosen)) * self.spread_scale
-        return Outlook(certain(z), log_seconds, np.minimum(np.maximum(spread, SHORTEST_SPREAD), WIDEST_SPREAD))
+        """What features say: `x` `(n, n_columns)` of `columns`, `item_row` `(n,)`, -1 for an unknown item."""
+        x = np.ascontiguousarray(x, np.float32)
+        log_seconds = self.pace.sums(x) + (x[:, USUAL] if self.from_usual else 0.0)
+        spread = np.exp(0.5 * self.spread.sums(x)) * self.spread_scale
+        sd = np.minimum(np.maximum(spread, SHORTEST_SPREAD), WIDEST_SPREAD)
+        return Outlook(certain(self.chance.logits(x, item_row)), log_seconds, sd)
 
     def quick(self, x: NDArray[np.float32]) -> NDArray[np.float64]:
-        """P(success) from difficulties and abilities alone, without the trees: `(n,)`."""
-        return certain(x[:, COLUMN["logit_regimes"]].astype(np.float64))
+        """P(success) without the trees, from the learner's adapted logit and the straight line: `(n,)`."""
+        return certain(self.chance.quick(x))
 
     def logit_sd(self, information: NDArray[np.float64]) -> NDArray[np.float64]:
         """How uncertain a logit is, given the information of a learner's answers on the skill: `(n,)`."""
@@ -110,13 +99,10 @@ def learner_model_from(
         vocabulary=Vocabulary(of["item_keys"], of["skill_keys"], of["longest_s"], of["timed"]),
         prepared=Prepared(statics),
         columns=np.array([COLUMN[name] for name in settings["columns"]], np.int32),
-        mastery=forest_from(of, "mastery"),
-        net=net_from(of),
-        net_weight=settings["net_weight"],
+        chance=chance_from(of),
         pace=forest_from(of, "pace"),
         spread=forest_from(of, "spread"),
         spread_scale=settings["spread_scale"],
-        from_logit=settings["from_logit"],
         from_usual=settings["from_usual"],
         skill_items=of["skill_items"],
         doubt=(settings["doubt"][0], settings["doubt"][1]),
@@ -132,9 +118,7 @@ def settings_of(model: LearnerModel) -> dict[str, Any]:
         "b": statics.b,
         "m": statics.m,
         "columns": [NAMES[column] for column in model.columns],
-        "net_weight": model.net_weight,
         "spread_scale": model.spread_scale,
-        "from_logit": model.from_logit,
         "from_usual": model.from_usual,
         "doubt": list(model.doubt),
         "format_mix": dict(model.format_mix),
@@ -151,8 +135,7 @@ def arrays_of(model: LearnerModel) -> dict[str, NDArray[Any]]:
         "timed": model.vocabulary.timed,
         "skill_items": model.skill_items,
         **{name: getattr(statics, name)[-1] for name in ARRAYS},
-        **model.mastery.arrays("mastery"),
-        **(model.net.arrays() if model.net else {}),
+        **model.chance.arrays(),
         **model.pace.arrays("pace"),
         **model.spread.arrays("spread"),
     }

@@ -2,7 +2,7 @@
 
     magic "TMLS" · version u16 · basis 12 bytes · last at_us i64 · last order i64 · n_events i64
     · n_blocks u32 · n_memories u32 · n_tail u32                             54 bytes
-    learner as a whole                                                      440 bytes
+    learner as a whole                                                    1,016 bytes
     blocks, one per skill and per item met                              256 bytes each
     memories, one per skill answered: key, stability, difficulty, time   32 bytes each
     tail: what the learner said, formats, open checks, in JSON     about 200 bytes, no id of the learner

@@ -4,7 +4,6 @@ Results are equal bit for bit on one machine: operations stand in the order of `
 exponentials of `math` are those of its C library (numpy's are not).
 """
 
-import math
 from collections.abc import Iterator
 from copy import deepcopy
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 from engine.learner.kernels import BLOCK, DECAYS, UPDATE, Statics, Traces
 from engine.learner.rows import Rows
 from engine.learner.twin_features import Asked, ask, features
+from engine.learner.twin_lean import Lean, lean_of, lean_on, sigmoid
 from engine.learner.twin_state import (
     Known,
     Whole,
@@ -98,9 +98,12 @@ class _Moment:
     gap: float
     t: float
     z: float
+    lean: Lean
 
     def features(self, mean: float) -> NDArray[np.float32]:
-        return features(self.asked, mean, self.whole, gap=self.gap, t=self.t, z=self.z)
+        it = self.lean
+        lean = [it.logit, it.logit + it.leaning, it.leaning, it.variance, *self.whole.lean]
+        return features(self.asked, mean, self.whole, gap=self.gap, t=self.t, z=self.z, lean=lean)
 
     def trace(self, told: Traces, rows: Rows) -> None:
         q, row = self.asked, self.row
@@ -154,7 +157,9 @@ class _Learner:
             yield moment
             if update:
                 q = moment.asked
-                p, y, seconds = _sigmoid(moment.z), float(rows.y[row]), float(rows.seconds[row])
+                p, y, seconds = sigmoid(moment.z), float(rows.y[row]), float(rows.seconds[row])
+                if y == y:
+                    lean_on(whole, moment.lean, y)
                 absorb(whole, q.item, q.skills, t=moment.t, y=y, p=p, seconds=seconds, usual=q.m)
 
     def _moment(self, rows: Rows, row: int, whole: Whole) -> _Moment:
@@ -169,12 +174,5 @@ class _Learner:
             self.statics, self.fold, whole,
             item=item, item_row=int(rows.item_row[row]), skills=skills, skill_rows=rows.skill_row[its].tolist(),
         )  # fmt: skip
-        return _Moment(row, whole, q, gap, t, q.b + whole.block.ability + q.ability + item.ability)
-
-
-def _sigmoid(z: float) -> float:
-    try:
-        return 1.0 / (1.0 + math.exp(-z))
-    except OverflowError:
-        # C goes on with infinity here.
-        return 0.0
+        z = q.b + whole.block.ability + q.ability + item.ability
+        return _Moment(row, whole, q, gap, t, z, lean_of(q, whole, z=z, t=t))

@@ -80,19 +80,17 @@ def ask(
     )
 
 
-def features(q: Asked, mean: float, whole: Whole, *, gap: float, t: float, z: float) -> NDArray[np.float32]:
-    """All features of a row, `(N_FEATURES,)`; `gap` minutes since the event before, `t` its minute, `z` its logit."""
+def features(
+    q: Asked, mean: float, whole: Whole, *, gap: float, t: float, z: float, lean: Sequence[float]
+) -> NDArray[np.float32]:
+    """All features of a row, `(N_FEATURES,)`; `gap` minutes since the event before, `t` its minute, `z` its logit.
+
+    `lean`: the last of them, logit, leaning and variance first (`twin_lean`).
+    """
     i = float(whole.n_events)
     learner, item = describe(whole.block, mean, i, t), describe(q.item, mean, i, t)
-    rarest = [0.0] * len(learner)
-    skills = [0.0] * len(learner)
-    if q.rarest is not None:
-        rarest = describe(q.rarest, mean, i, t)
-        for s in q.skills:
-            skills = [x + y for x, y in zip(skills, describe(s, mean, i, t), strict=True)]
-        skills = [x / len(q.skills) for x in skills]
-    row = _of_row(q, whole, gap=gap, t=t, z=z)
-    return np.array([*learner, *rarest, *skills, *item, *row]).astype(np.float32)
+    rarest = [0.0] * len(learner) if q.rarest is None else describe(q.rarest, mean, i, t)
+    return np.array([*learner, *rarest, *item, *_of_row(q, whole, gap=gap, t=t, z=z), *lean]).astype(np.float32)
 
 
 def describe(s: Known, mean: float, i: float, t: float) -> list[float]:
@@ -151,7 +149,7 @@ def describe(s: Known, mean: float, i: float, t: float) -> list[float]:
 
 
 def _of_row(q: Asked, whole: Whole, *, gap: float, t: float, z: float) -> list[float]:
-    """What belongs to the row as a whole, in the order of `features._ROW`."""
+    """What belongs to the row as a whole, in the order of `features._ROW` up to its logits."""
     i = float(whole.n_events)
     return [
         math.log1p(i),
@@ -191,7 +189,6 @@ def _of_row(q: Asked, whole: Whole, *, gap: float, t: float, z: float) -> list[f
         q.regime_item,
         q.regime_skill,
         q.regimes[0],
-        z + q.regime_item + q.regime_skill,
     ]
 
 

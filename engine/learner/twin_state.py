@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from engine.learner.features import STEPS, TAU_I, TAU_T
-from engine.learner.kernels import BLOCK, SELF
+from engine.learner.kernels import BLOCK, N_LEAN, SELF
 
 _TAU_T: list[float] = TAU_T.tolist()
 _TAU_I: list[float] = TAU_I.tolist()
@@ -85,8 +85,13 @@ class Whole:
     rt_var: float
     rt_n: float
     n_new: float
+    lean: list[float]
+    lean_var: list[list[float]]
     n_events: int
     prev_item: int
+
+
+LEAN_PRIOR = (0.3, 0.3, 0.3, 0.1, 0.2, 0.1, 0.15, 0.1)
 
 
 def single(x: float) -> float:
@@ -140,6 +145,8 @@ def fresh_whole(mean: float) -> Whole:
     whole.block = fresh_known(0, mean)
     whole.prev_y = whole.prev2_y = -1.0
     whole.rt_var = 0.25
+    for k in range(N_LEAN):
+        whole.lean_var[k][k] = LEAN_PRIOR[k]
     return whole
 
 

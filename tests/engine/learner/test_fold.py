@@ -23,7 +23,7 @@ from training.attempts import attempts_of, frame_of
 from training.learner_models import fit_learner_model
 from training.log import add_to_log, frame_of_interactions, read_log
 
-law = settings(max_examples=60, deadline=None, derandomize=True)
+law = settings(max_examples=40, deadline=None, derandomize=True)
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 MORNING = datetime(2026, 3, 2, 8, tzinfo=UTC)
 SKILLS = ("adding", "doubling", "halving")
@@ -57,7 +57,7 @@ def practice(n_learners=30, n_each=16):
 @pytest.fixture(scope="session")
 def model():
     fitted = fit_learner_model(practice(), minutes={}, format_mix=MIX, seed=0, report=lambda what, share: None)
-    assert len(fitted.mastery.node_ptr) > 2
+    assert fitted.chance.line.weight.any()
     return fitted
 
 
@@ -207,13 +207,13 @@ def test_bytes_that_are_no_state_are_refused(noise):
 
 
 def test_a_state_is_as_large_as_its_documentation_says(model):
-    assert (SELF.itemsize, BLOCK.itemsize) == (440, 256)
+    assert (SELF.itemsize, BLOCK.itemsize) == (1016, 256)
     sizes = {}
     for told in ([], [event("a", resource_id="r2")], [event("a", resource_id="r2"), event("b", "viewed", "r3", 1)]):
         state = folded(told, model, OFFER)
         sizes[len(told)] = len(state.to_bytes()) - len(_tail(state.to_bytes()))
         assert 50 <= len(_tail(state.to_bytes())) <= 300
-    assert sizes[0] == 54 + 440 + 4
+    assert sizes[0] == 54 + 1016 + 4
     # An item and a skill were met, and the skill was answered; then one more item.
     assert sizes[1] - sizes[0] == 2 * 256 + 32
     assert sizes[2] - sizes[1] == 256

@@ -8,8 +8,7 @@ from numpy.testing import assert_allclose
 from engine.learner import forest as forest_module
 from engine.learner.forest import Forest, forest_from
 from engine.learner.kernels import library
-from training.learner_models import constant, mean_of
-from training.trees import forest_of
+from training.trees import constant, forest_of, mean_of
 
 compiled = pytest.mark.skipif(library() is None, reason="nothing was compiled: there is only numpy")
 law = settings(max_examples=30, deadline=None, derandomize=True)

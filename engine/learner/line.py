@@ -1,0 +1,64 @@
+"""A straight line beside the learner's adapted logit: all that a small log can be trusted to teach."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.learner.features import COLUMN
+
+# The features a line looks at, beside the logit it starts from.
+LINE_COLUMNS = np.array(
+    [
+        COLUMN[name]
+        for name in (
+            "logit_adapted", "logit_regimes", "logit_without_item", "logit", "difficulty", "item.win_rate",
+            "item.mean_fast", "learner.mean_mid", "learner.residual_slow", "rarest.mean_fast", "rarest.win_rate",
+            "item.log_gap", "item.odds_t8", "item.log_n",
+        )
+    ],
+    np.int32,
+)  # fmt: skip
+_START = 0
+_FARTHEST = 4.0
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """`mean`, `scale`, `weight`: `(14,)` float64 over `LINE_COLUMNS`; `bias`: `(1,)`. Zero weights change nothing."""
+
+    mean: NDArray[np.float64]
+    scale: NDArray[np.float64]
+    weight: NDArray[np.float64]
+    bias: NDArray[np.float64]
+
+    def logits(self, x: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Logits of success: `(n,)` from the line's own columns `(n, 14)`."""
+        z = standardised(x, self.mean, self.scale)
+        # Added column by column: a BLAS product could differ in the last digit with the number of rows.
+        logit: NDArray[np.float64] = x[:, _START] + self.bias[0]
+        for column, weight in enumerate(self.weight):
+            logit = logit + weight * z[:, column]
+        return logit
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """As a bundle carries them."""
+        return {f"line_{part}": getattr(self, part) for part in self.__dataclass_fields__}
+
+
+def line_from(arrays: Mapping[str, NDArray[Any]]) -> Line:
+    """The line of a bundle."""
+    return Line(**{part: arrays[f"line_{part}"] for part in Line.__dataclass_fields__})
+
+
+def no_line() -> Line:
+    """The adapted logit as it is."""
+    n = len(LINE_COLUMNS)
+    return Line(np.zeros(n), np.ones(n), np.zeros(n), np.zeros(1))
+
+
+def standardised(x: NDArray[np.float32], mean: NDArray[np.float64], scale: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Columns in deviations from their mean, cut at the farthest."""
+    return np.minimum(np.maximum((x - mean) / scale, -_FARTHEST), _FARTHEST)
