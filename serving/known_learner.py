@@ -7,6 +7,7 @@ from datetime import datetime
 from functools import partial
 
 from engine.domain.errors import BadInput, Unavailable
+from engine.domain.interaction import Interaction
 from engine.domain.query import Query, query_of
 from engine.learner.fold import caught_up
 from engine.learner.preferences import Preferences, last_said, preferences_of
@@ -33,6 +34,12 @@ class KnownLearner:
     preferences: Preferences
     state: LearnerState | None
     is_new: bool
+
+    @property
+    def standing(self) -> list[Interaction]:
+        """The events that count: no voidings, and nothing that was voided."""
+        voided = {e.voids for e in self.context.interactions if e.kind == "voided"}
+        return [e for e in self.context.interactions if e.kind != "voided" and e.event_id not in voided]
 
     def query(self, *, now: datetime, class_id: str | None) -> Query:
         """The learner at this moment."""

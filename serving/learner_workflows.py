@@ -107,16 +107,14 @@ def _goal(known: KnownLearner) -> Goal | None:
 
 def _portrait(known: KnownLearner, *, audience: str, now: datetime) -> Portrait | None:
     """The portrait; None where no model can speak of the learner."""
-    model, offer, events = known.recommender.learner, known.recommender.offer, known.context.interactions
+    model, offer, events = known.recommender.learner, known.recommender.offer, known.standing
     if model is None or known.state is None:
         return None
-    voided = {e.voids for e in events if e.kind == "voided"}
-    standing = [e for e in events if e.event_id not in voided]
-    met = {s for e in standing for s in (offer.skills.get(e.resource_id or "", ()) if e.skills is None else e.skills)}
+    met = {s for e in events for s in (offer.skills.get(e.resource_id or "", ()) if e.skills is None else e.skills)}
     return portrait_of(
         known.learner_id,
         known.state,
-        standing,
+        events,
         model=model,
         titles=known.recommender.titles,
         taught=met,

@@ -53,7 +53,7 @@ def learner_out(
         learner_id=known.learner_id,
         audience=audience,
         classes=learner.classes if learner else (),
-        n_events=portrait.n_events if portrait else len(known.context.interactions),
+        n_events=portrait.n_events if portrait else len(known.standing),
         skills=portrait.skills if portrait else (),
         formats=tuple(_format_out(f, audience) for f in portrait.formats) if portrait else (),
         preferences=known.preferences,

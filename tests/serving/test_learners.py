@@ -102,6 +102,11 @@ def test_without_a_bundle_all_is_kept_and_a_message_says_what_is_missing(client:
     assert "second" not in str(told)
     assert "audience" in client.get("/v1/learners/lena").json()
     assert detail(client.get("/v1/learners/lena?audience=parent"), 422)
+    mistake = {"learner_id": "lena", "kind": "preferences_set", "event_id": "mistake", "value": "{}"}
+    client.post("/v1/events", json={"events": [mistake]})
+    client.post("/v1/events", json={"events": [{"learner_id": "lena", "kind": "voided", "voids": "mistake"}]})
+    again = client.get("/v1/learners/lena").json()
+    assert (again["n_events"], again["preferences"]) == (3, told["preferences"])
     # Needs hold without any model, too.
     assert client.post("/v1/recommendations", json={"learner_id": "lena"}).json()["slate"] == []
 

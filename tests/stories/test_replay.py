@@ -68,12 +68,17 @@ def live_on(app: Trailmate, learner_id: str, number: int, log: Path) -> None:
     }
     app.set_preferences(learner_id, formats=["video"], access_needs=["keyboard"])
     app.send_events([{**event, "outcome": 0.3 * (number % 4), "duration_s": 33.3 + number}])
-    app.know_it(learner_id, skills=["m7-frac-1", "m7-alg-1"])
-    app.recommend(learner_id)
+    heard = app.know_it(learner_id, skills=["m7-frac-1", "m7-alg-1"])
+    app.recommend(learner_id, seen_token=heard.seen_token)
     # Late: in the middle of what is known, and without any time of their own.
     late = theirs["at"][len(theirs) // 2] + timedelta(minutes=7)
     app.send_events([{**event, "outcome": 1.0, "at": late}, {**event, "outcome": 0.0, "event_id": f"{learner_id}-x"}])
-    app.set_goal(learner_id, ["m7-frac-1"], by="2030-01-01")
+    goal = app.set_goal(learner_id, ["m7-frac-1"], by="2030-01-01").goal
+    known = app.learner(learner_id, audience="learner")
+    assert goal is not None
+    assert (known.goal.skills if known.goal else ()) == goal.skills == ("m7-frac-1",)
+    assert {c.skill_id for c in known.checks} <= {c.skill_id for c in heard.checks} == {"m7-frac-1", "m7-alg-1"}
+    assert all(0 < s.low < s.mastery < s.high < 1 for s in known.skills)
     # Taken back: something old, something new, and something that only comes afterwards.
     voids = [theirs["event_id"][number % len(theirs)], f"{learner_id}-x", f"{learner_id}-later"]
     app.send_events([{"learner_id": learner_id, "kind": "voided", "voids": v} for v in voids[: 1 + number % 3]])

@@ -132,8 +132,9 @@ def test_reviews_checks_and_preferences_are_served_as_the_command_line_says_them
     with asking(school_bundle, data=data, clock=clock) as app:
         for number, learner_id in enumerate(ids):
             if number % 3:
-                wants = {"formats": ["video"], "access_needs": ["keyboard"] if number % 2 else [], "languages": ["en"]}
-                app.put(f"/v1/learners/{learner_id}/preferences", json=wants)
+                wants = {"formats": ["video"], "access_needs": ["captions"] if number % 2 else [], "languages": ["en"]}
+                for said in ({"access_needs": ["a need nothing meets"]}, wants):
+                    app.put(f"/v1/learners/{learner_id}/preferences", json=said)
             if number % 4 == 0:
                 app.post(f"/v1/learners/{learner_id}/voice", json={"voice": "know_it", "skills": ["m7-frac-1"]})
         command(data, "export", "--into", str(log))
