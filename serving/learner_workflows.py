@@ -9,7 +9,7 @@ from engine.learner.preferences import Goal, Preferences, goal_of, last_said, va
 from engine.portrait import Portrait, portrait_of
 from serving.current_bundle import CurrentBundle
 from serving.known_learner import KnownLearner, keep_state, known_learner
-from serving.schemas import GoalIn, GoalSetOut, LearnerOut, PreferencesIn, PreferencesOut, VoiceIn, VoiceOut
+from serving.schemas_learner import GoalIn, GoalSetOut, LearnerOut, PreferencesIn, PreferencesOut, VoiceIn, VoiceOut
 from serving.storage.port import Store
 from serving.wire import token_of, valid_id
 from serving.wire_learner import goal_in, goal_out, learner_out, preferences_in, voice_in

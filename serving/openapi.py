@@ -9,7 +9,7 @@ import msgspec
 from fastapi import FastAPI
 
 from engine.domain.learner import Learner, SchoolClass
-from serving import schemas
+from serving import schemas, schemas_learner
 from serving.errors import ProblemOut
 
 _REF = "#/components/schemas/{name}"
@@ -53,7 +53,8 @@ def _examples() -> dict[str, Any]:
 
 
 def _shapes() -> dict[str, Any]:
-    bodies = [shape for name, shape in vars(schemas).items() if name.endswith(("In", "Out"))]
+    named = vars(schemas) | vars(schemas_learner)
+    bodies = [shape for name, shape in named.items() if name.endswith(("In", "Out"))]
     _, shapes = msgspec.json.schema_components((*bodies, Learner, SchoolClass, ProblemOut), ref_template=_REF)
     # The parts of a batch are judged one by one, so its own type leaves them open.
     shapes["EventsIn"]["properties"]["events"]["items"] = _ref(schemas.EventIn)

@@ -5,7 +5,7 @@ from engine.learner.preferences import Goal, Preferences
 from engine.portrait import FormatPortrait, GoalPortrait, Portrait
 from serving.errors import NotOffered
 from serving.known_learner import KnownLearner
-from serving.schemas import FormatOut, GoalIn, GoalOut, LearnerOut, PreferencesIn, VoiceIn
+from serving.schemas_learner import FormatOut, GoalIn, GoalOut, LearnerOut, PreferencesIn, VoiceIn
 from serving.wire import valid_id
 
 _VOICES = {"know_it": "know_it", "contest": "contested"}

@@ -10,7 +10,7 @@ from serving import learner_workflows
 from serving.house import house_of
 from serving.openapi import door
 from serving.routes.doorway import answer, tenant_of
-from serving.schemas import GoalIn, GoalSetOut, LearnerOut, PreferencesIn, PreferencesOut, VoiceIn, VoiceOut
+from serving.schemas_learner import GoalIn, GoalSetOut, LearnerOut, PreferencesIn, PreferencesOut, VoiceIn, VoiceOut
 from serving.wire import decoded
 
 router = APIRouter(tags=["learners"])

@@ -34,7 +34,7 @@ class Clock:
 @pytest.fixture(scope="session")
 def school() -> School:
     """The school that everything here comes from."""
-    return build_school(12, seed=3, now=SCHOOL_NOW)
+    return build_school(8, seed=3, now=SCHOOL_NOW)
 
 
 @pytest.fixture(scope="session")
