@@ -7,6 +7,7 @@ state, bit for bit. An event that belongs before the last one folded, and a void
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 
@@ -17,10 +18,10 @@ from engine.learner.kernels import BLOCK, started
 from engine.learner.kernels import fold as fold_rows
 from engine.learner.model import LearnerModel
 from engine.learner.preferences import preferences_of
-from engine.learner.review import reviewed
+from engine.learner.review import Memory, reviewed
 from engine.learner.rows import TAUGHT_KINDS, item_key, rows_of, skill_key
 from engine.learner.state import NO_STYLE, Check, LearnerState, Shown
-from engine.learner.style import style_after
+from engine.learner.style import Style, style_after
 
 N_SHOWN = 8
 
@@ -41,9 +42,14 @@ def offer_of(resources: Iterable[Resource]) -> Offer:
     return Offer({r.resource_id: r.skills for r in known}, {r.resource_id: r.format for r in known}, digest[:12])
 
 
+@lru_cache(maxsize=256)
+def _basis(version: str, offer_hash: str) -> str:
+    return hashlib.sha256(f"{version} {offer_hash}".encode()).hexdigest()[:12]
+
+
 def basis_of(model: LearnerModel, offer: Offer) -> str:
     """Twelve digits for what a state stands on beside its events: where they differ, it has to be folded again."""
-    return hashlib.sha256(f"{model.version} {offer.hash}".encode()).hexdigest()[:12]
+    return _basis(model.version, offer.hash)
 
 
 def place_of(event: Interaction) -> tuple[int, int, str]:
@@ -91,43 +97,67 @@ def _update(state: LearnerState, events: Sequence[Interaction], model: LearnerMo
     if taught:
         rows = rows_of(taught, offer.skills, model.vocabulary)
         whole, blocks, _ = fold_rows(model.prepared, rows, whole, blocks)
-    state = replace(state, whole=whole, blocks=blocks, last=place_of(events[-1]), n_events=state.n_events + len(events))
+    draft = _Draft(dict(state.memories), state.style, state.shown, state.checks, state.goal, state.preferences)
     for event in events:
-        state = _said(_remembered(_styled(state, event, model, offer), event, offer), event, offer)
-    return state
+        _style(draft, event, model, offer)
+        _remember(draft, event, offer)
+        _hear(draft, event, offer)
+    return LearnerState(
+        basis=state.basis,
+        whole=whole,
+        blocks=blocks,
+        last=place_of(events[-1]),
+        n_events=state.n_events + len(events),
+        voided=state.voided,
+        memories=draft.memories,
+        style=draft.style,
+        shown=draft.shown,
+        checks=draft.checks,
+        goal=draft.goal,
+        preferences=draft.preferences,
+    )
 
 
-def _remembered(state: LearnerState, event: Interaction, offer: Offer) -> LearnerState:
+@dataclass(slots=True)
+class _Draft:
+    """What is rewritten event by event; a state is made of it once, at the end."""
+
+    memories: dict[int, Memory]
+    style: Style
+    shown: tuple[Shown, ...]
+    checks: tuple[Check, ...]
+    goal: str | None
+    preferences: str | None
+
+
+def _remember(draft: _Draft, event: Interaction, offer: Offer) -> None:
     """An answer reviews its skills and keeps a promised check; not the outcome of a rating, only of work."""
     if event.outcome is None or event.kind not in TAUGHT_KINDS:
-        return state
-    skills = _skills(event, offer)
-    memories = dict(state.memories)
+        return
+    skills, at_us = _skills(event, offer), microseconds(event.at)
     for skill in skills:
         key = skill_key(skill)
-        memories[key] = reviewed(memories.get(key), outcome=event.outcome, at_us=microseconds(event.at))
-    left = tuple(c for c in state.checks if c.skill_id not in skills)
-    return replace(state, memories=memories, checks=left)
+        draft.memories[key] = reviewed(draft.memories.get(key), outcome=event.outcome, at_us=at_us)
+    if draft.checks:
+        draft.checks = tuple(c for c in draft.checks if c.skill_id not in skills)
 
 
-def _styled(state: LearnerState, event: Interaction, model: LearnerModel, offer: Offer) -> LearnerState:
+def _style(draft: _Draft, event: Interaction, model: LearnerModel, offer: Offer) -> None:
     name = offer.formats.get(event.resource_id or "")
     if name is None:
-        return state
-    if event.kind == "shown" and event.decision_id is None and event.at is None:
-        # Nobody can tell what stood beside it.
-        return state
-    if event.kind == "shown":
-        return replace(state, shown=_shown(state.shown, event, name))
-    style = style_after(
-        state.style,
-        format=name,
-        kind=event.kind,
-        shown=_beside(state.shown, event),
-        prior=model.format_mix,
-        at_us=microseconds(event.at),
-    )
-    return replace(state, style=style)
+        return
+    if event.kind != "shown":
+        draft.style = style_after(
+            draft.style,
+            format=name,
+            kind=event.kind,
+            shown=_beside(draft.shown, event),
+            prior=model.format_mix,
+            at_us=microseconds(event.at),
+        )
+    elif event.decision_id is not None or event.at is not None:
+        # Of anything else nobody can tell what stood beside it.
+        draft.shown = _shown(draft.shown, event, name)
 
 
 def _shown(slates: tuple[Shown, ...], event: Interaction, name: str) -> tuple[Shown, ...]:
@@ -149,23 +179,18 @@ def _beside(slates: tuple[Shown, ...], event: Interaction) -> tuple[str, ...]:
     return ()
 
 
-def _said(state: LearnerState, event: Interaction, offer: Offer) -> LearnerState:
+def _hear(draft: _Draft, event: Interaction, offer: Offer) -> None:
     """What the learner said: a goal, preferences, or that a check is due. Mastery is what answers say, not words."""
     if event.kind == "goal_set":
-        return replace(state, goal=event.value)
-    if event.kind == "preferences_set":
-        return _preferring(state, event.value)
-    if event.kind in ("know_it", "contested"):
+        draft.goal = event.value
+    elif event.kind == "preferences_set":
+        draft.preferences = event.value
+        if preferences_of(event.value).forget_observed:
+            draft.style = NO_STYLE
+    elif event.kind in ("know_it", "contested"):
         said = tuple(Check(s, event.kind, microseconds(event.at)) for s in _skills(event, offer))
         named = {c.skill_id for c in said}
-        return replace(state, checks=(*(c for c in state.checks if c.skill_id not in named), *said))
-    return state
-
-
-def _preferring(state: LearnerState, value: str | None) -> LearnerState:
-    """New preferences; they may ask to forget what was observed of formats."""
-    forgotten = preferences_of(value).forget_observed
-    return replace(state, preferences=value, style=NO_STYLE if forgotten else state.style)
+        draft.checks = (*(c for c in draft.checks if c.skill_id not in named), *said)
 
 
 def _skills(event: Interaction, offer: Offer) -> tuple[str, ...]:

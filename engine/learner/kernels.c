@@ -14,6 +14,7 @@
 #define N_BLOCK 45
 #define N_ROW 49
 #define N_FEATURES (3 * N_BLOCK + N_ROW)
+#define NEVER -1e9
 #define N_LEAN 8 /* what a learner's own answers may lean on, beside the abilities */
 
 /* What is known of a learner on one skill or item, 256 bytes. Sums of outcomes are of y, of misses 1 - y. */
@@ -85,6 +86,7 @@ static void reset(Block *s, uint64_t key, double mean) {
     s->gap_right = -3.0f;
     s->gap_wrong = 16.0f;
     s->last_gap = -4.0f;
+    s->last_right_t = NEVER;
 }
 
 static const double LEAN_PRIOR[N_LEAN] = {0.3, 0.3, 0.3, 0.1, 0.2, 0.1, 0.15, 0.1};
@@ -178,7 +180,7 @@ static void describe(const Block *s, const Statics *m, double i, double t, doubl
     o[13] = s->streak;
     o[14] = met ? log1p(i - s->last_i) : 12.0;
     o[15] = gap;
-    o[16] = s->wins > 0 ? log(0.05 + larger(t - s->last_right_t, 0.0)) : 16.0;
+    o[16] = s->last_right_t > NEVER ? log(0.05 + larger(t - s->last_right_t, 0.0)) : 16.0;
     o[17] = log(0.02 + right[0]);
     o[18] = log(0.003 + right[1]);
     o[19] = log(0.0005 + right[2]);
@@ -364,7 +366,9 @@ static void lean_on(Self *self, const Asked *q, double y) {
     for (int a = 0; a < N_LEAN; a++) {
         self->lean[a] += u[a] * c * (y - p);
         for (int b = 0; b < N_LEAN; b++) self->lean_var[a * N_LEAN + b] -= h * c * u[a] * u[b];
-        self->lean_var[a * N_LEAN + a] += LEAN_DRIFT * LEAN_PRIOR[a];
+        /* Never beyond the prior: what a learner's rows do not show would grow without end. */
+        double *own = &self->lean_var[a * N_LEAN + a];
+        if (*own < LEAN_PRIOR[a]) *own += LEAN_DRIFT * LEAN_PRIOR[a];
     }
 }
 

@@ -37,10 +37,9 @@ class Line:
     def logits(self, x: NDArray[np.float32]) -> NDArray[np.float64]:
         """Logits of success: `(n,)` from the line's own columns `(n, 14)`."""
         z = standardised(x, self.mean, self.scale)
-        # Added column by column: a BLAS product could differ in the last digit with the number of rows.
-        logit: NDArray[np.float64] = x[:, _START] + self.bias[0]
-        for column, weight in enumerate(self.weight):
-            logit = logit + weight * z[:, column]
+        # Added from left to right: other sums may differ in the last digit with the number of rows.
+        told = np.cumsum(z * self.weight, axis=1)[:, -1]
+        logit: NDArray[np.float64] = told + x[:, _START] + self.bias[0]
         return logit
 
     def arrays(self) -> dict[str, NDArray[Any]]:

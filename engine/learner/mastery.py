@@ -22,6 +22,7 @@ _PACE_PRIOR = 5.0
 _REMEMBERED = 16
 # An item nobody has: difficulties count for it, and nothing the learner did.
 _NEVER_MET = 0
+_UNTIMED_MINUTES = 100_000.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +98,7 @@ def skill_masteries(state: LearnerState, skills: Sequence[str], model: LearnerMo
     keys = np.array([skill_key(s) for s in skills], np.uint64)
     items, of_skill = _usual_items(keys, model)
     rows = asked_rows([("", (skills[k],)) for k in of_skill], now_us, model.vocabulary)
-    rows = replace(rows, item_row=items, item_key=np.full(len(items), _NEVER_MET, np.uint64))
+    rows = replace(rows, item_row=items, item_key=np.full(len(items), _NEVER_MET, np.uint64), packed=False)
     said = model.outlook(_features(state, rows, model), rows.item_row)
     share = 1.0 / np.bincount(of_skill, minlength=len(skills))
     p, mean, sd = (
@@ -116,8 +117,16 @@ def evidence_of(state: LearnerState, key: int) -> Evidence:
         return Evidence(0, (), 0, None)
     n, recent = int(block["n"]), int(block["recent"])
     last = tuple(bool(recent >> k & 1) for k in range(min(n, _REMEMBERED)))
-    clocked = state.last[0] != NO_TIME
-    return Evidence(n, last, int(block["seen"]), round(float(block["last_t"]) * MINUTE_US) if clocked else None)
+    return Evidence(n, last, int(block["seen"]), _last_us(state, key, float(block["last_t"])))
+
+
+def _last_us(state: LearnerState, key: int, last_t: float) -> int | None:
+    """When the skill was last answered, or where it never was, last met; None without a clock."""
+    memory = state.memories.get(key)
+    if memory is not None:
+        return None if memory.reviewed_us == NO_TIME else memory.reviewed_us
+    # Events without a time are counted on in half minutes, from 1970 where nothing came before.
+    return round(last_t * MINUTE_US) if abs(last_t) > _UNTIMED_MINUTES else None
 
 
 def due_reviews(memories: Mapping[int, Memory], skills: Sequence[str], now_us: int) -> dict[str, float]:

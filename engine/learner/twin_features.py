@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from engine.learner.features import POWER_I, POWER_T
 from engine.learner.kernels import Statics
-from engine.learner.twin_state import Known, Whole, larger, regime
+from engine.learner.twin_state import NEVER, Known, Whole, larger, regime
 
 _POWER_T: list[list[float]] = POWER_T.tolist()
 _POWER_I: list[list[float]] = POWER_I.tolist()
@@ -116,7 +116,7 @@ def describe(s: Known, mean: float, i: float, t: float) -> list[float]:
         s.streak,
         math.log1p(i - s.last_i) if met else 12.0,
         gap,
-        math.log(0.05 + larger(t - s.last_right_t, 0.0)) if s.wins > 0 else 16.0,
+        math.log(0.05 + larger(t - s.last_right_t, 0.0)) if s.last_right_t > NEVER else 16.0,
         math.log(0.02 + right[0]),
         math.log(0.003 + right[1]),
         math.log(0.0005 + right[2]),

@@ -51,7 +51,8 @@ def lean_on(whole: Whole, lean: Lean, y: float) -> None:
         whole.lean[a] += u[a] * c * (y - p)
         for b in range(N_LEAN):
             whole.lean_var[a][b] -= h * c * u[a] * u[b]
-        whole.lean_var[a][a] += LEAN_DRIFT * LEAN_PRIOR[a]
+        if whole.lean_var[a][a] < LEAN_PRIOR[a]:
+            whole.lean_var[a][a] += LEAN_DRIFT * LEAN_PRIOR[a]
 
 
 def sigmoid(z: float) -> float:

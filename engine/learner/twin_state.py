@@ -91,6 +91,7 @@ class Whole:
     prev_item: int
 
 
+NEVER = -1e9
 LEAN_PRIOR = (0.3, 0.3, 0.3, 0.1, 0.2, 0.1, 0.15, 0.1)
 
 
@@ -136,6 +137,7 @@ def fresh_known(key: int, mean: float) -> Known:
     known.mean_fast = known.mean_mid = known.mean_slow = single(mean)
     known.last_i, known.last_y = -1, -1.0
     known.gap_right, known.gap_wrong, known.last_gap = -3.0, 16.0, -4.0
+    known.last_right_t = NEVER
     return known
 
 

@@ -1,11 +1,19 @@
-"""`python -m experiments.bench`: measure the circle on real data and print the tables of docs/figures.md."""
+"""`python -m experiments.bench`: measure on real data and print the tables of docs/figures.md."""
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
 
 from experiments.bench.circle import circle, judged
+from experiments.bench.learner import attempts, speed
 
 HOUSE = Path(__file__).parents[2]
+PARTS: dict[str, Callable[[Path, Path], str]] = {
+    "circle": lambda shared, work: circle(shared / "data", work),
+    "judge": lambda shared, work: judged(shared / "judge", work),
+    "attempts": lambda shared, work: attempts(shared / "judge", work),
+    "learner": lambda _, work: speed(work / "learner"),
+}
 
 
 def main() -> None:
@@ -13,14 +21,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m experiments.bench", description=__doc__)
     parser.add_argument("--shared", type=Path, default=HOUSE.parent / "shared", help="the folder of data/ and judge/")
     parser.add_argument("--work", type=Path, default=Path("trailmate-data/bench"), help="where the runs go")
-    parser.add_argument("--only", choices=["circle", "judge"], help="measure one of the two")
+    parser.add_argument("--only", choices=[*PARTS], help="measure one of them")
     given = parser.parse_args()
     if not given.shared.is_dir():
         raise SystemExit(f"{given.shared} does not exist: name the folder of data/ and judge/ with --shared")
-    if given.only != "judge":
-        print(circle(given.shared / "data", given.work), flush=True)
-    if given.only != "circle":
-        print(judged(given.shared / "judge", given.work), flush=True)
+    for name in [given.only] if given.only else PARTS:
+        print(PARTS[name](given.shared, given.work), flush=True)
 
 
 if __name__ == "__main__":
