@@ -539,6 +539,17 @@ int learner_fold(const Statics *m, const Rows *rows, int64_t n_rows, int64_t fol
     return one_learner(m, rows, 0, n_rows, fold, flags, self, blocks, n_blocks, out, NULL);
 }
 
+/* The same for a few rows in one piece of memory, in the order of engine/learner/rows.py. */
+int learner_fold_packed(const Statics *m, const char *content, int64_t n, int64_t n_skills, int64_t fold, int flags,
+                        Self *self, Block *blocks, int64_t *n_blocks, float *out) {
+    const double *t = (const double *)content;
+    const int64_t *skill_ptr = (const int64_t *)(t + 4 * n);
+    const uint64_t *skill_key = (const uint64_t *)(skill_ptr + n + 1);
+    const int32_t *item_row = (const int32_t *)(skill_key + n_skills);
+    Rows rows = {t, t + n, t + 2 * n, (const uint64_t *)(t + 3 * n), item_row, skill_ptr, skill_key, item_row + n};
+    return one_learner(m, &rows, 0, n, fold, flags, self, blocks, n_blocks, out, NULL);
+}
+
 void learner_start(Self *self, double mean) { start(self, mean); }
 
 /* Fold many learners, each from nothing: rows learner_ptr[l] .. learner_ptr[l + 1]. `kept` (rows,) says where a row's

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.learner.features import NAMES, POWER_I, POWER_T, STEPS, TAU_I, TAU_T
-from engine.learner.rows import Rows
+from engine.learner.rows import AnyRows, PackedRows, Rows
 
 SOURCE = Path(__file__).with_name("kernels.c")
 N_FEATURES = len(NAMES)
@@ -97,11 +97,8 @@ class _CStatics(ctypes.Structure):
     ]
 
 
-_ROW_FIELDS = ("t", "y", "seconds", "item_key", "item_row", "skill_ptr", "skill_key", "skill_row")
-
-
 class _CRows(ctypes.Structure):
-    _fields_ = [(name, ctypes.c_void_p) for name in _ROW_FIELDS]
+    _fields_ = [(name, ctypes.c_void_p) for name in Rows.__dataclass_fields__]
 
 
 class _CTraces(ctypes.Structure):
@@ -123,6 +120,7 @@ class Prepared:
             *[_at(a) for a in self.arrays],
             *[_at(a) for a in _CONSTANTS],
         )
+        self.at = ctypes.addressof(self.c)
 
 
 def source_hash() -> str:
@@ -140,7 +138,9 @@ def library() -> Any:
     pointer, number, integer = ctypes.c_void_p, ctypes.c_int64, ctypes.c_int
     loaded.learner_start.argtypes = [pointer, ctypes.c_double]
     loaded.learner_start.restype = None
-    loaded.learner_fold.argtypes = [pointer, pointer, number, number, integer, pointer, pointer, pointer, pointer]
+    about: list[Any] = [number, integer, pointer, pointer, pointer, pointer]
+    loaded.learner_fold.argtypes = [pointer, pointer, number, *about]
+    loaded.learner_fold_packed.argtypes = [pointer, ctypes.c_char_p, number, number, *about]
     loaded.learner_encode.argtypes = [
         pointer, pointer, pointer, number, number, pointer, integer, pointer, number, pointer, pointer, pointer,
     ]  # fmt: skip
@@ -163,7 +163,7 @@ def started(statics: Statics) -> NDArray[np.void]:
 
 def fold(
     prepared: Prepared,
-    rows: Rows,
+    rows: AnyRows,
     whole: NDArray[np.void],
     blocks: NDArray[np.void],
     *,
@@ -179,28 +179,32 @@ def fold(
         MemoryError: the machine has none left.
     """
     out = np.empty((len(rows), N_FEATURES), np.float32) if features else None
-    n_blocks = np.array([len(blocks)], np.int64)
-    grown = blocks
-    if update:
-        # As bytes: copying records field by field takes longer than the fold of an event.
-        whole = whole.view(np.uint8).copy().view(SELF)
-        room = len(rows) + len(rows.skill_key)
-        grown = np.zeros((len(blocks) + room) * BLOCK.itemsize, np.uint8)
-        grown[: blocks.nbytes] = blocks.view(np.uint8)
-        grown = grown.view(BLOCK)
     flags = DECAYS | (UPDATE if update else 0)
+    n = ctypes.c_int64(len(blocks))
+    at_whole, at_blocks = (_at(whole), _at(blocks))
+    if update:
+        # One piece of memory, copied as bytes: field by field it would take longer than the fold of an event.
+        room = len(rows) + (rows.n_skills if isinstance(rows, PackedRows) else len(rows.skill_key))
+        grown = np.zeros(SELF.itemsize + (len(blocks) + room) * BLOCK.itemsize, np.uint8)
+        grown[: SELF.itemsize] = whole.view(np.uint8)
+        grown[SELF.itemsize : SELF.itemsize + blocks.nbytes] = blocks.view(np.uint8)
+        at_whole = _at(grown)
+        at_blocks = at_whole + SELF.itemsize
+        whole, blocks = grown[: SELF.itemsize].view(SELF), grown[SELF.itemsize :].view(BLOCK)
     if library() is None:
         from engine.learner import twin
 
-        twin.fold(prepared.statics, rows, statics_fold, flags, whole, grown, n_blocks, out)
+        plain = rows.arrays() if isinstance(rows, PackedRows) else rows
+        n.value = twin.fold(prepared.statics, plain, statics_fold, flags, whole, blocks, n.value, out)
     else:
-        kept = _rows(rows)
-        failed = library().learner_fold(
-            ctypes.byref(prepared.c), ctypes.byref(kept), len(rows), statics_fold, flags, _at(whole), _at(grown),
-            _at(n_blocks), _at(out),
-        )  # fmt: skip
+        about = (statics_fold, flags, at_whole, at_blocks, ctypes.byref(n), None if out is None else _at(out))
+        if isinstance(rows, PackedRows):
+            failed = library().learner_fold_packed(prepared.at, rows.content, rows.n, rows.n_skills, *about)
+        else:
+            kept = _rows(rows)
+            failed = library().learner_fold(prepared.at, ctypes.byref(kept), len(rows), *about)
         _check(failed)
-    return whole, grown[: int(n_blocks[0])], out
+    return whole, blocks[: n.value] if update else blocks, out
 
 
 def encode(
@@ -255,24 +259,20 @@ def _encode(  # noqa: PLR0913 - one argument for each the compiled function take
     c_rows = _rows(rows)
     c_traces = None if told is None else _CTraces(*[_at(getattr(told, n)) for n in Traces.__dataclass_fields__])
     failed = library().learner_encode(
-        ctypes.byref(prepared.c), ctypes.byref(c_rows), _at(learner_ptr), first, last, _at(folds), flags, _at(columns),
-        len(columns), _at(kept), _at(out), None if c_traces is None else ctypes.byref(c_traces),
+        prepared.at, ctypes.byref(c_rows), _at(learner_ptr), first, last, _at(folds), flags, _at(columns),
+        len(columns), _at(kept), None if out is None else _at(out),
+        None if c_traces is None else ctypes.byref(c_traces),
     )  # fmt: skip
     _check(failed)
 
 
 def _rows(rows: Rows) -> _CRows:
-    if not rows.packed:
-        return _CRows(*[_at(getattr(rows, name)) for name in _ROW_FIELDS])
-    # One address instead of eight: looking one up costs more than the fold of an event.
-    n, m, at = len(rows.t), len(rows.skill_key), int(rows.t.ctypes.data)
-    keys = at + 32 * n + 8 + 8 * n
-    return _CRows(at, at + 8 * n, at + 16 * n, at + 24 * n, keys + 8 * m, at + 32 * n, keys, keys + 8 * m + 4 * n)
+    return _CRows(*[_at(getattr(rows, name)) for name in Rows.__dataclass_fields__])
 
 
-def _at(array: NDArray[Any] | None) -> int | None:
+def _at(array: NDArray[Any]) -> int:
     """Where an array's numbers lie; every array handed over is in C order."""
-    return None if array is None else int(array.ctypes.data)
+    return int(array.ctypes.data)
 
 
 def _check(failed: int) -> None:

@@ -60,4 +60,5 @@ def no_line() -> Line:
 
 def standardised(x: NDArray[np.float32], mean: NDArray[np.float64], scale: NDArray[np.float64]) -> NDArray[np.float64]:
     """Columns in deviations from their mean, cut at the farthest."""
-    return np.minimum(np.maximum((x - mean) / scale, -_FARTHEST), _FARTHEST)
+    z: NDArray[np.float64] = np.minimum(np.maximum((x - mean) / scale, -_FARTHEST), _FARTHEST)
+    return z

@@ -12,7 +12,7 @@ from engine.domain.resource import Resource
 from engine.learner.kernels import fold
 from engine.learner.model import LearnerModel, Outlook, certain
 from engine.learner.review import Memory, due_us, retrievability
-from engine.learner.rows import MINUTE_US, Rows, asked_rows, item_key, skill_key
+from engine.learner.rows import MINUTE_US, AnyRows, PackedRows, asked_rows, item_key, skill_key
 from engine.learner.state import LearnerState
 
 # Nine times in ten a learner's chance lies between the two ends that are shown.
@@ -97,8 +97,9 @@ def skill_masteries(state: LearnerState, skills: Sequence[str], model: LearnerMo
         return []
     keys = np.array([skill_key(s) for s in skills], np.uint64)
     items, of_skill = _usual_items(keys, model)
-    rows = asked_rows([("", (skills[k],)) for k in of_skill], now_us, model.vocabulary)
-    rows = replace(rows, item_row=items, item_key=np.full(len(items), _NEVER_MET, np.uint64), packed=False)
+    usual = asked_rows([("", (skills[k],)) for k in of_skill], now_us, model.vocabulary)
+    plain = usual.arrays() if isinstance(usual, PackedRows) else usual
+    rows = replace(plain, item_row=items, item_key=np.full(len(items), _NEVER_MET, np.uint64))
     said = model.outlook(_features(state, rows, model), rows.item_row)
     share = 1.0 / np.bincount(of_skill, minlength=len(skills))
     p, mean, sd = (
@@ -172,7 +173,7 @@ def _usual_items(keys: NDArray[np.uint64], model: LearnerModel) -> tuple[NDArray
     return np.where(chosen < 0, -1, chosen).astype(np.int32), of_skill
 
 
-def _features(state: LearnerState, rows: Rows, model: LearnerModel) -> NDArray[np.float32]:
+def _features(state: LearnerState, rows: AnyRows, model: LearnerModel) -> NDArray[np.float32]:
     _, _, x = fold(model.prepared, rows, state.whole, state.blocks, update=False, features=True)
     assert x is not None
     return x[:, model.columns]

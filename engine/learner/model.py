@@ -1,5 +1,6 @@
 """What training found out, ready to ask: difficulties, and trees over a learner's features."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +18,7 @@ from engine.learner.rows import Vocabulary
 
 # Beyond this no answer is certain: a slip or a guess stays possible.
 SUREST = 0.999
+_FARTHEST = math.log(SUREST / (1.0 - SUREST))
 SHORTEST_SPREAD, WIDEST_SPREAD = 0.05, 3.0
 N_SKILL_ITEMS = 5
 # The columns every model looks at, in this order: the line's, and the usual log seconds.
@@ -77,8 +79,9 @@ class LearnerModel:
 
 def certain(z: NDArray[np.float64]) -> NDArray[np.float64]:
     """Logits as probabilities that leave room for a slip and a guess."""
-    p: NDArray[np.float64] = 1.0 / (1.0 + np.exp(np.minimum(np.maximum(-z, -30.0), 30.0)))
-    return np.minimum(np.maximum(p, 1.0 - SUREST), SUREST)
+    bounded = np.minimum(np.maximum(z, -_FARTHEST), _FARTHEST)
+    p: NDArray[np.float64] = 1.0 / (1.0 + np.exp(-bounded))
+    return p
 
 
 def learner_model_of(bundle: Bundle) -> LearnerModel:

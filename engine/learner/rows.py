@@ -44,11 +44,46 @@ class Rows:
     skill_ptr: NDArray[np.int64]
     skill_key: NDArray[np.uint64]
     skill_row: NDArray[np.int32]
-    packed: bool = False
-    """Whether the arrays lie one after the other in one piece of memory, in the order of `_layout`."""
 
     def __len__(self) -> int:
         return len(self.t)
+
+
+@dataclass(frozen=True, slots=True)
+class PackedRows:
+    """A few rows in one piece of memory, which costs less to make than the arrays; `n_skills` over all of them.
+
+    `content`: t, y, seconds, item keys, skill pointers, skill keys, rows of items and of skills, as in `Rows`.
+    """
+
+    content: bytes
+    n: int
+    n_skills: int
+
+    def __len__(self) -> int:
+        return self.n
+
+    @property
+    def item_row(self) -> NDArray[np.int32]:
+        """As in `Rows`."""
+        return np.frombuffer(self.content, np.int32, self.n, 40 * self.n + 8 + 8 * self.n_skills)
+
+    def arrays(self) -> Rows:
+        """The same rows as arrays."""
+        content, n, m, at = self.content, self.n, self.n_skills, 40 * self.n + 8
+        return Rows(
+            t=np.frombuffer(content, np.float64, n),
+            y=np.frombuffer(content, np.float64, n, 8 * n),
+            seconds=np.frombuffer(content, np.float64, n, 16 * n),
+            item_key=np.frombuffer(content, np.uint64, n, 24 * n),
+            item_row=self.item_row,
+            skill_ptr=np.frombuffer(content, np.int64, n + 1, 32 * n),
+            skill_key=np.frombuffer(content, np.uint64, m, at),
+            skill_row=np.frombuffer(content, np.int32, m, at + 4 * n + 8 * m),
+        )
+
+
+AnyRows = Rows | PackedRows
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +146,7 @@ def _key(space: bytes, x_id: str) -> int:
     return int.from_bytes(blake2b(space + x_id.encode(), digest_size=8).digest(), "little")
 
 
-def rows_of(events: Sequence[Interaction], skills_of: Mapping[str, tuple[str, ...]], vocabulary: Vocabulary) -> Rows:
+def rows_of(events: Sequence[Interaction], skills_of: Mapping[str, tuple[str, ...]], vocabulary: Vocabulary) -> AnyRows:
     """The rows of one learner's events, which are in sequence and of `TAUGHT_KINDS`.
 
     An event's own skills count before those of its resource; each skill once, in the order of their ids.
@@ -126,7 +161,7 @@ def rows_of(events: Sequence[Interaction], skills_of: Mapping[str, tuple[str, ..
     )
 
 
-def asked_rows(asked: Iterable[tuple[str, Sequence[str]]], now_us: int, vocabulary: Vocabulary) -> Rows:
+def asked_rows(asked: Iterable[tuple[str, Sequence[str]]], now_us: int, vocabulary: Vocabulary) -> AnyRows:
     """Rows to ask about at one moment: pairs of an item (or resource) id and its skills."""
     pairs = list(asked)
     nothing = [_NAN] * len(pairs)
@@ -141,7 +176,7 @@ def _rows(
     items: list[str],
     skills: Sequence[Sequence[str]],
     vocabulary: Vocabulary,
-) -> Rows:
+) -> AnyRows:
     keys = [[skill_key(s) for s in (row if len(row) < 2 else sorted(set(row)))] for row in skills]
     if len(t) > _FEW:
         return rows_from(
@@ -163,7 +198,7 @@ def _packed(
     items: list[int],
     skills: list[list[int]],
     vocabulary: Vocabulary,
-) -> Rows:
+) -> PackedRows:
     """What `rows_from` gives, number by number: for a few rows that is ten times as fast."""
     flat = [key for row in skills for key in row]
     n, m = len(t), len(flat)
@@ -172,19 +207,8 @@ def _packed(
     y = [min(max(c_float(x).value, 0.0), 1.0) if x == x else x for x in y]
     seconds = [vocabulary.clip(c_float(x).value, row) for x, row in zip(seconds, item_rows, strict=True)]
     skill_rows = [vocabulary.skill_row(key) for key in flat]
-    content = bytearray(_layout(n, m).pack(*t, *y, *seconds, *items, *ptr, *flat, *item_rows, *skill_rows))
-    at = 32 * n + 8
-    return Rows(
-        t=np.frombuffer(content, np.float64, n),
-        y=np.frombuffer(content, np.float64, n, 8 * n),
-        seconds=np.frombuffer(content, np.float64, n, 16 * n),
-        item_key=np.frombuffer(content, np.uint64, n, 24 * n),
-        item_row=np.frombuffer(content, np.int32, n, at + 8 * n + 8 * m),
-        skill_ptr=np.frombuffer(content, np.int64, n + 1, 32 * n),
-        skill_key=np.frombuffer(content, np.uint64, m, at + 8 * n),
-        skill_row=np.frombuffer(content, np.int32, m, at + 12 * n + 8 * m),
-        packed=True,
-    )
+    content = _layout(n, m).pack(*t, *y, *seconds, *items, *ptr, *flat, *item_rows, *skill_rows)
+    return PackedRows(content, n, m)
 
 
 @lru_cache(maxsize=1_024)

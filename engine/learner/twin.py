@@ -44,20 +44,21 @@ def fold(
     flags: int,
     whole: NDArray[np.void],
     blocks: NDArray[np.void],
-    n_blocks: NDArray[np.int64],
+    n_blocks: int,
     out: NDArray[np.float32] | None,
-) -> None:
+) -> int:
     """Fold rows into `whole` and `blocks`, or only ask where `flags` lacks `UPDATE`; features before each into `out`.
 
-    `blocks` has `n_blocks[0]` and room for whatever is new; the count is written back.
+    `blocks` has `n_blocks` and room for whatever is new; how many there are then is the result.
     """
-    learner = _Learner(statics, statics_fold, flags, whole_from(whole[0]), _Blocks(statics.mean, blocks, n_blocks[0]))
+    learner = _Learner(statics, statics_fold, flags, whole_from(whole[0]), _Blocks(statics.mean, blocks, n_blocks))
     for moment in learner.moments(rows, 0, len(rows)):
         if out is not None:
             out[moment.row] = moment.features(statics.mean)
     if flags & UPDATE:
         write_whole(learner.whole, whole[0])
-        n_blocks[0] = learner.blocks.written()
+        return learner.blocks.written()
+    return n_blocks
 
 
 def encode(  # noqa: PLR0913 - one argument for each the compiled function takes
