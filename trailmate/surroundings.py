@@ -1,12 +1,14 @@
 """What a running Trailmate needs around it, looked at one by one."""
 
 import asyncio
+import errno
 import importlib.metadata
 import os
 import re
 import shutil
 import socket
 import sys
+import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,6 +48,7 @@ def findings(settings: "Settings", environment: Mapping[str, str]) -> Iterator[F
     yield python_version()
     yield from packages(CONSTRAINTS)
     yield c_compiler(environment)
+    yield kernels()
     yield data_folder(settings.data)
     yield database(settings.store_url)
     yield bundle(settings.bundle)
@@ -90,15 +93,23 @@ def c_compiler(environment: Mapping[str, str]) -> Finding:
     return Finding("c compiler", WARN, "none found", "install one (`apt-get install gcc`) before the next `make setup`")
 
 
+def kernels() -> Finding:
+    """Whether the part of the engine that keeps learner states was compiled for this very source."""
+    from engine.learner.kernels import library
+
+    if library() is not None:
+        return Finding("kernels", OK, "compiled")
+    slower = "not compiled: learner states are kept by slower Python"
+    return Finding("kernels", WARN, slower, "install a C compiler and reinstall: `make clean setup`")
+
+
 def data_folder(data: Path) -> Finding:
     """Whether the data folder, or the folder it will be made in, can be written and has room."""
     place = next(p for p in (data.absolute(), *data.absolute().parents) if p.exists())
     if not place.is_dir():
         return Finding("data", FAIL, f"{place} is a file", "name a folder in TRAILMATE_DATA")
-    if not os.access(place, os.W_OK | os.X_OK):
-        return Finding(
-            "data", FAIL, f"{place} cannot be written", "change its rights or name another in TRAILMATE_DATA"
-        )
+    if refusal := _refusal(place):
+        return Finding("data", FAIL, refusal, "change its rights or name another in TRAILMATE_DATA")
     free = shutil.disk_usage(place).free
     text = f"{data.absolute()}, {free / 1e9:.1f} GB free" + ("" if data.exists() else ", made at first use")
     if free >= _LITTLE_SPACE:
@@ -200,6 +211,16 @@ def masked_uri(uri: str) -> str:
     host = address.netloc.rpartition("@")[2]
     hidden = "…@" if "@" in address.netloc else ""
     return f"{address.scheme}://{hidden}{host}{address.path}" + ("?…" if address.query else "")
+
+
+def _refusal(place: Path) -> str | None:
+    """Why nothing can be written to a folder, found out by writing; a full disk is no refusal."""
+    try:
+        with tempfile.TemporaryFile(dir=place):
+            return None
+    except OSError as problem:
+        full = problem.errno in (errno.ENOSPC, errno.EDQUOT)
+        return None if full else f"{place} is not writable: {problem.strerror}"
 
 
 async def _open(url: str) -> None:

@@ -94,11 +94,20 @@ def test_a_data_folder_that_cannot_be_written_is_said_in_one_sentence(tmp_path: 
     assert "TRAILMATE_DATA" in one_sentence(ended.returncode, ended.stdout, ended.stderr)
 
 
+def test_a_scope_that_is_none_is_wrong_usage(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TRAILMATE_DATA", str(tmp_path / "data"))
+    with pytest.raises(SystemExit) as ended:
+        main(["keys", "create", "--scopes", "all"])
+    assert (ended.value.code, "recommend, events, catalogue" in capfd.readouterr().err) == (2, True)
+    assert not (tmp_path / "data").exists()
+
+
 @pytest.mark.parametrize(
     ("words", "told"),
     [
         (("load", "nowhere"), "nowhere"),
-        (("keys", "create", "--scopes", "all"), "scopes"),
         (("keys", "create", "--tenant", "A B"), "tenant"),
         (("keys", "revoke", "abc"), "keys list"),
         (("export", "--into", "a-file"), "a-file"),

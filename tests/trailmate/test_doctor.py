@@ -1,6 +1,7 @@
 """The doctor finds what is wrong, says what to do next, and shows no secret."""
 
 import asyncio
+import errno
 import json
 import os
 import socket
@@ -68,7 +69,7 @@ def test_a_healthy_place_is_well_and_secrets_stay_hidden(tmp_path: Path) -> None
     assert (done.returncode, told["ok"], done.stderr) == (0, True, "")
     assert {row["name"]: row["from"] for row in told["settings"]}["TRAILMATE_KEY"] == "environment"
     assert [c["name"] for c in told["checks"] if c["state"] == FAIL] == []
-    assert {"python", "packages", "c compiler", "data", "database", "bundle", "port", "mlflow", "key"} == {
+    assert {"python", "packages", "c compiler", "kernels", "data", "database", "bundle", "port", "mlflow", "key"} == {
         check["name"] for check in told["checks"]
     }
     assert all(check["next_step"] for check in told["checks"] if check["state"] != OK)
@@ -156,6 +157,35 @@ def test_packages_are_held_against_the_tested_versions(tmp_path: Path) -> None:
     assert [(f.name, f.state) for f in found] == [("packages", WARN)]
     assert "numpy" in found[0].text
     assert "not" not in found[0].text.removeprefix("not the tested versions")
+
+
+def test_a_folder_that_cannot_be_written_is_not_called_full() -> None:
+    """Root may write nearly anywhere, but not there, and no disk of these has room."""
+    for place in ("/proc/trailmate", "/sys/trailmate"):
+        finding = surroundings.data_folder(Path(place))
+        assert (finding.state, "not writable" in finding.text, "room" in (finding.next_step or "")) == (
+            FAIL,
+            True,
+            False,
+        )
+
+
+def test_a_disk_without_room_is_called_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(**_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("tempfile.TemporaryFile", full)
+    monkeypatch.setattr("shutil.disk_usage", lambda _: (10, 10, 0))
+    finding = surroundings.data_folder(tmp_path)
+    assert (finding.state, "make room" in (finding.next_step or "")) == (FAIL, True)
+
+
+def test_kernels_that_nobody_compiled_are_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engine.learner.kernels.library", lambda: None)
+    missing = surroundings.kernels()
+    assert (missing.state, "slower" in missing.text, "compiler" in (missing.next_step or "")) == (WARN, True, True)
+    monkeypatch.setattr("engine.learner.kernels.library", lambda: object())
+    assert surroundings.kernels().state == OK
 
 
 def test_no_compiler_is_a_warning(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -18,7 +18,14 @@ if TYPE_CHECKING:
 
 Open = Callable[[Callable[[float], None]], "Foreign"]
 
-import_app = typer.Typer(name="import", help="Bring files into the log.", no_args_is_help=True)
+import_app = typer.Typer(
+    name="import",
+    help="""Bring files into the log.
+
+    Example: trailmate import tables --interactions events.csv --resources resources.csv --into ./log
+    """,
+    no_args_is_help=True,
+)
 
 Into = Annotated[Path, typer.Option("--into", help="The folder of the log; made where it does not exist.")]
 Strict = Annotated[bool, typer.Option("--strict", help="Exit with 1 where any row was rejected.")]

@@ -8,12 +8,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from engine.domain.errors import Unknown
+from engine.domain.errors import BadInput, Unknown
 
 if TYPE_CHECKING:
     from serving.storage.port import Key
 
-keys = typer.Typer(help="Make, list and revoke the keys of a tenant.", no_args_is_help=True)
+keys = typer.Typer(
+    help="""Make, list and revoke the keys of a tenant.
+
+    Example: trailmate keys create --tenant school --scopes recommend,events,catalogue
+    """,
+    no_args_is_help=True,
+)
 
 Tenant = Annotated[str, typer.Option(help="The school the key belongs to.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
@@ -34,7 +40,11 @@ def create(
     from trailmate.cli.progress import say
 
     wanted = [scope.strip() for scope in scopes.split(",") if scope.strip()]
-    key, secret = new_key(tenant_named(tenant), wanted, now=datetime.now(UTC))
+    school = tenant_named(tenant)
+    try:
+        key, secret = new_key(school, wanted, now=datetime.now(UTC))
+    except BadInput as problem:
+        raise typer.BadParameter(str(problem), param_hint="--scopes") from None
     asyncio.run(_add(key))
     text = f"{secret}\n  for {tenant}: {', '.join(key.scopes)}\n  keep it now, it is not shown again"
     say({"key": secret, **_shown(key)}, as_json=as_json, text=text)

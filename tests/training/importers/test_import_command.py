@@ -150,6 +150,13 @@ def test_help_shows_an_example(command: str, capsys: pytest.CaptureFixture[str])
     assert f"Example: trailmate import {command}" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("group", ["import", "keys"])
+def test_the_help_of_a_group_shows_an_example(group: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main([group, "--help"])
+    assert f"Example: trailmate {group} " in capsys.readouterr().out
+
+
 def test_a_log_in_the_place_of_a_file_and_on_a_disk_that_refuses(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("tables", "--interactions", "good.csv", "--into", "good.csv") == 1
     assert "is a file; name a folder for the log" in capsys.readouterr().err
