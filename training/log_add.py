@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -26,10 +26,16 @@ from training.log_intake import Intake, drop_rejected
 
 Report = Callable[[str, float], None]
 
+# How many further rows of the file an importer summed up in a row; never part of the log.
+MERGED = "trailmate:merged"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImportReport:
-    """What became of an import; `batch` is None where nothing was new, rejected rows are counted by reason."""
+    """What became of an import; `batch` is None where nothing was new, rejected rows are counted by reason.
+
+    `read` counts rows of the files, `merged` those of them that were summed up in another.
+    """
 
     batch: str | None
     source: str
@@ -40,6 +46,7 @@ class ImportReport:
     rejected: Mapping[str, int]
     unknown_columns: tuple[str, ...]
     tables: Mapping[str, int]
+    merged: int = 0
     graph: GraphReport = field(default_factory=lambda: GraphReport((), (), ()))
 
     @property
@@ -79,8 +86,10 @@ def add_to_log(  # noqa: PLR0913 - one argument for each table of the log
         batch = _next_batch(log, source)
         intake = Intake(aside, source=source, now=now)
         tables = {name: intake.take_table(frame, name) for name, frame in given.items() if frame is not None}
+        n_merged = 0
         for chunk in interactions or ():
-            intake.take(chunk)
+            n_merged += int(chunk[MERGED].sum()) if MERGED in chunk.columns else 0
+            intake.take(chunk.drop(MERGED, strict=False))
         report("leaving out what is known", 0.7)
         intake.write_new(log, aside / "interactions.parquet")
         fresh = news(log, tables)
@@ -98,7 +107,8 @@ def add_to_log(  # noqa: PLR0913 - one argument for each table of the log
     report("done", 1.0)
     described = {name: len(frame) for name, frame in tables.items()}
     told = graph if "skills" in tables else GraphReport((), (), ())
-    return _report(intake, batch if is_new else None, source=source, tables=described, graph=told)
+    whole = _report(intake, batch if is_new else None, source=source, tables=described, graph=told)
+    return replace(whole, read=whole.read + n_merged, merged=n_merged)
 
 
 def _report(

@@ -175,6 +175,7 @@ def _result(told: ImportReport) -> dict[str, Any]:
         "batch": told.batch,
         "source": told.source,
         "read": told.read,
+        **({"merged": told.merged} if told.merged else {}),
         "added": told.added,
         "duplicates": told.duplicates,
         "repaired": told.repaired,
@@ -192,6 +193,7 @@ def _text(result: dict[str, Any]) -> str:
     lines = [
         f"{result['added']} of {result['read']} interactions added to {result['into']} in {result['seconds']} s",
         f"  batch: {result['batch'] or 'none, nothing was new'}",
+        *([f"  rows merged into others: {result['merged']}"] if "merged" in result else []),
         *(f"  {name}: {count} described" for name, count in result["tables"].items()),
         f"  duplicates skipped: {result['duplicates']}, durations repaired: {result['repaired']}",
         f"  rejected: {result['n_rejected']}"

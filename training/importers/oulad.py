@@ -7,6 +7,7 @@ import polars as pl
 
 from training.importers.foreign import Foreign, by_learner, find, need, renamed
 from training.importers.reading import Progress, read_chunks, read_whole, silent
+from training.log_add import MERGED
 from training.log_schema import PROBLEM, ROW
 
 _NAMES = {
@@ -131,7 +132,7 @@ def _clicks(chunk: pl.DataFrame, what: str) -> pl.DataFrame:
 
 def _by_day(rows: pl.DataFrame) -> pl.DataFrame:
     """One event for each learner, resource and day: the set repeats them, one row for each burst of clicks."""
-    days = rows.group_by(_KEY).agg(pl.col("clicks").sum())
+    days = rows.group_by(_KEY).agg(pl.col("clicks").sum(), (pl.len() - 1).cast(pl.Int64).alias(MERGED))
     return days.select(
         pl.format("oulad:{}:{}:{}:{}", *_KEY).alias("event_id"),
         "learner_id",
@@ -140,6 +141,7 @@ def _by_day(rows: pl.DataFrame) -> pl.DataFrame:
         _at("day").alias("at"),
         pl.lit("viewed").alias("kind"),
         pl.format('{{"clicks": {}}}', "clicks").alias("value"),
+        MERGED,
     )
 
 

@@ -114,6 +114,7 @@ def test_oulad(tmp_path: Path, layout: str) -> None:
         ("2", "assessment-9", "AAA-2013J", utc(2013, 9, 30), "submitted", None, '{"banked": true}'),
     ]
     assert dict(told.rejected) == {"learner, resource, day or clicks cannot be read": 1}
+    assert (told.read, told.merged, told.added, told.n_rejected) == (7, 1, 5, 1)
     assert pl.read_parquet(tmp_path / "log" / "rejected.parquet")["row"].to_list() == [5]
     learner = log.learners().row(0, named=True)
     assert (learner["learner_id"], learner["classes"]) == ("1", ["AAA-2013J", "AAA-2014J"])
