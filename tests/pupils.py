@@ -5,6 +5,8 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import polars as pl
 
+from engine.domain.interaction import Interaction
+
 START = datetime(2026, 1, 5, 8, tzinfo=UTC)
 
 
@@ -30,6 +32,17 @@ def answers(n_learners=60, n_each=40, n_items=24, n_skills=4, seed=1, clock=True
                "chance": pl.Float64}  # fmt: skip
     frame = pl.DataFrame(told, schema=columns, orient="row")
     return frame if clock else frame.with_columns(at=pl.lit(None, pl.Datetime("us", "UTC")))
+
+
+def events_of(frame):
+    """The answers of one learner as events."""
+    return [
+        Interaction(
+            event_id=f"{n:04d}", learner_id=row["learner_id"], kind="attempted", source="test", resource_id=row["item"],
+            at=row["at"], outcome=row["outcome"], duration_s=row["duration_s"], skills=tuple(row["skills"]),
+        )
+        for n, row in enumerate(frame.iter_rows(named=True))
+    ]  # fmt: skip
 
 
 def quiet(what, share):

@@ -175,7 +175,8 @@ def _shown(answer: Recommendation, learner_id: str) -> list[str]:
     lines = [f"What should {learner_id} do next? ({answer.mode}, model {answer.model_version})"]
     for option in answer.slate:
         minutes = f", about {option.expected_minutes:.0f} minutes" if option.expected_minutes else ""
-        lines.append(f"  {option.rank}. {option.title} ({option.format}{minutes})")
+        chance = f", succeeds with {option.p_success:.0%}" if option.p_success is not None else ""
+        lines.append(f"  {option.rank}. {option.title} ({option.format}{minutes}{chance})")
         lines += [f"     to the learner: {reason.text_learner}" for reason in option.reasons]
         lines += [f"     to the teacher: {reason.text_teacher}" for reason in option.reasons]
     return lines

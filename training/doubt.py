@@ -1,6 +1,7 @@
 """How far a learner's chance on a skill lies from what is predicted: the model's honest doubt."""
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 from scipy.optimize import least_squares
 
@@ -10,7 +11,9 @@ from training.attempts import Attempts
 
 # Answers of one learner on one skill are looked at in runs of this many, each half against the other.
 _RUN = 8
-_MOST_RUNS, _LEAST_RUNS = 40_000, 100
+_MOST_RUNS, _LEAST_RUNS, _MOST_OF_ONE = 40_000, 100, 100
+# The prior counts as this many runs: few runs tell little of a variance.
+_PRIOR_RUNS = 500
 _BANDS = 6
 _PRIOR = (1.0, 0.25)
 _COLUMNS = ("logit_without_item", "difficulty", "rarest.information")
@@ -52,8 +55,9 @@ def _fitted(information: Values, halves: Values, slopes: Values) -> tuple[float,
         a, b = np.exp(log_ab)
         return np.asarray(weight * (variance - 1.0 / (a + b * x)))
 
-    found = least_squares(off, np.log(_PRIOR), bounds=(np.log([0.2, 1e-3]), np.log([50.0, 10.0])))
-    a, b = np.exp(found.x)
+    found = least_squares(off, np.log(_PRIOR), bounds=(np.log([0.2, 1e-2]), np.log([20.0, 2.0])))
+    trust = len(information) / (len(information) + _PRIOR_RUNS)
+    a, b = np.exp(trust * found.x + (1.0 - trust) * np.log(_PRIOR))
     return float(a), float(b)
 
 
@@ -69,7 +73,13 @@ def _runs(attempts: Attempts) -> NDArray[np.int64]:
     whole: list[NDArray[np.int64]] = [
         b + np.arange(0, n - _RUN + 1, _RUN) for b, n in zip(begins, lengths, strict=True)
     ]
-    starts = np.concatenate([np.empty(0, np.int64), *whole])
+    starts = _few_of_each(np.concatenate([np.empty(0, np.int64), *whole]), attempts.learner[skilled[order]])
     starts = starts[:: max(1, len(starts) // _MOST_RUNS)]
     runs: NDArray[np.int64] = skilled[order[starts[:, None] + np.arange(_RUN)]]
     return runs
+
+
+def _few_of_each(starts: NDArray[np.int64], learner: NDArray[np.int64]) -> NDArray[np.int64]:
+    """At most a hundred runs of one learner: one who answered most must not speak for all."""
+    frame = pl.DataFrame({"start": starts, "learner": learner[starts]})
+    return frame.filter(pl.int_range(pl.len()).over("learner") < _MOST_OF_ONE)["start"].to_numpy()

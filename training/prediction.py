@@ -63,8 +63,11 @@ def predictions_of(bundle: Path, log: Log, report: Report) -> pl.DataFrame:
     model = learner_model_of(read_bundle(bundle))
     attempts = attempts_of(frame_of(log), model.vocabulary)
     outlook = outlook_of(attempts, model, report=report)
+    # What counts as an outcome and as a believable time is what the model itself goes by.
     return attempts.frame.with_columns(
         row_id=pl.int_range(pl.len(), dtype=pl.Int64),
+        outcome=pl.Series(attempts.rows.y).fill_nan(None),
+        duration_s=pl.Series(attempts.rows.seconds).fill_nan(None),
         **{name: pl.Series(getattr(outlook, name)) for name in Outlook.__dataclass_fields__},
     )
 
@@ -116,16 +119,17 @@ def _read(path: Path) -> tuple[pl.DataFrame, pl.Series, dict[str, int]]:
     if "learner_id" not in given.columns or not {"resource_id", "item_id"} & set(given.columns):
         raise BadInput(f"{path} needs a column learner_id, and resource_id or item_id: name them so")
     columns = [
-        readable(given[name], kind) if name in given.columns else pl.lit(None, _TYPES[kind]).alias(name)
+        readable(given[name], kind) if name in given.columns else pl.Series(name, [None] * len(given), _TYPES[kind])
         for name, kind in _COLUMNS.items()
     ]
     place = pl.int_range(pl.len(), dtype=pl.Int64)
-    frame = given.select(*columns).with_columns(place=place, item=pl.coalesce("item_id", "resource_id"))
+    frame = pl.DataFrame(columns).with_columns(place=place, item=pl.coalesce("item_id", "resource_id"))
     told = pl.col("outcome").is_between(0.0, 1.0)
     mended = {
         "rows without a learner": int(frame["learner_id"].null_count()),
         "rows without a resource or item": int(frame["item"].null_count()),
         "outcomes outside [0, 1]": int(frame.select((~told).sum()).item()),
+        "cells that could not be read": sum(_unread(given, read) for read in columns),
     }
     alone = pl.format("\x1f{}", "place")
     frame = frame.with_columns(
@@ -134,3 +138,8 @@ def _read(path: Path) -> tuple[pl.DataFrame, pl.Series, dict[str, int]]:
     ids = given["row_id"] if "row_id" in given.columns else frame["place"].rename("row_id")
     ordered = frame.sort("learner_id", "at", pl.col("order").fill_null(0), "place", nulls_last=False)
     return ordered, ids, {what: n for what, n in mended.items() if n}
+
+
+def _unread(given: pl.DataFrame, read: pl.Series) -> int:
+    """How many cells of a column said something that could not be understood."""
+    return 0 if read.name not in given.columns else int(read.null_count() - given[read.name].null_count())

@@ -132,12 +132,13 @@ class _Draft:
 
 def _remember(draft: _Draft, event: Interaction, offer: Offer) -> None:
     """An answer reviews its skills and keeps a promised check; not the outcome of a rating, only of work."""
-    if event.outcome is None or event.kind not in TAUGHT_KINDS:
+    if event.outcome is None or event.outcome != event.outcome or event.kind not in TAUGHT_KINDS:
         return
+    outcome = min(max(event.outcome, 0.0), 1.0)
     skills, at_us = _skills(event, offer), microseconds(event.at)
     for skill in skills:
         key = skill_key(skill)
-        draft.memories[key] = reviewed(draft.memories.get(key), outcome=event.outcome, at_us=at_us)
+        draft.memories[key] = reviewed(draft.memories.get(key), outcome=outcome, at_us=at_us)
     if draft.checks:
         draft.checks = tuple(c for c in draft.checks if c.skill_id not in skills)
 

@@ -1,12 +1,18 @@
 """The fit of the learner model: better than what is simpler, the same twice, and sensible where there is little."""
 
+from datetime import timedelta
+
 import numpy as np
 import polars as pl
 import pytest
-from pupils import answers, quiet
+from pupils import answers, events_of, quiet
 
+from engine.domain.history import microseconds
+from engine.learner.fold import folded, offer_of
 from engine.learner.kernels import encode
+from engine.learner.mastery import skill_masteries
 from engine.learner.model import Outlook, arrays_of, learner_model_from, settings_of
+from engine.learner.rows import item_key, skill_key
 from training.attempts import attempts_of, vocabulary_of
 from training.chances import LEAST_TREE_ROWS
 from training.difficulties import N_FOLDS, fit_statics, folds_of
@@ -55,6 +61,24 @@ def test_new_learners_are_predicted_better_than_by_the_mean_of_items_and_honestl
     )
     assert 0.7 < pace["coverage80"].value < 0.9
     assert pace["mae"].value < np.abs(np.log(new["duration_s"].to_numpy()) - 3).mean() - 0.05
+
+
+def test_nine_in_ten_intervals_of_mastery_hold_the_truth(school, model):
+    """The truth: the chance on the items most met under the skill, which `answers` draws it all from."""
+    rng = np.random.default_rng(1)
+    able, hard = rng.normal(0, 1, 60), rng.normal(0, 1, 24)
+    item_of = {item_key(f"i{i:02d}"): i for i in range(24)}
+    items = [item_of[int(key)] for key in model.vocabulary.item_keys]
+    held = []
+    for (learner_id,), theirs in school[1].group_by("learner_id"):
+        state = folded(events_of(theirs), model, offer_of([]))
+        now_us = microseconds(theirs["at"].max() + timedelta(minutes=1))
+        for said in skill_masteries(state, ["s0", "s1", "s2", "s3"], model, now_us):
+            met = theirs["skills"].list.contains(said.skill_id).sum()
+            usual = model.skill_items[model.vocabulary.skill_row(skill_key(said.skill_id))]
+            logit = able[int(learner_id[1:])] - hard[[items[row] for row in usual]] + 0.15 * met
+            held.append(said.low <= (1 / (1 + np.exp(-logit))).mean() <= said.high)
+    assert 0.8 < np.mean(held) < 1
 
 
 def test_the_same_log_and_seed_give_the_same_arrays(school, model):
