@@ -604,7 +604,23 @@ void forest_walk(const float *x, int64_t n, int64_t n_columns, int64_t n_trees, 
                 for (int64_t row = from; row < to; row++) sums[row] += value[0];
                 continue;
             }
-            for (int64_t row = from; row < to; row++) {
+            int64_t row = from;
+            /* Four rows at a time: each waits for memory on its own, and the processor has time for the others. */
+            for (; row + 4 <= to; row += 4) {
+                const float *f0 = x + row * n_columns, *f1 = f0 + n_columns, *f2 = f1 + n_columns, *f3 = f2 + n_columns;
+                int32_t a0 = 0, a1 = 0, a2 = 0, a3 = 0;
+                do {
+                    if (a0 >= 0) a0 = f0[c[a0]] <= split[a0] ? l[a0] : r[a0];
+                    if (a1 >= 0) a1 = f1[c[a1]] <= split[a1] ? l[a1] : r[a1];
+                    if (a2 >= 0) a2 = f2[c[a2]] <= split[a2] ? l[a2] : r[a2];
+                    if (a3 >= 0) a3 = f3[c[a3]] <= split[a3] ? l[a3] : r[a3];
+                } while ((a0 & a1 & a2 & a3) >= 0);
+                sums[row] += value[~a0];
+                sums[row + 1] += value[~a1];
+                sums[row + 2] += value[~a2];
+                sums[row + 3] += value[~a3];
+            }
+            for (; row < to; row++) {
                 const float *features_of = x + row * n_columns;
                 int32_t at_node = 0;
                 do at_node = features_of[c[at_node]] <= split[at_node] ? l[at_node] : r[at_node];
