@@ -204,7 +204,7 @@ def run(tiny_bundle, tiny_log, monkeypatch, capsys):
 def test_the_command_prints_and_writes_the_same_tables(run, tmp_path):
     code, said = run("--out", tmp_path / "out", "--json")
     told = json.loads(said.out)
-    assert (code, said.err) == (0, "")
+    assert (code, said.err, told["trained_on_this_log"]) == (0, "", True)
     assert told == json.loads((tmp_path / "out" / "evaluation.json").read_text())
     assert set(told["all"]) == {"answers", "first_five", "pace", "formats"}
     assert set(told["ranking"]["metrics"]["blend"]) >= {"ndcg@10"}
@@ -215,7 +215,7 @@ def test_the_command_prints_and_writes_the_same_tables(run, tmp_path):
 def test_the_command_speaks_to_people_and_keeps_under_the_data_folder_by_default(run, tmp_path):
     code, said = run("--data", tmp_path)
     assert code == 0
-    for words in ("log_loss", "First five answers", "gain: lower third", "fewer than 20", "NDCG@10"):
+    for words in ("log_loss", "First five answers", "gain: lower third", "fewer than 20", "NDCG@10", "this very log"):
         assert words in said.out
     assert len(list(tmp_path.glob("evaluations/*/evaluation.json"))) == 1
 

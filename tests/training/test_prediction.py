@@ -1,5 +1,6 @@
 """`trailmate predict`: one row for each row, from what came before it alone."""
 
+import json
 from datetime import timedelta
 
 import numpy as np
@@ -15,6 +16,7 @@ from engine.domain.interaction import Interaction
 from engine.learner.fold import caught_up, folded, offer_of
 from engine.learner.mastery import outlook_on
 from engine.learner.model import learner_model_of
+from trailmate.cli import main
 from training.log import add_to_log, read_log
 from training.prediction import predict_file, predictions_of
 
@@ -136,3 +138,24 @@ def test_predictions_of_a_log_stand_beside_what_happened(bundle, log):
     assert len(told) == 600 and {"learner_id", "item", "at", "outcome", "duration_s", *COLUMNS} <= set(told.columns)
     last = told.group_by("learner_id", maintain_order=True).agg(pl.col("at").is_sorted())
     assert last["at"].all() and np.isfinite(told["p"].to_numpy()).all()
+
+
+def test_the_commands_predict_and_evaluate_for_real(bundle, log, asked, tmp_path, capsys):
+    """Command line to file: what is judged is what was predicted."""
+    frame = rows_of(answers(25, 12, seed=11)).with_columns(pl.format("n{}", "row_id").alias("event_id"))
+    path, out = asked(frame), tmp_path / "predictions.csv"
+    other = tmp_path / "other"
+    add_to_log(other, interactions=[frame.drop("row_id")], source="test", now=NOW, report=quiet)
+    for command in (
+        ["predict", bundle, path, "--out", out, "--json"],
+        ["evaluate", bundle, other, "--json", "--out", other],
+    ):
+        with pytest.raises(SystemExit) as ended:
+            main([*map(str, command), "--json"])
+        assert ended.value.code == 0
+    said = pl.read_csv(out)
+    told = json.loads(capsys.readouterr().out.splitlines()[-1])
+    squares = (said["p"].to_numpy() - frame["outcome"].to_numpy()) ** 2
+    assert not told["trained_on_this_log"]
+    assert told["all"]["answers"]["metrics"]["rmse"]["value"] == pytest.approx(np.sqrt(squares.mean()), abs=1e-6)
+    assert (other / "reliability.png").stat().st_size > 5_000

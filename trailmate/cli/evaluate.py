@@ -46,16 +46,17 @@ def evaluate(
     Example: trailmate evaluate ./bundle ./log --out ./evaluation
     """
     with progress_bar() as report:
-        version, evaluation = _judged(bundle, log, seed, report)
+        version, trained_on, evaluation = _judged(bundle, log, seed, report)
         folder = out or data / "evaluations" / version
-        told = {"bundle": version, "log": str(log), "out": str(folder), **evaluation.as_json()}
+        about = {"bundle": version, "log": str(log), "trained_on_this_log": trained_on, "out": str(folder)}
+        told = {**about, **evaluation.as_json()}
         report("drawing", 0.97)
         _write(told, evaluation, folder)
     say(told, as_json=as_json, text="" if as_json else _in_words(told))
 
 
-def _judged(bundle: Path, log: Path, seed: int, report: Report) -> tuple[str, "LearnerEvaluation"]:
-    """The bundle's version, and how it does on the log."""
+def _judged(bundle: Path, log: Path, seed: int, report: Report) -> tuple[str, bool, "LearnerEvaluation"]:
+    """The bundle's version, whether this very log taught it, and how it does on the log."""
     from engine.bundle import read_bundle
     from training.format_bits import format_bits
     from training.format_mix import format_events_of
@@ -74,7 +75,8 @@ def _judged(bundle: Path, log: Path, seed: int, report: Report) -> tuple[str, "L
         seed=seed,
         report=lambda what, share: report(what, 0.6 + 0.35 * share),
     )
-    return told.version, evaluation
+    trained_on = told.manifest["training"].get("log_fingerprint") == read.fingerprint()
+    return told.version, trained_on, evaluation
 
 
 def _write(told: Mapping[str, Any], evaluation: "LearnerEvaluation", folder: Path) -> None:
@@ -97,6 +99,11 @@ def _in_words(told: Mapping[str, Any]) -> str:
             console.print(table)
         if not told["all"]:
             console.print("The log holds no answers, no durations and no timed engagements, so nothing was judged.")
+        if told["trained_on_this_log"]:
+            console.print(
+                "The bundle was trained on this very log: answers and times look better here than on new learners.",
+                soft_wrap=True,
+            )
         console.print(f"Everything, with the definitions: {Path(told['out']) / 'evaluation.json'}", soft_wrap=True)
     return captured.get().rstrip()
 
