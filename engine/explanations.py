@@ -99,18 +99,11 @@ def _check(contribution: float, check: Check, title: str) -> Reason:
 
 
 def _style(contribution: float, name: str, declared: bool) -> Reason:
-    if contribution < 0:
-        learner, teacher = (
-            f"You choose other formats than {name} more often.",
-            f"Other formats than {name} are chosen more often.",
-        )
-    elif declared:
+    if declared:
         learner, teacher = f"You asked for this format: {name}.", f"The learner asked for this format: {name}."
     else:
-        learner, teacher = (
-            f"You often choose this format: {name}.",
-            f"{name} was chosen more often than it was on offer.",
-        )
+        learner = f"You choose this format more often than others do: {name}."
+        teacher = f"The learner chooses this format more often than is usual here: {name}."
     return Reason(
         code="style",
         contribution=contribution,

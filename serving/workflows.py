@@ -10,6 +10,7 @@ from engine.domain.decision import Decision
 from engine.domain.errors import BadInput, TrailmateError, Unavailable
 from engine.domain.interaction import Interaction, reason_to_reject
 from engine.domain.resource import Resource
+from engine.learner.preferences import legible
 from engine.recommender import recommend
 from serving.current_bundle import CurrentBundle
 from serving.known_learner import keep_state, known_learner
@@ -114,6 +115,8 @@ def _checked(event: EventIn, now: datetime) -> Interaction:
     reason = reason_to_reject(interaction, now=now)
     if reason is not None:
         raise BadInput(reason)
+    if interaction.kind in ("goal_set", "preferences_set") and not legible(interaction.kind, interaction.value):
+        raise BadInput(f"value cannot be read as that of {interaction.kind}; use the learner's own doors instead")
     return interaction
 
 

@@ -17,7 +17,7 @@ from engine.domain.resource import Resource
 from engine.learner.kernels import BLOCK, started
 from engine.learner.kernels import fold as fold_rows
 from engine.learner.model import LearnerModel
-from engine.learner.preferences import preferences_of
+from engine.learner.preferences import legible, preferences_of
 from engine.learner.review import Memory, reviewed
 from engine.learner.rows import TAUGHT_KINDS, item_key, rows_of, skill_key
 from engine.learner.state import NO_STYLE, Check, LearnerState, Shown
@@ -182,6 +182,9 @@ def _beside(slates: tuple[Shown, ...], event: Interaction) -> tuple[str, ...]:
 
 def _hear(draft: _Draft, event: Interaction, offer: Offer) -> None:
     """What the learner said: a goal, preferences, or that a check is due. Mastery is what answers say, not words."""
+    if event.kind in ("goal_set", "preferences_set") and not legible(event.kind, event.value):
+        # What nobody can read takes back nothing, least of all a need.
+        return
     if event.kind == "goal_set":
         draft.goal = event.value
     elif event.kind == "preferences_set":

@@ -57,8 +57,15 @@ def last_said(events: Iterable[Interaction], kind: str) -> str | None:
     """The `value` of one learner's last event of this kind: what the fold keeps of it, also where no model is."""
     known = list(events)
     voided = {e.voids for e in known if e.kind == "voided"}
-    said = [e for e in known if e.kind == kind and e.event_id not in voided]
+    said = [e for e in known if e.kind == kind and e.event_id not in voided and legible(kind, e.value)]
     return max(said, key=lambda e: (microseconds(e.at), e.order or 0, e.event_id)).value if said else None
+
+
+def legible(kind: str, value: str | None) -> bool:
+    """Whether the `value` of an event of this kind, `goal_set` or `preferences_set`, can be understood; none takes back
+    what was said.
+    """
+    return value is None or _read(value, Goal if kind == "goal_set" else Preferences) is not None
 
 
 def value_of(said: Preferences | Goal) -> str:

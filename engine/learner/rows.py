@@ -18,6 +18,8 @@ from engine.domain.interaction import Interaction
 # The events that say something of mastery or pace: with an outcome an answer, without one an exposure.
 TAUGHT_KINDS = frozenset({"viewed", "completed", "attempted", "submitted"})
 MINUTE_US = 60_000_000
+# From this score up an answer is a success: what is predicted is the chance of one, not the mean score.
+SUCCESS = 0.5
 SHORTEST_S = 0.5
 # The longest believable answer where nothing is known of the item; hours on one question are a forgotten window.
 LONGEST_S = 600.0
@@ -30,10 +32,10 @@ _NAN = math.nan
 class Rows:
     """`n` answers and exposures of one or many learners, each learner's in sequence.
 
-    `t`: `(n,)` float64, minutes since 1970, NaN without a clock. `y`: `(n,)` float64 outcomes, NaN for an exposure.
-    `seconds`: `(n,)` float64, clipped, NaN where unknown. `item_key`: `(n,)` uint64; `item_row`: `(n,)` int32 into the
-    model's items, -1 where it does not know the item. The skills of row `r` are `skill_ptr[r]:skill_ptr[r + 1]` of
-    `skill_key`, `skill_row`.
+    `t`: `(n,)` float64, minutes since 1970, NaN without a clock. `y`: `(n,)` float64, 1 for a success and 0 for a
+    failure, NaN for an exposure. `seconds`: `(n,)` float64, clipped, NaN where unknown. `item_key`: `(n,)` uint64;
+    `item_row`: `(n,)` int32 into the model's items, -1 where it does not know the item. The skills of row `r` are
+    `skill_ptr[r]:skill_ptr[r + 1]` of `skill_key`, `skill_row`.
     """
 
     t: NDArray[np.float64]
@@ -204,7 +206,7 @@ def _packed(
     n, m = len(t), len(flat)
     ptr = [0, *accumulate(map(len, skills))]
     item_rows = [vocabulary.item_row(key) for key in items]
-    y = [min(max(c_float(x).value, 0.0), 1.0) if x == x else x for x in y]
+    y = [float(c_float(x).value >= SUCCESS) if x == x else x for x in y]
     seconds = [vocabulary.clip(c_float(x).value, row) for x, row in zip(seconds, item_rows, strict=True)]
     skill_rows = [vocabulary.skill_row(key) for key in flat]
     content = _layout(n, m).pack(*t, *y, *seconds, *items, *ptr, *flat, *item_rows, *skill_rows)
@@ -227,16 +229,16 @@ def rows_from(
     skill_key: NDArray[np.uint64],
     vocabulary: Vocabulary,
 ) -> Rows:
-    """Rows with what the vocabulary knows of them; outcomes outside [0, 1] are clipped, not-a-number is none.
+    """Rows with what the vocabulary knows of them; an outcome of .5 or more is a success, not-a-number is none.
 
-    Outcomes and seconds count in single precision, which is how the log keeps them.
+    Outcomes and seconds are read in single precision, which is how the log keeps them.
     """
     item_row = vocabulary.item_rows(item_key)
     with np.errstate(over="ignore"):
         y, seconds = (x.astype(np.float32).astype(np.float64) for x in (y, seconds))
     return Rows(
         t=t,
-        y=np.minimum(np.maximum(y, 0.0), 1.0),
+        y=np.where(np.isnan(y), np.nan, (y >= SUCCESS).astype(np.float64)),
         seconds=vocabulary.clipped(seconds, item_row),
         item_key=item_key,
         item_row=item_row,

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from engine.domain.catalogue import Catalogue
 from engine.learner.mastery import due_reviews
 from engine.learner.preferences import Preferences
-from engine.learner.state import Check, LearnerState
+from engine.learner.state import NO_STYLE, Check, LearnerState
 from engine.learner.style import format_shares
 
 TERMS = ("review", "check", "style")
@@ -17,13 +17,16 @@ TERMS = ("review", "check", "style")
 REVIEW, CHECK, STYLE = 0.3, 0.5, 0.1
 # Below this recall a review weighs all it can.
 _FORGOTTEN = 0.7
+# Fewer choices than these, or a smaller difference, say nothing of taste.
+_LEAST_ENGAGED, _LEAST_TILT = 5.0, 0.02
 
 
 @dataclass(frozen=True, slots=True)
 class Needs:
     """What is due to one learner: recall by skill, promised checks by skill, and the tilt of each format.
 
-    The tilt is the learner's share of a format minus its usual share; 0 for who said and showed nothing.
+    The tilt is what the learner's share of a format has above its usual share, of formats where that is worth a word:
+    none for who said nothing and chose little.
     """
 
     reviews: Mapping[str, float] = field(default_factory=dict)
@@ -45,13 +48,14 @@ def needs_of(
     state: LearnerState, preferences: Preferences, format_mix: Mapping[str, float], skills: Sequence[str], now_us: int
 ) -> Needs:
     """The needs of a learner among the skills that are taught here."""
-    known = bool(state.style.formats or preferences.formats)
-    usual = format_shares(type(state.style)(), format_mix, now_us)
-    shares = format_shares(state.style, format_mix, now_us, preferences.formats) if known else usual
+    seen = state.style if sum(state.style.engaged) >= _LEAST_ENGAGED else NO_STYLE
+    usual = format_shares(NO_STYLE, format_mix, now_us)
+    shares = format_shares(seen, format_mix, now_us, preferences.formats)
+    above = {name: share - usual.get(name, 0.0) for name, share in shares.items()}
     return Needs(
         reviews=due_reviews(state.memories, skills, now_us),
         checks={c.skill_id: c for c in state.checks},
-        tilts={name: share - usual.get(name, 0.0) for name, share in shares.items()},
+        tilts={name: tilt for name, tilt in above.items() if tilt >= _LEAST_TILT},
         declared=preferences.formats,
     )
 

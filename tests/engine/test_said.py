@@ -36,10 +36,12 @@ def said(event_id: str, minute: int | None, value: str | None, **more: object) -
 
 
 def test_the_last_word_counts_whatever_arrived_last_and_what_is_voided_was_never_said() -> None:
-    events = [said("b", 2, "two"), said("a", 1, "one"), said("c", 9, "goal", kind="goal_set"), said("d", None, "none")]
-    assert last_said(events, "preferences_set") == "two"
-    assert last_said([*events, said("v", 3, None, kind="voided", voids="b")], "preferences_set") == "one"
-    assert last_said([said("x", 2, "x", order=1), said("y", 2, "y")], "preferences_set") == "x"
+    one, two, three = (f'{{"formats": ["{name}"]}}' for name in ("one", "two", "three"))
+    goal = said("c", 9, '{"skills": ["s"]}', kind="goal_set")
+    events = [said("b", 2, two), said("a", 1, one), goal, said("d", None, three), said("e", 8, "nonsense")]
+    assert last_said(events, "preferences_set") == two
+    assert last_said([*events, said("v", 3, None, kind="voided", voids="b")], "preferences_set") == one
+    assert last_said([said("x", 2, one, order=1), said("y", 2, two)], "preferences_set") == one
     assert last_said(events, "mastery_set") is None
 
 

@@ -166,10 +166,15 @@ def test_without_a_clock_only_the_order_counts(school):
     assert metrics["auc"].value > 0.7
 
 
-def test_fractional_outcomes_are_learned_as_shares():
-    frame = answers(40, 30).with_columns(outcome=pl.lit(0.25))
-    said = outlook_of(attempts_of(frame, (model := fitted(frame)).vocabulary), model, report=quiet)
-    assert np.abs(said.p[-200:] - 0.25).max() < 0.1
+def test_a_graded_score_counts_as_the_success_or_failure_it_is():
+    frame = answers(40, 30)
+    graded = frame.with_columns(outcome=0.1 + 0.3 * pl.col("outcome") + 0.2 * pl.col("outcome"))
+    both = [outcome_free(some) for some in (frame, graded)]
+    assert np.array_equal(*both)
+
+
+def outcome_free(frame):
+    return outlook_of(attempts_of(frame, (model := fitted(frame)).vocabulary), model, report=quiet).p
 
 
 def test_the_mean_of_forests_is_the_mean_of_their_sums():

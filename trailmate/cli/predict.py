@@ -19,8 +19,11 @@ def predict(
 
     Example: trailmate predict ./bundle ./attempts.parquet --out predictions.parquet
     """
+    from engine.domain.errors import BadInput
     from training.prediction import predict_file
 
+    if out.resolve() == attempts.resolve():
+        raise BadInput(f"{out} is the file of attempts itself: name another file with --out")
     with progress_bar() as report:
         predicted = predict_file(bundle, attempts, report=report)
     written(predicted.rows, out)

@@ -315,13 +315,17 @@ def test_only_what_comes_after_the_last_event_is_folded_without_the_rest(model):
 
 
 def test_the_last_said_counts_and_preferences_can_ask_to_forget_the_formats(model):
+    goals = [f'{{"skills": ["{name}"]}}' for name in ("first", "second", "last")]
     told = [
-        event("a", "viewed", "r1", 0), event("b", "goal_set", None, 1, value="first"),
-        event("c", "goal_set", None, 3, value="last"), event("d", "goal_set", None, 2, value="second"),
+        event("a", "viewed", "r1", 0), event("b", "goal_set", None, 1, value=goals[0]),
+        event("c", "goal_set", None, 3, value=goals[2]), event("d", "goal_set", None, 2, value=goals[1]),
         event("e", "preferences_set", None, 4, value='{"formats": ["video"]}'),
     ]  # fmt: skip
     state = folded(told, model, OFFER)
-    assert (state.goal, state.preferences) == ("last", '{"formats": ["video"]}')
+    assert (state.goal, state.preferences) == ('{"skills": ["last"]}', '{"formats": ["video"]}')
+    garbage = [event(k, k2, None, 6, value="{") for k, k2 in (("x", "goal_set"), ("y", "preferences_set"))]
+    kept = folded([*told, *garbage], model, OFFER)
+    assert (kept.goal, kept.preferences) == (state.goal, state.preferences)
     assert state.style.formats
     forget = event("f", "preferences_set", None, 5, value='{"forget_observed": true}')
     forgotten = folded([*told, forget], model, OFFER)
