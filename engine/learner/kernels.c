@@ -477,7 +477,7 @@ static Block *found(const Index *x, Block *blocks, int64_t *n_blocks, uint64_t k
     return spare;
 }
 
-/* Fold rows first..last into one learner's state, or only ask about them where `flags` lacks UPDATE.
+/* Fold rows first..last into one learner's state, or only ask about them where `flags` lacks UPDATE or y is below 0.
  * `blocks` has room for whatever is new; `out` (rows, N_FEATURES) and `traces` may be NULL. 0, or -1 without memory. */
 static int one_learner(const Statics *m, const Rows *rows, int64_t first, int64_t last, int64_t fold, int flags,
                        Self *self, Block *blocks, int64_t *n_blocks, float *out, const Traces *traces) {
@@ -499,17 +499,18 @@ static int one_learner(const Statics *m, const Rows *rows, int64_t first, int64_
     for (int64_t r = first; r < last; r++) {
         int64_t a = rows->skill_ptr[r], n = rows->skill_ptr[r + 1] - a;
         Self *who = self;
-        if (!(flags & UPDATE)) {
+        int learns = (flags & UPDATE) && !(rows->y[r] < 0.0);
+        if (!learns) {
             asked = *self;
             who = &asked;
         }
         double t = rows->t[r], y = rows->y[r], gap = advance(who, &t), i = (double)who->n_events;
         Asked q = {.skills = skills, .skill_rows = rows->skill_row + a, .n_skills = n, .fold = fold,
                    .item_row = rows->item_row[r]};
-        q.item = found(&index, blocks, n_blocks, rows->item_key[r], m->mean, flags & UPDATE ? NULL : &spares[most]);
+        q.item = found(&index, blocks, n_blocks, rows->item_key[r], m->mean, learns ? NULL : &spares[most]);
         for (int64_t k = 0; k < n; k++)
             skills[k] = found(&index, blocks, n_blocks, rows->skill_key[a + k], m->mean,
-                              flags & UPDATE ? NULL : &spares[k]);
+                              learns ? NULL : &spares[k]);
         if (flags & DECAYS) {
             decay(&who->block, m, i, t);
             decay(q.item, m, i, t);
@@ -526,7 +527,7 @@ static int one_learner(const Statics *m, const Rows *rows, int64_t first, int64_
             traces->item_regime[r] = (int8_t)regime(q.item);
             for (int64_t k = 0; k < n; k++) traces->skill_regime[a + k] = (int8_t)regime(skills[k]);
         }
-        if (flags & UPDATE) absorb(who, &q, m, rows->item_key[r], t, y, sigmoid(z), rows->seconds[r]);
+        if (learns) absorb(who, &q, m, rows->item_key[r], t, y, sigmoid(z), rows->seconds[r]);
     }
     free(index.slots);
     free(skills);

@@ -33,9 +33,10 @@ class Rows:
     """`n` answers and exposures of one or many learners, each learner's in sequence.
 
     `t`: `(n,)` float64, minutes since 1970, NaN without a clock. `y`: `(n,)` float64, 1 for a success and 0 for a
-    failure, NaN for an exposure. `seconds`: `(n,)` float64, clipped, NaN where unknown. `item_key`: `(n,)` uint64;
-    `item_row`: `(n,)` int32 into the model's items, -1 where it does not know the item. The skills of row `r` are
-    `skill_ptr[r]:skill_ptr[r + 1]` of `skill_key`, `skill_row`.
+    failure, NaN for an exposure, below 0 where a row is only asked about and leaves no trace. `seconds`: `(n,)`
+    float64, clipped, NaN where unknown. `item_key`: `(n,)` uint64; `item_row`: `(n,)` int32 into the model's items, -1
+    where it does not know the item. The skills of row `r` are `skill_ptr[r]:skill_ptr[r + 1]` of `skill_key`,
+    `skill_row`.
     """
 
     t: NDArray[np.float64]

@@ -126,7 +126,7 @@ class _Blocks:
     def found(self, key: int, *, update: bool) -> Known:
         """The block of a key, to be kept where `update` is set, else a copy."""
         if key in self.met:
-            return self.met[key]
+            return self.met[key] if update else deepcopy(self.met[key])
         place = self.place.get(key)
         known = fresh_known(key, self.mean) if place is None else known_from(self.array[place])
         if update:
@@ -151,10 +151,10 @@ class _Learner:
 
     def moments(self, rows: Rows, first: int, last: int) -> Iterator[_Moment]:
         """Each row from `first` to `last` before its own update, which follows when the next one is asked for."""
-        update = bool(self.flags & UPDATE)
         for row in range(first, last):
+            update = bool(self.flags & UPDATE) and not rows.y[row] < 0
             whole = self.whole if update else deepcopy(self.whole)
-            moment = self._moment(rows, row, whole)
+            moment = self._moment(rows, row, whole, update=update)
             yield moment
             if update:
                 q = moment.asked
@@ -163,8 +163,8 @@ class _Learner:
                     lean_on(whole, moment.lean, y)
                 absorb(whole, q.item, q.skills, t=moment.t, y=y, p=p, seconds=seconds, usual=q.m)
 
-    def _moment(self, rows: Rows, row: int, whole: Whole) -> _Moment:
-        update, its = bool(self.flags & UPDATE), slice(rows.skill_ptr[row], rows.skill_ptr[row + 1])
+    def _moment(self, rows: Rows, row: int, whole: Whole, *, update: bool) -> _Moment:
+        its = slice(rows.skill_ptr[row], rows.skill_ptr[row + 1])
         t, gap = advance(whole, float(rows.t[row]))
         item = self.blocks.found(int(rows.item_key[row]), update=update)
         skills = [self.blocks.found(key, update=update) for key in rows.skill_key[its].tolist()]

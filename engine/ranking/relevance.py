@@ -13,6 +13,9 @@ from engine.domain.query import Query
 from engine.ranking.collaborative import Ease, Factors
 from engine.ranking.popularity import CourseDay, Popularity
 
+# What others do, what the time of the course says, what the learner worked on, and the ways of working they take up.
+FAMILIES = ("others", "course_time", "own_work", "format")
+
 
 @dataclass(frozen=True, slots=True)
 class RelevanceModel:
@@ -70,11 +73,21 @@ class RelevanceModel:
         """How many resources the bundle knows."""
         return self.popularity.n_resources
 
+    def scored(self, query: Query, candidates: NDArray[np.int32]) -> NDArray[np.float64]:
+        """What each family of terms adds to each candidate's score: `(n_families, n_candidates)`.
+
+        Candidates are rows of the catalogue, also newer than the bundle; the sum over families is the score.
+        """
+        n_resources = max(self.n_resources, int(candidates.max(initial=-1)) + 1)
+        by_term = self.contributions(self.terms(query), n_resources)[:, candidates]
+        bounds = (0, self.popularity.n_terms, self.popularity.n_terms + self.course_day.n_terms)
+        added = np.add.reduceat(by_term, bounds, axis=0)
+        return np.vstack([added, np.zeros((len(FAMILIES) - len(added), len(candidates)))])
+
     @property
-    def families(self) -> dict[str, slice]:
+    def families(self) -> tuple[str, ...]:
         """Terms that speak of the same thing: what others do, what the time of the course says, the learner's work."""
-        others, by_day = self.popularity.n_terms, self.popularity.n_terms + self.course_day.n_terms
-        return {"others": slice(0, others), "course_time": slice(others, by_day), "own_work": slice(by_day, None)}
+        return FAMILIES
 
     def votes(self, query: Query, row: int) -> float:
         """How many learners of the course took a resource up."""

@@ -335,3 +335,20 @@ def test_a_machine_without_memory_is_told():
     none_left = SimpleNamespace(learner_fold=lambda *_: -1, learner_start=lambda *_: None)
     with patch.object(kernels, "library", lambda: none_left), pytest.raises(MemoryError):
         fold(statics(1), rows_of([(0.0, 1.0, 1.0, 0, [])]), started(statics(1).statics), nobody())
+
+
+@either
+@law
+@given(histories(max_size=6), histories(max_size=4), st.integers(0, 9))
+def test_a_row_that_is_only_asked_about_leaves_no_trace(form, events, probes, seed):
+    """Asked amid the events, it hears what a fold without an update says there."""
+    asked = [(e[0], -1.0, NAN, e[3], e[4]) for e in probes]
+    prepared = statics(seed)
+    with in_form(form):
+        plain = fold(prepared, rows_of(events), started(prepared.statics), np.zeros(0, BLOCK))
+        mixed = rows_of([*events, *asked])
+        whole, blocks, said = fold(prepared, mixed, started(prepared.statics), np.zeros(0, BLOCK), features=True)
+        _, _, expected = fold(prepared, rows_of(asked), plain[0], plain[1], update=False, features=True)
+    assert whole.tobytes() == plain[0].tobytes()
+    assert blocks.tobytes() == plain[1].tobytes()
+    np.testing.assert_array_equal(said[len(events) :], expected)
