@@ -24,8 +24,13 @@ _USUAL_LOG_SECONDS = 2.5
 Values = NDArray[np.float64]
 
 
-def fit_statics(attempts: Attempts, vocabulary: Vocabulary) -> tuple[Statics, NDArray[np.int32]]:
-    """Statics `(N_FOLDS + 1, n)`, the last fold over all learners, and the fold of each learner `(n_learners,)`."""
+def fit_statics(
+    attempts: Attempts, vocabulary: Vocabulary, *, lawful: bool = False
+) -> tuple[Statics, NDArray[np.int32]]:
+    """Statics `(N_FOLDS + 1, n)`, the last fold over all learners, and the fold of each learner `(n_learners,)`.
+
+    `lawful`: a wrong last answer on a skill never counts above none, nor a right one below (`training.law`).
+    """
     folds = folds_of(np.diff(attempts.learner_ptr))
     fitting = _Fitting(attempts, folds, len(vocabulary.item_keys), len(vocabulary.skill_keys))
     statics = fitting.start()
@@ -33,7 +38,15 @@ def fit_statics(attempts: Attempts, vocabulary: Vocabulary) -> tuple[Statics, ND
         statics = fitting.step(statics)
     for _ in range(_REGIME_PASSES):
         statics = fitting.regime_step(statics)
+        statics = _in_order(statics) if lawful else statics
     return statics, folds
+
+
+def _in_order(statics: Statics) -> Statics:
+    """The effects of the last answer on a skill with wrong at most as high as none, and right at least."""
+    never, right, wrong = np.moveaxis(statics.skill_regime, -1, 0)
+    kept = np.stack([never, np.maximum(right, never), np.minimum(wrong, never)], axis=-1)
+    return replace(statics, skill_regime=kept)
 
 
 def last_fold(statics: Statics) -> Statics:

@@ -14,6 +14,7 @@ from training.attempts import Attempts, attempts_of, vocabulary_of
 from training.chances import fit_chance
 from training.difficulties import fit_statics, last_fold
 from training.doubt import doubt_of
+from training.law import LAWFUL_ROWS, keeps_law, law_of
 from training.paces import fit_pace
 from training.samples import samples_of
 
@@ -25,17 +26,36 @@ def fit_learner_model(
 ) -> LearnerModel:
     """The learner model of a log's answers and exposures (`training.attempts.frame_of`).
 
-    `minutes` are declared ones by resource id; `format_mix` the shares of formats in what was taken up.
+    `minutes` are declared ones by resource id; `format_mix` the shares of formats in what was taken up. A small log is
+    fitted under the law that only right answers raise an estimate (`training.law`), a larger one where it breaks it.
     """
+    lawful = frame["outcome"].count() < LAWFUL_ROWS
+    model = _fitted(frame, minutes, format_mix, seed, report, lawful=lawful)
+    if lawful or keeps_law(model, frame):
+        return model
+    report("fitting again, so that no wrong answer raises an estimate", 0.5)
+    return _fitted(frame, minutes, format_mix, seed, report, lawful=True)
+
+
+def _fitted(
+    frame: pl.DataFrame,
+    minutes: Mapping[str, float],
+    format_mix: Mapping[str, float],
+    seed: int,
+    report: Report,
+    *,
+    lawful: bool,
+) -> LearnerModel:
     report("counting items and skills", 0.0)
     vocabulary = vocabulary_of(frame, minutes)
     attempts = attempts_of(frame, vocabulary)
-    statics, folds = fit_statics(attempts, vocabulary)
+    statics, folds = fit_statics(attempts, vocabulary, lawful=lawful)
     report("reading every answer's features", 0.3)
     columns, answered, timed = samples_of(attempts, statics, folds, seed)
     report("growing trees", 0.5)
     with ThreadPoolExecutor(2) as pool:
-        success = pool.submit(fit_chance, answered, n_items=len(vocabulary.item_keys), seed=seed)
+        law = law_of(columns) if lawful else None
+        success = pool.submit(fit_chance, answered, n_items=len(vocabulary.item_keys), seed=seed, law=law)
         pace = fit_pace(timed, seed=seed, pool=pool)
         chance = success.result()
     return LearnerModel(

@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.learner.net import Floats, Net, standardised
+from training.law import Law
 
 HIDDEN = (64, 32)
 EPOCHS, BATCH = 12, 256
@@ -14,12 +15,21 @@ Weights = dict[str, Floats]
 _UNDECAYED = ("first_bias", "second_bias", "bias")
 
 
-def fit_net(x: Floats, y: NDArray[np.float64], item_row: NDArray[np.int32], *, n_items: int, seed: int) -> Net:
-    """The network for `(n, d)` features and `(n,)` outcomes in [0, 1], by cross-entropy."""
+def fit_net(
+    x: Floats, y: NDArray[np.float64], item_row: NDArray[np.int32], *, n_items: int, seed: int, law: Law | None = None
+) -> Net:
+    """The network for `(n, d)` features and `(n,)` outcomes in [0, 1], by cross-entropy.
+
+    Under a law no weight leads the way a column may not: those beyond the first layer are never negative.
+    """
     mean, scale = x.mean(0), x.std(0) + np.float32(1e-6)
     z, target = standardised(x, mean, scale), y.astype(np.float32)
     rng = np.random.default_rng(seed)
     weights = _start(x.shape[1], n_items, rng)
+    if law is not None:
+        # Half of them would stand at zero otherwise, and stay there.
+        weights["first"] = np.abs(weights["first"]) * np.where(law.sign == 0, np.sign(weights["first"]).T, law.sign).T
+        weights["second"] = np.abs(weights["second"])
     moments = [{name: np.zeros_like(w) for name, w in weights.items()} for _ in range(2)]
     n_steps, step = EPOCHS * -(-len(y) // BATCH), 0
     for _ in range(EPOCHS):
@@ -29,6 +39,8 @@ def fit_net(x: Floats, y: NDArray[np.float64], item_row: NDArray[np.int32], *, n
             slopes = _slopes(weights, z[rows], target[rows], item_row[rows], rng)
             step += 1
             _move(weights, slopes, moments, step, RATE * (1 - step / n_steps) + 1e-5)
+            if law is not None:
+                _bind(weights, law)
     weights["item_shift"][-1] = 0
     weights["item_bias"][-1] = 0
     return Net(mean=mean, scale=scale, **weights)
@@ -85,6 +97,16 @@ def _move(w: Weights, slopes: Weights, moments: list[Weights], step: int, rate: 
         w[name] -= np.float32(rate / (1 - _FIRST_MOMENT**step)) * first[name] / size
         if name not in _UNDECAYED:
             w[name] -= np.float32(rate * DECAY) * w[name]
+
+
+def _bind(w: Weights, law: Law) -> None:
+    """The weights moved to the nearest that keep the law, in place."""
+    least = np.where(law.looked & (law.sign <= 0), -np.inf, 0).astype(np.float32)
+    most = np.where(law.looked & (law.sign >= 0), np.inf, 0).astype(np.float32)
+    np.clip(w["first"], least[:, None], most[:, None], out=w["first"])
+    np.clip(w["straight"], least, most, out=w["straight"])
+    for name in ("second", "out"):
+        np.maximum(w[name], 0, out=w[name])
 
 
 def _dropped(shape: tuple[int, ...], share: float, rng: np.random.Generator) -> Floats:

@@ -7,7 +7,7 @@ from engine.learner.kernels import BLOCK, SELF
 from engine.learner.state import _HEADER, _MEMORY
 from engine.portrait import MASTERED
 from engine.ranking.needs import CHECK, REVIEW, STYLE
-from training import chances, doubt, lines, paces, samples
+from training import chances, doubt, law, lines, paces, samples
 
 PAGE = (Path(__file__).parents[2] / "docs" / "learner-model.md").read_text()
 
@@ -30,6 +30,7 @@ def test_the_thresholds_of_fitting() -> None:
         chances.MOST_MIXED_ROWS,
         samples.MASTERY_ROWS,
         lines.LEAST_LINE_ROWS,
+        law.LAWFUL_ROWS,
     ):
         assert f"{number:,}" in mastery
     assert f"fewer than {lines.LEAST_LINE_ROWS} answers, or {chances.LEAST_LEARNERS} learners" in mastery
