@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.learner.forest import Forest
+from engine.learner.paths import PathForest
 
 N_COLUMNS_A_TREE = 50
 # Deterministic on one machine: the same rows give the same trees whatever the number of threads.
@@ -40,6 +41,36 @@ def grow(
     told = {**_ALWAYS, **parameters, "seed": seed, "num_threads": threads}
     booster = lightgbm.train(told, data, n_trees)
     return forest_of(booster.dump_model()["tree_info"])
+
+
+def grow_paths(
+    x: NDArray[np.float32],
+    taken: NDArray[np.float64],
+    sizes: NDArray[np.int64],
+    *,
+    families: NDArray[np.int32],
+    n_families: int,
+    n_trees: int,
+    parameters: Mapping[str, Any],
+    seed: int,
+    offset: NDArray[np.float64] | None = None,
+) -> PathForest:
+    """Trees that put what was taken up above the rest within each query (LambdaMART, Burges 2010).
+
+    `x`: `(n, n_columns)`, query by query. `taken`: `(n,)`, 1 where taken up. `sizes`: rows of each query.
+    """
+    data = lightgbm.Dataset(x, taken, group=sizes, init_score=offset, free_raw_data=True)
+    told = {**_ALWAYS, "boost_from_average": False, **parameters, "objective": "lambdarank", "seed": seed}
+    trees = lightgbm.train({**told, "num_threads": 1}, data, n_trees).dump_model()["tree_info"]
+    value = np.array([v for tree in trees for v in _values(tree["tree_structure"])], np.float64)
+    return PathForest(forest_of(trees), value, families, n_families)
+
+
+def _values(node: dict[str, Any]) -> list[float]:
+    """What a tree says at each node, in the order of `_flat`."""
+    if "leaf_value" in node:
+        return []
+    return [float(node["internal_value"]), *_values(node["left_child"]), *_values(node["right_child"])]
 
 
 def bounded(parameters: Mapping[str, Any], x: NDArray[np.float32]) -> dict[str, Any]:

@@ -631,3 +631,30 @@ void forest_walk(const float *x, int64_t n, int64_t n_columns, int64_t n_trees, 
         }
     }
 }
+
+/* What each family of columns adds on the way from the root to the leaf, over all trees: by_family (n, n_families).
+ * A step from a node to its child adds the child's value less the node's to the family of the node's column. */
+void forest_paths(const float *x, int64_t n, int64_t n_columns, int64_t n_trees, const int64_t *node_ptr,
+                  const int64_t *leaf_ptr, const int32_t *column, const float *threshold, const int32_t *left,
+                  const int32_t *right, const double *leaf, const double *value, const int32_t *family,
+                  int64_t n_families, double *by_family) {
+    enum { CHUNK = 64 };
+    for (int64_t from = 0; from < n; from += CHUNK) {
+        int64_t to = from + CHUNK < n ? from + CHUNK : n;
+        for (int64_t k = 0; k < n_trees; k++) {
+            int64_t node = node_ptr[k];
+            const double *leaves = leaf + leaf_ptr[k];
+            if (node_ptr[k + 1] == node) continue;
+            for (int64_t row = from; row < to; row++) {
+                const float *f = x + row * n_columns;
+                double *out = by_family + row * n_families;
+                int32_t at = 0;
+                do {
+                    int64_t here = node + at;
+                    at = f[column[here]] <= threshold[here] ? left[here] : right[here];
+                    out[family[column[here]]] += (at >= 0 ? value[node + at] : leaves[~at]) - value[here];
+                } while (at >= 0);
+            }
+        }
+    }
+}

@@ -146,6 +146,8 @@ def library() -> Any:
     ]  # fmt: skip
     loaded.forest_walk.argtypes = [pointer, number, number, number, *[pointer] * 8]
     loaded.forest_walk.restype = None
+    loaded.forest_paths.argtypes = [pointer, number, number, number, *[pointer] * 9, number, pointer]
+    loaded.forest_paths.restype = None
     return loaded
 
 
