@@ -9,6 +9,7 @@ from trailmate.cli.keys import keys
 from trailmate.cli.predict import predict
 from trailmate.cli.recommend import recommend
 from trailmate.cli.serve import serve
+from trailmate.cli.simulate import simulate
 from trailmate.cli.store import export, load
 from trailmate.cli.train import train
 
@@ -24,4 +25,5 @@ def register(app: typer.Typer) -> None:
     app.command()(recommend)
     app.command()(predict)
     app.command()(evaluate)
+    app.command()(simulate)
     app.command()(doctor)

@@ -1,0 +1,1 @@
+"""Worlds in which policies teach learners whose gain can be measured."""
