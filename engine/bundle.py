@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from engine.domain.errors import BadBundle
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,20 +1,25 @@
 """Reasons a learner and a teacher can read; their contributions add up to the score."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.domain.catalogue import Catalogue
-from engine.domain.decision import Reason
+from engine.domain.decision import Flag, Reason
 from engine.domain.query import Query
 from engine.domain.resource import Resource
 from engine.learner.evidence import teacher_text
-from engine.learner.mastery import Evidence, evidence_of
+from engine.learner.mastery import evidence_of
+from engine.learner.menu import Menu
 from engine.learner.rows import skill_key
-from engine.learner.state import Check, LearnerState
-from engine.ranking.needs import Needs
+from engine.learner.state import LearnerState
+from engine.phrases import reason
+from engine.ranking.learning import TERMS, Learning
+from engine.ranking.objective import N_LOOP, band_of
 from engine.ranking.relevance import RelevanceModel
+from engine.ranking.said import REFUSED
 
 _FEW = 5
 
@@ -27,19 +32,19 @@ def reasons_of(
     model: RelevanceModel,
     catalogue: Catalogue,
 ) -> list[tuple[Reason, ...]]:
-    """Why each of these resources got its score, the weightiest reason first.
-
-    `contributions`: `(n_terms, len(rows))`, weight times term; terms that speak of the same thing are one reason.
-    """
+    """Why each of these resources is relevant: `contributions` `(n_families, len(rows))`, a reason for each family."""
     strongest = _strongest(rows, query, model, catalogue)
-    return [
-        in_order(
-            _others(float(terms[model.families["others"]].sum()), model.votes(query, int(row))),
-            _course_time(float(terms[model.families["course_time"]].sum()), model.cohort_votes(query, int(row))),
-            _own_work(float(terms[model.families["own_work"]].sum()), titles),
+    found = []
+    for row, terms, titles in zip(rows, contributions.T, strongest, strict=True):
+        by = dict(zip(model.families, terms.tolist(), strict=True))
+        made = (
+            _others(by["others"], model.votes(query, int(row))),
+            _course_time(by["course_time"], model.cohort_votes(query, int(row))),
+            _own_work(by["own_work"], titles),
+            _format(by["format"]),
         )
-        for row, terms, titles in zip(rows, contributions.T, strongest, strict=True)
-    ]
+        found.append(tuple(r for r in made if r is not None))
+    return found
 
 
 def in_order(*reasons: Reason | None) -> tuple[Reason, ...]:
@@ -47,155 +52,175 @@ def in_order(*reasons: Reason | None) -> tuple[Reason, ...]:
     return tuple(sorted((r for r in reasons if r is not None), key=lambda r: -abs(r.contribution)))
 
 
-def need_reasons(
-    terms: NDArray[np.float64],
-    resource: Resource | None,
-    needs: Needs,
-    state: LearnerState,
-    *,
-    titles: Mapping[str, str],
-    now_us: int,
-) -> tuple[Reason, ...]:
-    """What the learner's own state says for this resource: `terms` `(3,)` as `engine.ranking.needs.TERMS`."""
-    if resource is None:
-        return ()
-    review, check, style = (float(term) for term in terms)
-    due, promised = needs.most_due(resource.skills), needs.promised(resource.skills)
-    reasons: list[Reason] = []
-    if due is not None:
-        told = evidence_of(state, skill_key(due))
-        reasons.append(_review(review, due, titles.get(due, due), needs.reviews[due], told, now_us))
-    if promised is not None:
-        reasons.append(_check(check, promised, titles.get(promised.skill_id, promised.skill_id)))
-    if style:
-        reasons.append(_style(style, resource.format, resource.format in needs.declared))
-    return tuple(reasons)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """What reasons of learning are told from."""
+
+    learning: Learning
+    menu: Menu
+    state: LearnerState
+    titles: Mapping[str, str]
+    resources: Sequence[Resource | None]
+    voice_weight: float
+    now_us: int
+
+    def title(self, skill: int) -> str:
+        """The name of a skill of the menu."""
+        skill_id = self.menu.skills[skill]
+        return self.titles.get(skill_id, skill_id)
 
 
-def _review(contribution: float, skill_id: str, title: str, recall: float, evidence: Evidence, now_us: int) -> Reason:
-    return Reason(
-        code="review",
-        contribution=contribution,
-        text_learner=f"It is a good time to look at {title} again.",
-        text_teacher=f"A review of {title} is due: the chance that it is still remembered is about {recall:.0%}. "
-        + teacher_text(evidence, title, now_us),
-        evidence={"skill_id": skill_id, "recall": recall, "answers": float(evidence.n)},
+def learning_reasons(row: int, position: int, told: Told) -> tuple[Reason, ...]:
+    """What learning says for one candidate: its row of the catalogue, its position among the candidates."""
+    added = dict(zip(TERMS, told.learning.terms[:, position].tolist(), strict=True))
+    place = int(np.searchsorted(told.learning.places, position))
+    close = place < len(told.learning.places) and told.learning.places[place] == position
+    own = (
+        _gain(added["gain"], place, told) if close else None,
+        _challenge(added["challenge"], float(told.learning.known.p[place]), told) if close else None,
+        reason("information", "information", added["information"]) if added["information"] else None,
+        _approach(added["approach"], row, told),
+        *_needed(added, row, told),
+        *voice_reasons([added["voice"]], weight=told.voice_weight),
+        reason("minutes", "minutes", added["minutes"]) if added["minutes"] else None,
     )
+    return tuple(r for r in own if r is not None)
 
 
-def _check(contribution: float, check: Check, title: str) -> Reason:
-    knows = check.because == "know_it"
-    return Reason(
-        code="check",
-        contribution=contribution,
-        text_learner=f"You said you know {title}: show it here."
-        if knows
-        else f"You disagreed about {title}: here you can show where you stand.",
-        text_teacher=f"The learner says they know {title}; this is the check that was promised."
-        if knows
-        else f"The learner contests the estimate of {title}; this is the check that was promised.",
-        evidence={"skill_id": check.skill_id, "because": check.because},
-    )
+def voice_reasons(added: Sequence[float] | NDArray[np.float64], *, weight: float | None = None) -> list[Reason | None]:
+    """What the learner's words add to each of some candidates, None where nothing."""
+    found: list[Reason | None] = []
+    for value in (float(v) for v in added):
+        if not value:
+            found.append(None)
+        elif value > 0:
+            found.append(reason("voice", "voice_accepted", value))
+        else:
+            refused = weight is None or value <= REFUSED * weight
+            found.append(reason("voice", "voice_refused" if refused else "voice_alike", value))
+    return found
 
 
-def _style(contribution: float, name: str, declared: bool) -> Reason:
-    if declared:
-        learner, teacher = f"You asked for this format: {name}.", f"The learner asked for this format: {name}."
-    else:
-        learner = f"You choose this format more often than others do: {name}."
-        teacher = f"The learner chooses this format more often than is usual here: {name}."
-    return Reason(
-        code="style",
-        contribution=contribution,
-        text_learner=learner,
-        text_teacher=f"{teacher} Formats only break near ties.",
-        evidence={"format": name},
+def loop_flag(skill_id: str, title: str) -> Flag:
+    """Tells the teacher that the last steps on a skill brought no progress."""
+    return Flag(
+        code="loop",
+        skill_id=skill_id,
+        text_teacher=f"The last {N_LOOP} answers on {title} were wrong: the approach is changed. "
+        "A word with the learner, or a peer who can explain it, may help more.",
     )
 
 
 def planned_reason(contribution: float) -> Reason:
     """The place in the teacher's plan, where no model is served."""
-    return Reason(
-        code="planned_order",
-        contribution=contribution,
-        text_learner="This is next in the plan of your course.",
-        text_teacher="No model is served yet: options follow the planned order.",
-    )
+    return reason("planned_order", "planned_order", contribution)
 
 
-def variety_reason() -> Reason:
+def variety_reason(*, inquiry: bool = False) -> Reason:
     """Put in so that there is more than one way to work."""
-    return Reason(
-        code="variety",
-        contribution=0.0,
-        text_learner="Here is another way to work, if you like a change.",
-        text_teacher="Put in the last place so that the slate holds more than one format.",
-    )
+    return reason("variety", "variety_inquiry" if inquiry else "variety", 0.0)
+
+
+def explored_reason(chance: float) -> Reason:
+    """Drawn among near ties."""
+    return reason("explored", "explored", 0.0, chance=chance)
 
 
 def _others(contribution: float, votes: float) -> Reason:
     if votes < 1:
-        learner = "This is new: nobody here has tried it yet."
-    elif contribution < 0:
-        learner = "Others did this earlier; less is happening around it now."
-    else:
-        learner = "Others here are taking this up." if votes >= _FEW else "A few others here tried this."
-    teacher = (
-        f"{_learners(votes)} took this up so far; recent ones count more." if votes else "Nobody took this up so far."
-    )
-    return Reason(
-        code="others",
-        contribution=contribution,
-        text_learner=learner,
-        text_teacher=teacher + _against(contribution),
-        evidence={"learners": votes},
-    )
+        return reason("others", "others_new", contribution, learners=votes)
+    phrase = "others_past" if contribution < 0 else "others_many" if votes >= _FEW else "others_few"
+    return reason("others", phrase, contribution, learners=votes)
 
 
 def _course_time(contribution: float, votes: float | None) -> Reason | None:
     if votes is None:
-        return None
-    if votes >= 1 and contribution >= 0:
-        learner = "This is what usually comes next at this point of the course."
-    else:
-        learner = "Earlier classes did this at another time of the course."
-    teacher = (
-        f"{_learners(votes)} of earlier classes first took this up within four weeks after this day of the course."
-    )
-    return Reason(
-        code="course_time",
-        contribution=contribution,
-        text_learner=learner,
-        text_teacher=teacher + _against(contribution),
-        evidence={"learners": votes},
-    )
+        return None if not contribution else _format(contribution)
+    phrase = "course_time_next" if votes >= 1 and contribution >= 0 else "course_time_other"
+    return reason("course_time", phrase, contribution, learners=votes)
 
 
 def _own_work(contribution: float, strongest: Sequence[str] | None) -> Reason | None:
-    if strongest is None:
+    if strongest is None and not contribution:
         return None
-    if strongest and contribution > 0:
-        names = " and ".join(f"“{title}”" for title in strongest)
-        learner = f"It goes well with {names}, which you worked on."
-        teacher = f"Learners who took up {names}, as this learner did, often take this up too."
-    else:
-        learner = "It is unlike what you worked on so far."
-        teacher = "What this learner took up does not speak for this resource."
-    return Reason(
-        code="own_work",
-        contribution=contribution,
-        text_learner=learner,
-        text_teacher=teacher,
-        evidence={"because_of": "; ".join(strongest)},
-    )
+    because_of = " and ".join(f"“{title}”" for title in strongest or ())
+    phrase = "own_work" if because_of and contribution > 0 else "own_work_unlike"
+    return reason("own_work", phrase, contribution, because_of=because_of)
 
 
-def _learners(n: float) -> str:
-    return "1 learner" if round(n) == 1 else f"{n:.0f} learners"
+def _format(contribution: float) -> Reason | None:
+    if not contribution:
+        return None
+    return reason("format", "format_fits" if contribution > 0 else "format_unlike", contribution)
 
 
-def _against(contribution: float) -> str:
-    return " Here this counts against it." if contribution < 0 else ""
+def _gain(contribution: float, place: int, told: Told) -> Reason | None:
+    """The skill that the step is worth most for."""
+    worth, known = told.learning.worth, told.learning.known
+    pairs = np.flatnonzero(worth.place == place)
+    if not contribution or not len(pairs):
+        return None
+    best = int(pairs[np.argmax(worth.gain[pairs] * worth.value[worth.skill[pairs]])])
+    skill = int(worth.skill[best])
+    facts: dict[str, float | str] = {
+        "skill": told.title(skill),
+        "skill_id": told.menu.skills[skill],
+        "gain": float(worth.gain[best]),
+        "minutes": float(known.minutes[place]),
+        "mastery": float(known.mastery[skill]),
+        "p_success": float(known.p[place]),
+    }
+    if skill in worth.opens:
+        return reason("gain", "gain_opens", contribution, opens=told.title(worth.opens[skill]), **facts)
+    return reason("gain", "gain", contribution, **facts)
+
+
+def _challenge(contribution: float, p: float, told: Told) -> Reason | None:
+    if not contribution:
+        return None
+    low, high = band_of(told.state)
+    phrase = "challenge_hard" if p < low else "challenge_easy"
+    return reason("challenge", phrase, contribution, p_success=p, low=low, high=high)
+
+
+def _approach(contribution: float, row: int, told: Told) -> Reason | None:
+    if not contribution:
+        return None
+    mine = set(told.menu.skills_of(row).tolist())
+    loops = told.learning.loops
+    stuck = next((k for k in loops if k in mine), None)
+    if stuck is None:
+        stuck = next((k for k in loops if mine & set(told.menu.needed_by(k).tolist())), loops[0])
+    phrase = "approach_other" if contribution > 0 else "approach_same"
+    return reason("approach", phrase, contribution, skill=told.title(stuck), n=float(N_LOOP))
+
+
+def _needed(added: Mapping[str, float], row: int, told: Told) -> list[Reason]:
+    """Due reviews, promised checks and formats."""
+    resource, needs = told.resources[row], told.learning.needs
+    if resource is None:
+        return []
+    due, promised = needs.most_due(resource.skills), needs.promised(resource.skills)
+    reasons: list[Reason] = []
+    if due is not None:
+        title, recall = told.titles.get(due, due), needs.reviews[due]
+        evidence = evidence_of(told.state, skill_key(due))
+        words = teacher_text(evidence, title, told.now_us)
+        reasons.append(
+            reason(
+                "review", "review", added["review"],
+                skill=title, skill_id=due, recall=recall, told=words, answers=float(evidence.n),
+            )
+        )  # fmt: skip
+    if promised is not None:
+        title = told.titles.get(promised.skill_id, promised.skill_id)
+        phrase = "check_known" if promised.because == "know_it" else "check_contested"
+        facts = {"skill": title, "skill_id": promised.skill_id, "because": promised.because}
+        reasons.append(reason("check", phrase, added["check"], **facts))
+    if added["style"]:
+        phrase = "style_declared" if resource.format in needs.declared else "style_observed"
+        reasons.append(reason("style", phrase, added["style"], format=resource.format))
+    return reasons
 
 
 def _strongest(

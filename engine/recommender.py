@@ -1,6 +1,6 @@
-"""The recipe: candidates → relevance → needs → selection → reasons."""
+"""The recipe: candidates → relevance → learning → selection → reasons."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -9,39 +9,66 @@ from numpy.typing import NDArray
 
 from engine.bundle import Bundle
 from engine.domain.catalogue import Catalogue, catalogue_of
-from engine.domain.decision import Decision, NearTie, Option, Reason, Request
+from engine.domain.decision import Decision, Flag, NearTie, Option, Reason, Request
 from engine.domain.history import History
 from engine.domain.query import Query
 from engine.domain.resource import Resource
-from engine.domain.skill import Skill
-from engine.explanations import in_order, need_reasons, planned_reason, reasons_of, variety_reason
+from engine.domain.skill import Skill, mended
+from engine.explanations import (
+    Told,
+    explored_reason,
+    in_order,
+    learning_reasons,
+    loop_flag,
+    planned_reason,
+    reasons_of,
+    variety_reason,
+    voice_reasons,
+)
 from engine.learner.fold import Offer, fresh, offer_of
+from engine.learner.gains import gain_model_of
 from engine.learner.mastery import ResourceOutlook, resource_outlooks
+from engine.learner.menu import menu_of
 from engine.learner.model import LearnerModel, learner_model_of
-from engine.learner.preferences import preferences_of
+from engine.learner.preferences import goal_of, preferences_of
+from engine.learner.rows import item_key
 from engine.learner.state import LearnerState
+from engine.learner.voices import Spoken, standing
 from engine.ranking.candidates import candidates_of
-from engine.ranking.needs import Needs, needs_of
-from engine.ranking.needs import contributions as contributions_of
+from engine.ranking.exploration import NEAR
+from engine.ranking.learning import Learner, Learning, Teaching, learning_of, minutes_left
+from engine.ranking.needs import needs_of
+from engine.ranking.objective import band_of
 from engine.ranking.relevance import RelevanceModel, relevance_of
-from engine.ranking.selection import Slate, slate_of
+from engine.ranking.said import added_by_voices
+from engine.ranking.selection import INQUIRY_FORMATS, Exploring, Slate, Variety, slate_of
+from engine.ranking.weights import ObjectiveWeights, weights_from
+
+_NO_SEED = 0x7472_6169_6C
 
 
 @dataclass(frozen=True, slots=True)
 class Recommender:
     """A bundle beside a catalogue, ready to answer; without a bundle it answers in the planned order.
 
-    `skill_rows` are the rows of the catalogue that teach each skill, `titles` the names of skills.
+    `skill_rows` are the rows of the catalogue that teach each skill, `titles` the names of skills, `graph` the skills
+    needed before each. `teaching` is what the bundle and the catalogue know of learning, None without a bundle.
+    `inquiry`: `(n_resources,)` which resources are inquiry or project work.
     """
 
     version: str
     catalogue: Catalogue
     model: RelevanceModel | None
     learner: LearnerModel | None
+    teaching: Teaching | None
     offer: Offer
     tie_break: NDArray[np.int64]
+    keys: NDArray[np.uint64]
+    inquiry: NDArray[np.bool_]
     skill_rows: Mapping[str, NDArray[np.int32]]
+    graph: Mapping[str, tuple[str, ...]]
     titles: Mapping[str, str]
+    weights: ObjectiveWeights
 
 
 def recommender_of(
@@ -55,30 +82,47 @@ def recommender_of(
 
     `withdrawn` resources are offered no more, but what learners did with them counts.
     """
-    offered = list(resources)
+    offered, known = list(resources), list(skills)
     catalogue = catalogue_of(offered, bundle.resource_ids if bundle else ())
     ids = np.array(catalogue.resource_map.ids, dtype=object)
     tie_break = np.empty(len(ids), np.int64)
     tie_break[np.argsort(ids, kind="stable")] = np.arange(len(ids))
+    graph, _ = mended({s.skill_id: s.prerequisites for s in known})
+    weights = weights_from(bundle.settings) if bundle else ObjectiveWeights()
+    skill_rows = _skill_rows(catalogue)
     return Recommender(
         version=bundle.version if bundle else "none",
         catalogue=catalogue,
         model=relevance_of(bundle) if bundle else None,
         learner=learner_model_of(bundle) if bundle else None,
+        teaching=_teaching(bundle, catalogue, graph, skill_rows, weights) if bundle else None,
         offer=offer_of([*withdrawn, *offered]),
         tie_break=tie_break,
-        skill_rows=_skill_rows(catalogue),
-        titles={s.skill_id: s.title for s in skills},
+        keys=np.array([item_key(x) for x in ids.tolist()], np.uint64),
+        inquiry=np.array([r is not None and r.format in INQUIRY_FORMATS for r in catalogue.resources], bool),
+        skill_rows=skill_rows,
+        graph=graph,
+        titles={s.skill_id: s.title for s in known},
+        weights=weights,
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Said:
-    """What the answer is about: who asks, what is due to them, and what is known of them."""
-
-    query: Query
-    needs: Needs | None
-    state: LearnerState | None
+def _teaching(
+    bundle: Bundle,
+    catalogue: Catalogue,
+    graph: Mapping[str, tuple[str, ...]],
+    skill_rows: Mapping[str, NDArray[np.int32]],
+    weights: ObjectiveWeights,
+) -> Teaching:
+    model = learner_model_of(bundle)
+    return Teaching(
+        menu=menu_of(catalogue.resources, graph, model),
+        model=model,
+        gains=gain_model_of(bundle),
+        weights=weights,
+        catalogue=catalogue,
+        skill_rows=skill_rows,
+    )
 
 
 def recommend(
@@ -89,41 +133,121 @@ def recommend(
     decision_id: str,
     now: datetime,
     state: LearnerState | None = None,
+    spoken: Sequence[Spoken] | None = None,
 ) -> Decision:
-    """The decision for one request, always: an unknown learner or an empty catalogue get a labelled answer."""
-    mode = mode_of(request, query, recommender)
-    candidates = candidates_of(request, query, recommender.catalogue)
-    asked = replace(query, history=History.empty(), features=()) if request.non_personalised else query
-    contributions = relevance(asked, recommender)[:, candidates]
-    needs = _needs(request, query, recommender, state)
-    if needs is not None:
-        contributions = np.vstack([contributions, _added(needs, candidates, contributions, recommender)])
-    scores = added_up(contributions)
+    """The decision for one request, always: an unknown learner or an empty catalogue get a labelled answer.
+
+    `spoken` is what the learner said of resources, where no state says it.
+    """
+    anybody = request.non_personalised
+    asked = replace(query, history=History.empty(), features=()) if anybody else query
+    voices = () if anybody else standing(state.spoken if state is not None else spoken or (), query.now_us)
+    candidates = candidates_of(request, query, recommender.catalogue, welcome=_accepted(voices, recommender))
+    ranked = _ranked(request, asked, candidates, recommender, None if anybody else state, voices)
     slate = slate_of(
-        scores,
+        ranked.scores,
         recommender.catalogue.format_index[candidates],
         recommender.tie_break[candidates],
         k=request.k,
-        variety=request.objective == "learning",
+        variety=_variety(request, candidates, ranked, recommender),
+        exploring=_exploring(request, decision_id, ranked, state),
     )
     return Decision(
         decision_id=decision_id,
         learner_id=request.learner_id,
         at=now,
-        mode=mode,
+        mode=mode_of(request, query, recommender),
         bundle=recommender.version,
         catalogue_hash=recommender.catalogue.hash,
         class_id=query.class_id,
         slate=_options(
-            slate,
-            candidates,
-            scores,
-            contributions,
-            said=_Said(asked, needs, None if request.non_personalised else state),
-            recommender=recommender,
+            slate, candidates, ranked, query=asked, state=None if anybody else state, recommender=recommender
         ),
+        flags=_flags(ranked, recommender),
         message=None if len(candidates) else _nothing(recommender),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Ranked:
+    """Candidates with what each family of relevance, each term of learning and the learner's words add to them.
+
+    `relevant`: `(n_families, n)`. `learning` is None where nothing but relevance was asked for; `voice` `(n,)` then
+    says what the learner's words add. `scores` `(n,)` add up all of it.
+    """
+
+    relevant: NDArray[np.float64]
+    learning: Learning | None
+    voice: NDArray[np.float64]
+    scores: NDArray[np.float64]
+    span: float
+
+
+def _ranked(
+    request: Request,
+    query: Query,
+    candidates: NDArray[np.int32],
+    recommender: Recommender,
+    state: LearnerState | None,
+    voices: tuple[Spoken, ...],
+) -> _Ranked:
+    relevant = relevance(query, candidates, recommender)
+    plain = added_up(relevant)
+    span = float(np.ptp(plain)) if len(plain) else 0.0
+    weights, teaching = recommender.weights, recommender.teaching
+    if teaching is None or state is None or request.objective != "learning":
+        voice = added_by_voices(voices, recommender.keys[candidates], weight=weights.voice * (span or 1.0))
+        return _Ranked(relevant, None, voice, plain + voice, span or 1.0)
+    goal = goal_of(state.goal)
+    preferences = preferences_of(state.preferences)
+    known = sorted(recommender.skill_rows)
+    learner = Learner(
+        state=state,
+        goal=request.goal if request.goal is not None else goal.skills if goal else (),
+        needs=needs_of(state, preferences, teaching.model.format_mix, known, query.now_us),
+        spoken=voices,
+        history=query.history,
+        minutes_left=minutes_left(preferences.minutes_per_day, query.history, teaching.menu, query.now_us),
+        now_us=query.now_us,
+    )
+    learning = learning_of(candidates, plain, learner, teaching)
+    share = weights.relevance if learning.has_goal else weights.relevance_without_goal
+    relevant = relevant * (share / span if span else 0.0)
+    scores = added_up(np.vstack([relevant, learning.terms]))
+    return _Ranked(relevant, learning, np.zeros(len(candidates)), scores, 1.0)
+
+
+def _accepted(voices: tuple[Spoken, ...], recommender: Recommender) -> NDArray[np.int64]:
+    """Rows the learner accepted and has not worked on yet: saying yes does not take a resource off the list."""
+    keys = [v.key for v in voices if v.kind == "accepted"]
+    return np.flatnonzero(np.isin(recommender.keys, np.array(keys, np.uint64))) if keys else np.empty(0, np.int64)
+
+
+def _variety(
+    request: Request, candidates: NDArray[np.int32], ranked: _Ranked, recommender: Recommender
+) -> Variety | None:
+    """Learning is varied; what others take up is shown as it is."""
+    if request.objective != "learning":
+        return None
+    voice = ranked.voice
+    if ranked.learning is not None:
+        voice = ranked.learning.voice
+    return Variety(inquiry=recommender.inquiry[candidates], refused=voice < 0)
+
+
+def _exploring(request: Request, decision_id: str, ranked: _Ranked, state: LearnerState | None) -> Exploring | None:
+    """Who may take turns: with a state, what lies inside the success band; the seed is given or the decision's own."""
+    if not request.explore:
+        return None
+    eligible = np.ones(len(ranked.scores), bool)
+    if ranked.learning is not None and state is not None:
+        low, high = band_of(state)
+        eligible[:] = False
+        p = ranked.learning.known.p
+        eligible[ranked.learning.places] = (p >= low) & (p <= high)
+    seed = request.seed if request.seed is not None else int.from_bytes(decision_id.encode()[:16].ljust(1, b"0"))
+    rng = np.random.default_rng([_NO_SEED, abs(seed)])
+    return Exploring(eligible=eligible, near=NEAR * ranked.span, rng=rng)
 
 
 def mode_of(request: Request, query: Query, recommender: Recommender) -> str:
@@ -135,11 +259,11 @@ def mode_of(request: Request, query: Query, recommender: Recommender) -> str:
     return "personalised" if len(query.history.resource_index) else "cold"
 
 
-def relevance(query: Query, recommender: Recommender) -> NDArray[np.float64]:
-    """Contributions of each term to each resource of the catalogue: `(n_terms, n_resources)`."""
+def relevance(query: Query, candidates: NDArray[np.int32], recommender: Recommender) -> NDArray[np.float64]:
+    """What each family of terms adds to each candidate: `(n_families, n_candidates)`."""
     if recommender.model is None:
-        return _planned_order(recommender)
-    return recommender.model.contributions(recommender.model.terms(query), len(recommender.catalogue))
+        return _planned_order(recommender)[:, candidates]
+    return recommender.model.scored(query, candidates)
 
 
 def added_up(contributions: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -158,29 +282,6 @@ def _planned_order(recommender: Recommender) -> NDArray[np.float64]:
     return -np.array([places])
 
 
-def _needs(request: Request, query: Query, recommender: Recommender, state: LearnerState | None) -> Needs | None:
-    """What this learner's state adds; None where nothing personal, or nothing but relevance, is asked for."""
-    if recommender.learner is None or request.non_personalised or request.objective != "learning" or state is None:
-        return None
-    preferences = preferences_of(state.preferences)
-    skills = sorted(recommender.skill_rows)
-    return needs_of(state, preferences, recommender.learner.format_mix, skills, query.now_us)
-
-
-def _added(
-    needs: Needs, candidates: NDArray[np.int32], relevant: NDArray[np.float64], recommender: Recommender
-) -> NDArray[np.float64]:
-    scores = added_up(relevant)
-    span = float(np.ptp(scores)) if len(scores) else 0.0
-    return contributions_of(
-        needs,
-        candidates,
-        catalogue=recommender.catalogue,
-        skill_rows=recommender.skill_rows,
-        span=span or 1.0,
-    )
-
-
 def _skill_rows(catalogue: Catalogue) -> dict[str, NDArray[np.int32]]:
     rows: dict[str, list[int]] = {}
     for row, resource in enumerate(catalogue.resources):
@@ -192,32 +293,41 @@ def _skill_rows(catalogue: Catalogue) -> dict[str, NDArray[np.int32]]:
 def _options(
     slate: Slate,
     candidates: NDArray[np.int32],
-    scores: NDArray[np.float64],
-    contributions: NDArray[np.float64],
+    ranked: _Ranked,
     *,
-    said: _Said,
+    query: Query,
+    state: LearnerState | None,
     recommender: Recommender,
 ) -> tuple[Option, ...]:
     chosen = np.array(slate.chosen, dtype=np.int64)
     rows = candidates[chosen]
-    reasons = _reasons(rows, contributions[:, chosen], said, recommender)
+    reasons = _reasons(rows, chosen, ranked, query, state, recommender)
     resources = [resource for row in rows if (resource := recommender.catalogue.resources[row]) is not None]
-    outlooks = _outlooks(resources, said, recommender)
+    outlooks = _outlooks(resources, query, state, recommender)
     return tuple(
         Option(
             resource_id=resource.resource_id,
             title=resource.title,
             format=resource.format,
             rank=slot + 1,
-            score=float(scores[position]),
-            propensity=1.0,
+            score=float(ranked.scores[position]),
+            propensity=slate.chances[slot][position],
             p_success=outlook.p,
             expected_minutes=outlook.minutes,
-            reasons=(*reasons[slot], variety_reason()) if position in slate.varied else reasons[slot],
-            near_ties=_considered(slate, slot, candidates, scores, recommender),
+            reasons=(*reasons[slot], *_placed(slate, slot, recommender, int(rows[slot]))),
+            near_ties=_considered(slate, slot, candidates, ranked.scores, recommender),
         )
         for slot, (position, resource, outlook) in enumerate(zip(slate.chosen, resources, outlooks, strict=True))
     )
+
+
+def _placed(slate: Slate, slot: int, recommender: Recommender, row: int) -> tuple[Reason, ...]:
+    """Why it stands in this slot and not another, where its score alone does not say so."""
+    position = slate.chosen[slot]
+    if position in slate.varied:
+        return (variety_reason(inquiry=bool(recommender.inquiry[row])),)
+    chances = slate.chances[slot]
+    return (explored_reason(chances[position]),) if chances[position] < max(chances.values()) else ()
 
 
 def _considered(
@@ -228,38 +338,61 @@ def _considered(
     recommender: Recommender,
 ) -> tuple[NearTie, ...]:
     ids = recommender.catalogue.resource_map.ids
-    chosen = slate.chosen[slot]
     return tuple(
-        NearTie(resource_id=ids[candidates[p]], score=float(scores[p]), propensity=float(p == chosen))
+        NearTie(
+            resource_id=ids[candidates[p]], score=float(scores[p]), propensity=float(slate.chances[slot].get(p, 0.0))
+        )
         for p in slate.considered(slot)
     )
 
 
-def _outlooks(resources: list[Resource], said: _Said, recommender: Recommender) -> list[ResourceOutlook]:
+def _outlooks(
+    resources: list[Resource], query: Query, state: LearnerState | None, recommender: Recommender
+) -> list[ResourceOutlook]:
     """Chance and minutes of what was chosen; for nobody in particular, those of who is not known yet."""
     if recommender.learner is None:
         return [ResourceOutlook(None, r.minutes) for r in resources]
-    state = said.state or fresh(recommender.learner, recommender.offer)
-    return resource_outlooks(state, resources, recommender.learner, said.query.now_us)
+    known = state or fresh(recommender.learner, recommender.offer)
+    return resource_outlooks(known, resources, recommender.learner, query.now_us)
 
 
 def _reasons(
-    rows: NDArray[np.int32], contributions: NDArray[np.float64], said: _Said, recommender: Recommender
+    rows: NDArray[np.int32],
+    chosen: NDArray[np.int64],
+    ranked: _Ranked,
+    query: Query,
+    state: LearnerState | None,
+    recommender: Recommender,
 ) -> list[tuple[Reason, ...]]:
+    voices = voice_reasons(ranked.voice[chosen])
     if recommender.model is None:
-        return [(planned_reason(float(terms.sum())),) for terms in contributions.T]
-    n_terms = len(recommender.model.names)
+        planned = (planned_reason(float(terms.sum())) for terms in ranked.relevant[:, chosen].T)
+        return [in_order(one, voice) for one, voice in zip(planned, voices, strict=True)]
     relevant = reasons_of(
-        rows, contributions[:n_terms], query=said.query, model=recommender.model, catalogue=recommender.catalogue
+        rows, ranked.relevant[:, chosen], query=query, model=recommender.model, catalogue=recommender.catalogue
     )
-    if said.needs is None or said.state is None:
-        return relevant
-    own = [
-        need_reasons(terms, recommender.catalogue.resources[row], said.needs, said.state,
-                     titles=recommender.titles, now_us=said.query.now_us)
-        for row, terms in zip(rows, contributions[n_terms:].T, strict=True)
-    ]  # fmt: skip
-    return [in_order(*first, *then) for first, then in zip(relevant, own, strict=True)]
+    if ranked.learning is None or state is None or recommender.teaching is None:
+        return [in_order(*one, voice) for one, voice in zip(relevant, voices, strict=True)]
+    told = Told(
+        learning=ranked.learning,
+        menu=recommender.teaching.menu,
+        state=state,
+        titles=recommender.titles,
+        resources=recommender.catalogue.resources,
+        voice_weight=recommender.weights.voice,
+        now_us=query.now_us,
+    )
+    return [
+        in_order(*first, *learning_reasons(int(row), int(position), told))
+        for row, position, first in zip(rows, chosen, relevant, strict=True)
+    ]
+
+
+def _flags(ranked: _Ranked, recommender: Recommender) -> tuple[Flag, ...]:
+    if ranked.learning is None or recommender.teaching is None:
+        return ()
+    skills = [recommender.teaching.menu.skills[k] for k in ranked.learning.loops]
+    return tuple(loop_flag(s, recommender.titles.get(s, s)) for s in skills)
 
 
 def _nothing(recommender: Recommender) -> str:

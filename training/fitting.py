@@ -7,11 +7,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.domain.id_map import IdMap
+from engine.learner.gains import GainModel
 from engine.learner.model import LearnerModel
 from engine.learner.model import arrays_of as learner_arrays
 from engine.learner.model import settings_of as learner_settings
+from engine.learner.paths import PathForest
+from engine.ranking.features import Features as RankFeatures
 from engine.ranking.relevance import RelevanceModel, relevance_from, term_names
+from engine.ranking.weights import ObjectiveWeights
 from training.blend import Choices, choices_of, fitted_weights
+from training.metrics import ranking_metrics
+from training.pulses import pulse_arrays
+from training.ranker import RankRows, fitted_ranker, rank_rows
 from training.rehearsal import rehearsals_of
 from training.relevance_models import (
     ModelSettings,
@@ -20,14 +28,16 @@ from training.relevance_models import (
     factor_arrays,
     popularity_arrays,
 )
-from training.slices import Asked, Slice, apart_from_first, asked_in, slices_of
+from training.slices import Asked, Slice, apart_from_first, asked_in, matched_slices, slices_of
 from training.votes import Votes
+from training.work_models import work_arrays
 
 Features = Mapping[str, tuple[str, ...]]
 Report = Callable[[str, float], None]
 
 # Weights settle well before this many queries a cut; more only cost time.
 MAX_QUERIES = 800
+MAX_QUERIES_UNTIMED = 2_500
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +62,24 @@ class Fitted:
         """The model over these arrays."""
         return relevance_from(self.arrays, self.ids, self.settings)
 
-    def beside(self, learner: LearnerModel) -> "Fitted":
-        """The same models and the learner model beside them."""
+    def beside(self, learner: LearnerModel, gains: GainModel, weights: ObjectiveWeights) -> "Fitted":
+        """The same models and what is known of learning beside them."""
+        told = {"learner": learner_settings(learner), "gain": gains.as_json(), "objective": weights.as_json()}
         return replace(
             self,
-            arrays={**self.arrays, **learner_arrays(learner)},
-            settings={**self.settings, "learner": learner_settings(learner)},
+            arrays={**self.arrays, **learner_arrays(learner), **gains.arrays()},
+            settings={**self.settings, **told},
         )
+
+    @property
+    def features(self) -> RankFeatures:
+        """The columns of a ranker over these arrays."""
+        n_by_day = 2 * len(self.settings["course_day_half_lives"])
+        return RankFeatures(self.arrays, IdMap(self.ids["courses"]), len(self.ids["resources"]), n_by_day)
+
+    def ranked_by(self, paths: PathForest | None) -> "Fitted":
+        """The same models under a learned ranker."""
+        return self if paths is None else replace(self, arrays={**self.arrays, **paths.arrays("ranker")})
 
     def weighted(self, *, guided: NDArray[np.float64], unguided: NDArray[np.float64]) -> "Fitted":
         """The same models under other weights."""
@@ -92,6 +113,9 @@ def fit(school: School, settings: ModelSettings, *, seed: int) -> Fitted:
         **course_day_arrays(votes),
         **ease_arrays(votes, plain),
         **factors,
+        **pulse_arrays(votes),
+        **work_arrays(votes, plain),
+        "resource_format": _formats(school),
     }
     names = term_names(by_clock, settings.course_day_half_lives)
     ids = {
@@ -131,48 +155,81 @@ def fit_and_weigh(school: School, settings: ModelSettings, *, seed: int, report:
     The models that are judged were weighed without anything of the latest slice; the final weights have seen it all.
     """
     slices = slices_of(school.votes, seed=seed)
-    pairs: list[_Pair] = []
+    tried: list[_Tried] = []
     for n, cut in enumerate(slices):
-        report(f"cut {n + 1} of {len(slices)}", 0.05 + 0.5 * n / len(slices))
-        pair, fitted, asked = _choices(school, cut, settings, seed)
-        pairs.append(pair)
+        report(f"cut {n + 1} of {len(slices)}", 0.05 + 0.4 * n / len(slices))
+        one, fitted, asked = _try(school, cut, settings, seed)
+        tried.append(one)
         if n == 0:
             earlier, later = fitted, asked
-    report("rehearsing new cohorts", 0.55)
-    rehearsed = _rehearsed(school, settings, seed)
+    report("rehearsing new cohorts", 0.45)
+    others = [_try(school, cut, settings, seed)[0] for cut in matched_slices(school.votes)]
+    staged = rehearsals_of(school.votes, seed=seed)
+    rehearsed = [_try(replace(school, votes=r.votes), r.cut, settings, seed)[0] for r in staged]
     report("weighing the models", 0.65)
-    apart = [pairs[n] for n in apart_from_first(slices)]
+    apart = [tried[n] for n in apart_from_first(slices)]
     earlier = _weighed(earlier, apart, rehearsed)
+    report("growing the ranker", 0.7)
+    ranked = _ranked(earlier, [*apart, *others, *rehearsed], seed)
+    helps = _mean_gain(ranked, later) > _mean_gain(earlier, later)
     report("fitting on everything", 0.75)
-    final = _weighed(fit(school, settings, seed=seed), pairs, rehearsed)
-    return Trained(final, earlier, later)
+    final = _weighed(fit(school, settings, seed=seed), tried, rehearsed)
+    if not helps:
+        return Trained(final, earlier, later)
+    return Trained(_ranked(final, [*tried, *others, *rehearsed], seed), ranked, later)
 
 
 @dataclass(frozen=True, slots=True)
-class _Pair:
-    """The choices where earlier cohorts can say, and where they cannot."""
+class _Tried:
+    """What one cut teaches: choices where earlier cohorts can say and where they cannot, and rows for the ranker."""
 
     guided: Choices
     unguided: Choices
+    rows: RankRows
 
 
-def _choices(school: School, cut: Slice, settings: ModelSettings, seed: int) -> tuple[_Pair, Fitted, Sequence[Asked]]:
+def _try(school: School, cut: Slice, settings: ModelSettings, seed: int) -> tuple[_Tried, Fitted, Sequence[Asked]]:
     votes = school.votes
-    fitted = fit(replace(school, votes=votes.where(cut.before)), settings, seed=seed)
-    asked = list(asked_in(cut, votes, learner_features=school.learner_features, at_most=MAX_QUERIES, seed=seed))
-    model = fitted.model
-    pair = _Pair(choices_of(asked, model, guided=True), choices_of(asked, model, guided=False))
-    return pair, fitted, asked
+    fitted = fit(replace(school, votes=votes.where(cut.before, cut.now_us)), settings, seed=seed)
+    at_most = MAX_QUERIES if votes.timed else MAX_QUERIES_UNTIMED
+    asked = list(asked_in(cut, votes, learner_features=school.learner_features, at_most=at_most, seed=seed))
+    model, few = fitted.model, asked[:MAX_QUERIES]
+    tried = _Tried(
+        choices_of(few, model, guided=True),
+        choices_of(few, model, guided=False),
+        rank_rows(asked, model, fitted.features, seed=seed),
+    )
+    return tried, fitted, asked
 
 
-def _rehearsed(school: School, settings: ModelSettings, seed: int) -> list[Choices]:
-    staged = rehearsals_of(school.votes, seed=seed)
-    return [_choices(replace(school, votes=r.votes), r.cut, settings, seed)[0].guided for r in staged]
+def _formats(school: School) -> NDArray[np.int32]:
+    """The format of each resource as a number, 0 where none is told of."""
+    told = [
+        next((f for f in school.resource_features.get(x_id, ()) if f.startswith("format:")), "")
+        for x_id in school.votes.resource_ids
+    ]
+    places = {name: place for place, name in enumerate(sorted({"", *told}))}
+    return np.array([places[name] for name in told], np.int32)
 
 
-def _weighed(fitted: Fitted, pairs: Sequence[_Pair], rehearsed: Sequence[Choices]) -> Fitted:
+def _ranked(fitted: Fitted, tried: Sequence[_Tried], seed: int) -> Fitted:
+    weights = fitted.model.weights
+    return fitted.ranked_by(fitted_ranker([t.rows for t in tried], fitted.features, weights, seed=seed))
+
+
+def _mean_gain(fitted: Fitted, asked: Sequence[Asked]) -> float:
+    """The mean NDCG@10 of these queries."""
+    model, hits = fitted.model, np.zeros((len(asked), 10), bool)
+    for row, one in enumerate(asked):
+        best = np.argsort(-model.scored(one.query, one.candidates).sum(axis=0), kind="stable")[:10]
+        hits[row, : len(best)] = one.taken[best]
+    n_relevant = np.array([one.taken.sum() for one in asked], np.int64)
+    return float(ranking_metrics(hits, n_relevant)["ndcg@10"].mean()) if len(asked) else 0.0
+
+
+def _weighed(fitted: Fitted, pairs: Sequence[_Tried], rehearsed: Sequence[_Tried]) -> Fitted:
     prior, timed = fitted.settings["weights"], bool(fitted.settings["half_lives_days"])
     return fitted.weighted(
-        guided=fitted_weights([*(p.guided for p in pairs), *rehearsed], np.array(prior["guided"]), timed=timed),
+        guided=fitted_weights([*(p.guided for p in pairs), *(r.guided for r in rehearsed)], np.array(prior["guided"]), timed=timed),
         unguided=fitted_weights([p.unguided for p in pairs], np.array(prior["unguided"]), timed=timed),
     )

@@ -20,10 +20,12 @@ from engine.domain.errors import BadLog
 from engine.domain.interaction import ENGAGED_KINDS
 from engine.domain.resource import Resource
 from engine.learner.model import LearnerModel
+from engine.ranking.weights import ObjectiveWeights
 from training.attempts import frame_of
 from training.bundle_writer import check_place, write_bundle
 from training.evaluation import Evaluation, evaluate
 from training.fitting import School, fit_and_weigh
+from training.gain_models import gain_model_for
 from training.learner_models import fit_learner_model
 from training.log import Log, learners_of, read_log, resources_of
 from training.relevance_models import ModelSettings
@@ -72,11 +74,15 @@ def train(log_path: Path, out: Path, *, settings: ModelSettings, seed: int, repo
         report("fitting the learner model", 0.6)
         learner = _learner_model(log, seed=seed, report=report)
         clock.lap("learner")
+        report("finding out what steps are worth", 0.85)
+        gains, explained = gain_model_for(log, learner, seed=seed)
+        clock.lap("gain")
         report("evaluating", 0.9)
         evaluation = evaluate(trained.later, trained.earlier.model, seed=seed)
         clock.lap("evaluate")
-        told = _training(log, settings, seed, evaluation)
-        bundle = write_bundle(out, trained.final.beside(learner), training=told, now_us=int(school.votes.at_us.max()))
+        told = {**_training(log, settings, seed, evaluation), "gain": dict(explained)}
+        whole = trained.final.beside(learner, gains, ObjectiveWeights())
+        bundle = write_bundle(out, whole, training=told, now_us=int(school.votes.at_us.max()))
         clock.lap("write")
     return TrainReport(bundle, evaluation, clock.seconds)
 

@@ -9,7 +9,11 @@ OBJECTIVES = ("learning", "uptake")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """What a school app asks for; `candidates` None means everything available and not yet seen."""
+    """What a school app asks for; `candidates` None means everything available and not yet seen.
+
+    `goal` names the skills to aim at, for this answer; None means the goal the learner set. `explore` lets near-ties
+    take turns, drawn by `seed`.
+    """
 
     learner_id: str
     k: int = 5
@@ -19,18 +23,25 @@ class Request:
     formats: tuple[str, ...] | None = None
     candidates: tuple[str, ...] | None = None
     exclude: tuple[str, ...] = ()
+    goal: tuple[str, ...] | None = None
+    explore: bool = False
+    seed: int | None = None
     non_personalised: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reason:
-    """One term of an option's score, said for the learner and for the teacher; contributions add up to the score."""
+    """One term of an option's score, said for the learner and for the teacher; contributions add up to the score.
+
+    `phrase` names the template of both texts, `evidence` holds every fact they name.
+    """
 
     code: str
     contribution: float
     text_learner: str
     text_teacher: str
     evidence: dict[str, float | str] = field(default_factory=dict)
+    phrase: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +72,15 @@ class Option:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Flag:
+    """Something a teacher should know of: a `loop` is a skill on which the last steps brought no progress."""
+
+    code: str
+    skill_id: str
+    text_teacher: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
     """What the engine chose: the slate, the mode it was made in, and the versions it stands on."""
 
@@ -72,4 +92,5 @@ class Decision:
     catalogue_hash: str
     class_id: str | None
     slate: tuple[Option, ...]
+    flags: tuple[Flag, ...] = ()
     message: str | None = None

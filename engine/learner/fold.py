@@ -22,6 +22,7 @@ from engine.learner.review import Memory, reviewed
 from engine.learner.rows import TAUGHT_KINDS, item_key, rows_of, skill_key
 from engine.learner.state import NO_STYLE, Check, LearnerState, Shown
 from engine.learner.style import Style, style_after
+from engine.learner.voices import Spoken, heard
 
 N_SHOWN = 8
 
@@ -97,11 +98,14 @@ def _update(state: LearnerState, events: Sequence[Interaction], model: LearnerMo
     if taught:
         rows = rows_of(taught, offer.skills, model.vocabulary)
         whole, blocks, _ = fold_rows(model.prepared, rows, whole, blocks)
-    draft = _Draft(dict(state.memories), state.style, state.shown, state.checks, state.goal, state.preferences)
+    draft = _Draft(
+        dict(state.memories), state.style, state.shown, state.checks, state.spoken, state.goal, state.preferences
+    )
     for event in events:
         _style(draft, event, model, offer)
         _remember(draft, event, offer)
         _hear(draft, event, offer)
+        draft.spoken = heard(draft.spoken, event)
     return LearnerState(
         basis=state.basis,
         whole=whole,
@@ -113,6 +117,7 @@ def _update(state: LearnerState, events: Sequence[Interaction], model: LearnerMo
         style=draft.style,
         shown=draft.shown,
         checks=draft.checks,
+        spoken=draft.spoken,
         goal=draft.goal,
         preferences=draft.preferences,
     )
@@ -126,6 +131,7 @@ class _Draft:
     style: Style
     shown: tuple[Shown, ...]
     checks: tuple[Check, ...]
+    spoken: tuple[Spoken, ...]
     goal: str | None
     preferences: str | None
 

@@ -21,7 +21,7 @@ _Z = 1.6448536270
 _PACE_PRIOR = 5.0
 _REMEMBERED = 16
 # An item nobody has: difficulties count for it, and nothing the learner did.
-_NEVER_MET = 0
+NEVER_MET = 0
 _UNTIMED_MINUTES = 100_000.0
 
 
@@ -82,7 +82,7 @@ def resource_outlooks(
     said = outlook_on(state, [(r.resource_id, r.skills) for r in resources], model, now_us)
     rows = model.vocabulary.item_rows(np.array([item_key(r.resource_id) for r in resources], np.uint64))
     timed = np.append(model.vocabulary.timed, False)[rows]
-    pace = _pace(state)
+    pace = pace_of(state)
     return [
         ResourceOutlook(
             float(p), math.exp(mean) / 60.0 if known else None if r.minutes is None else float(r.minutes) * pace
@@ -96,10 +96,10 @@ def skill_masteries(state: LearnerState, skills: Sequence[str], model: LearnerMo
     if not skills:
         return []
     keys = np.array([skill_key(s) for s in skills], np.uint64)
-    items, of_skill = _usual_items(keys, model)
+    items, of_skill = usual_items(keys, model)
     usual = asked_rows([("", (skills[k],)) for k in of_skill], now_us, model.vocabulary)
     plain = usual.arrays() if isinstance(usual, PackedRows) else usual
-    rows = replace(plain, item_row=items, item_key=np.full(len(items), _NEVER_MET, np.uint64))
+    rows = replace(plain, item_row=items, item_key=np.full(len(items), NEVER_MET, np.uint64))
     said = model.outlook(_features(state, rows, model), rows.item_row)
     share = 1.0 / np.bincount(of_skill, minlength=len(skills))
     p, mean, sd = (
@@ -162,7 +162,7 @@ def _mastery(
     )
 
 
-def _usual_items(keys: NDArray[np.uint64], model: LearnerModel) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+def usual_items(keys: NDArray[np.uint64], model: LearnerModel) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
     """Rows of items to ask about, and which skill each stands for; a skill without any is asked about by itself."""
     rows = model.vocabulary.skill_rows(keys)
     nothing = np.full((1, model.skill_items.shape[1]), -1, np.int32)
@@ -179,7 +179,7 @@ def _features(state: LearnerState, rows: AnyRows, model: LearnerModel) -> NDArra
     return x[:, model.columns]
 
 
-def _pace(state: LearnerState) -> float:
+def pace_of(state: LearnerState) -> float:
     """The learner's time as a share of the usual one, shrunken to 1."""
     n = float(state.whole["rt_n"][0])
     return math.exp(float(state.whole["rt_slow"][0]) * n / (n + _PACE_PRIOR))

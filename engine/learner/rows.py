@@ -51,6 +51,29 @@ class Rows:
     def __len__(self) -> int:
         return len(self.t)
 
+    def taken(self, at: NDArray[np.int64]) -> "Rows":
+        """Rows `at` `(m,)`, in that order and as often as they are named."""
+        lengths = np.diff(self.skill_ptr)[at]
+        ptr = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+        place = np.arange(ptr[-1]) - np.repeat(ptr[:-1], lengths) + np.repeat(self.skill_ptr[at], lengths)
+        return Rows(
+            t=self.t[at],
+            y=self.y[at],
+            seconds=self.seconds[at],
+            item_key=self.item_key[at],
+            item_row=self.item_row[at],
+            skill_ptr=ptr,
+            skill_key=self.skill_key[place],
+            skill_row=self.skill_row[place],
+        )
+
+
+def stacked(parts: Sequence[Rows]) -> Rows:
+    """All rows of all parts, one after the other."""
+    ptr = np.concatenate([[0], np.cumsum(np.concatenate([np.diff(p.skill_ptr) for p in parts]))]).astype(np.int64)
+    names = ("t", "y", "seconds", "item_key", "item_row", "skill_key", "skill_row")
+    return Rows(skill_ptr=ptr, **{name: np.concatenate([getattr(p, name) for p in parts]) for name in names})
+
 
 @dataclass(frozen=True, slots=True)
 class PackedRows:
@@ -155,7 +178,7 @@ def rows_of(events: Sequence[Interaction], skills_of: Mapping[str, tuple[str, ..
     An event's own skills count before those of its resource; each skill once, in the order of their ids.
     """
     return _rows(
-        [_minutes(microseconds(e.at)) for e in events],
+        [minutes_of(microseconds(e.at)) for e in events],
         [_NAN if e.outcome is None else e.outcome for e in events],
         [_NAN if e.duration_s is None else e.duration_s for e in events],
         [e.item_id or e.resource_id or "" for e in events],
@@ -169,7 +192,7 @@ def asked_rows(asked: Iterable[tuple[str, Sequence[str]]], now_us: int, vocabula
     pairs = list(asked)
     nothing = [_NAN] * len(pairs)
     items, skills = [x for x, _ in pairs], [s for _, s in pairs]
-    return _rows([_minutes(now_us)] * len(pairs), nothing, nothing, items, skills, vocabulary)
+    return _rows([minutes_of(now_us)] * len(pairs), nothing, nothing, items, skills, vocabulary)
 
 
 def _rows(
@@ -249,7 +272,8 @@ def rows_from(
     )
 
 
-def _minutes(at_us: int) -> float:
+def minutes_of(at_us: int) -> float:
+    """Minutes since 1970, NaN without a clock."""
     return float("nan") if at_us == NO_TIME else at_us / MINUTE_US
 
 

@@ -26,8 +26,9 @@ from engine.domain.history import NO_TIME
 from engine.learner.kernels import BLOCK, SELF
 from engine.learner.review import Memory
 from engine.learner.style import Style
+from engine.learner.voices import Spoken
 
-VERSION = 1
+VERSION = 2
 _MAGIC = b"TMLS"
 _HEADER = struct.Struct("<4sH12sqqqIII")
 _REVIEW = ("stability", "difficulty", "reviewed_us")
@@ -73,6 +74,7 @@ class LearnerState:
     style: Style = NO_STYLE
     shown: tuple[Shown, ...] = ()
     checks: tuple[Check, ...] = ()
+    spoken: tuple[Spoken, ...] = ()
     goal: str | None = None
     preferences: str | None = None
     voided: tuple[str, ...] = ()
@@ -100,12 +102,13 @@ class _Tail(msgspec.Struct):
     style: Style
     shown: tuple[Shown, ...]
     checks: tuple[Check, ...]
+    spoken: tuple[Spoken, ...]
     goal: str | None
     preferences: str | None
     voided: tuple[str, ...]
 
 
-_TAIL = ("style", "shown", "checks", "goal", "preferences", "voided")
+_TAIL = ("style", "shown", "checks", "spoken", "goal", "preferences", "voided")
 
 
 def state_from(content: bytes) -> LearnerState:

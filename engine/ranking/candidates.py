@@ -11,11 +11,14 @@ from engine.domain.query import Query
 from engine.domain.resource import Resource
 
 
-def candidates_of(request: Request, query: Query, catalogue: Catalogue) -> NDArray[np.int32]:
+def candidates_of(
+    request: Request, query: Query, catalogue: Catalogue, *, welcome: NDArray[np.int64] | None = None
+) -> NDArray[np.int32]:
     """Rows of the catalogue that may be shown, ascending: `(n_candidates,)` int32.
 
     Named candidates are taken as they are named, also where they were seen before; without them everything is a
-    candidate that was not yet seen. Availability, access needs, languages, formats and minutes hold in both cases.
+    candidate that was not yet seen or is `welcome` again (rows). Availability, access needs, languages, formats and
+    minutes hold in both cases.
     """
     allowed = catalogue.available(query.now_us)
     if request.candidates is not None:
@@ -24,7 +27,11 @@ def candidates_of(request: Request, query: Query, catalogue: Catalogue) -> NDArr
         named[rows[rows >= 0]] = True
         allowed &= named
     else:
-        allowed[query.history.seen] = False
+        unseen = np.ones(len(catalogue), dtype=bool)
+        unseen[query.history.seen] = False
+        if welcome is not None:
+            unseen[welcome] = True
+        allowed &= unseen
     if request.exclude:
         rows = catalogue.resource_map.rows(request.exclude)
         allowed[rows[rows >= 0]] = False

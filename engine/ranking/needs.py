@@ -11,10 +11,9 @@ from engine.learner.mastery import due_reviews
 from engine.learner.preferences import Preferences
 from engine.learner.state import NO_STYLE, Check, LearnerState
 from engine.learner.style import format_shares
+from engine.ranking.weights import ObjectiveWeights
 
 TERMS = ("review", "check", "style")
-# Shares of the span of relevance among the candidates: a promise weighs more than a review, a review more than taste.
-REVIEW, CHECK, STYLE = 0.3, 0.5, 0.1
 # Below this recall a review weighs all it can.
 _FORGOTTEN = 0.7
 # Fewer choices than these, or a smaller difference, say nothing of taste.
@@ -66,21 +65,21 @@ def contributions(
     *,
     catalogue: Catalogue,
     skill_rows: Mapping[str, NDArray[np.int32]],
-    span: float,
+    weights: ObjectiveWeights,
 ) -> NDArray[np.float64]:
-    """What each of `TERMS` adds to each candidate's score: `(3, n_candidates)`, in shares of `span`."""
+    """What each of `TERMS` adds to each candidate's score: `(3, n_candidates)`."""
     n = len(catalogue)
     review, check = np.zeros(n), np.zeros(n)
     for skill, recall in needs.reviews.items():
         rows = skill_rows.get(skill)
         if rows is not None:
-            weight = REVIEW * min(1.0, (1.0 - recall) / (1.0 - _FORGOTTEN))
+            weight = weights.review * min(1.0, (1.0 - recall) / (1.0 - _FORGOTTEN))
             review[rows] = np.maximum(review[rows], weight)
     for skill in needs.checks:
         rows = skill_rows.get(skill)
         if rows is not None:
-            check[rows] = CHECK
+            check[rows] = weights.check
     tilts = np.array([needs.tilts.get(name, 0.0) for name in catalogue.formats] + [0.0])
-    style = STYLE * tilts[catalogue.format_index]
-    result: NDArray[np.float64] = span * np.vstack([review, check, style])[:, candidates]
+    style = weights.style * tilts[catalogue.format_index]
+    result: NDArray[np.float64] = np.vstack([review, check, style])[:, candidates]
     return result

@@ -1,44 +1,117 @@
 """The short list shown, out of everything that was ranked."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.ranking.exploration import Draw, drawn
+
 # How many candidates are logged as considered for each slot.
 N_CONSIDERED = 10
+# Formats in which learners find out and make something themselves.
+INQUIRY_FORMATS = frozenset({"project", "inquiry", "investigation", "experiment", "discussion", "debate"})
+# From so many slots on the last one is for inquiry, where the catalogue has any.
+_LEAST_FOR_INQUIRY = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Slate:
-    """Positions into the candidates: `chosen` in order, `varied` those put in for variety, `ranked` the best of all."""
+    """Positions into the candidates: `chosen` in order, `varied` those put in for variety, `ranked` the best of all.
+
+    `chances`: for each slot, of whom it could have been, given the slots before it; they sum to 1.
+    """
 
     chosen: tuple[int, ...]
     varied: frozenset[int]
     ranked: tuple[int, ...]
+    chances: tuple[Mapping[int, float], ...]
 
     def considered(self, slot: int) -> tuple[int, ...]:
         """The candidates considered for a slot: the chosen one, then the best that no earlier slot had taken."""
         earlier = set(self.chosen[:slot])
-        others = [p for p in self.ranked if p not in earlier and p != self.chosen[slot]]
-        return (self.chosen[slot], *others[: N_CONSIDERED - 1])
+        drawn_among = [p for p in self.chances[slot] if p != self.chosen[slot]]
+        others = [p for p in self.ranked if p not in earlier and p != self.chosen[slot] and p not in drawn_among]
+        return (self.chosen[slot], *drawn_among, *others)[: max(N_CONSIDERED, 1 + len(drawn_among))]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Variety:
+    """What the last slot is for: `inquiry` and `refused` `(n_candidates,)` bool; a refused one is never put in."""
+
+    inquiry: NDArray[np.bool_]
+    refused: NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exploring:
+    """Who may take turns, `(n_candidates,)` bool, how near they must be to the best, and what draws."""
+
+    eligible: NDArray[np.bool_]
+    near: float
+    rng: np.random.Generator
 
 
 def slate_of(
-    scores: NDArray[np.float64], formats: NDArray[np.int32], tie_break: NDArray[np.int64], *, k: int, variety: bool
+    scores: NDArray[np.float64],
+    formats: NDArray[np.int32],
+    tie_break: NDArray[np.int64],
+    *,
+    k: int,
+    variety: Variety | None = None,
+    exploring: Exploring | None = None,
 ) -> Slate:
     """The best `k` of `(n_candidates,)` scores, equals in the order of `tie_break`.
 
-    With `variety` a slate of one format gives its last place to the best candidate of another, where there is one.
+    With `variety` the last of three or more is for inquiry where there is any, and a slate that would be of one format
+    gives its last place to another. With `exploring`, near-ties take turns.
     """
     ranked = _best(scores, tie_break, k + N_CONSIDERED)
-    chosen = ranked[:k]
-    if variety and len(chosen) > 1 and len(set(formats[chosen])) == 1:
-        others = np.flatnonzero(formats != formats[chosen[0]])
-        if len(others):
-            other = int(others[_best(scores[others], tie_break[others], 1)[0]])
-            return Slate((*chosen[:-1], other), frozenset({other}), tuple(ranked))
-    return Slate(tuple(chosen), frozenset(), tuple(ranked))
+    chosen: list[int] = []
+    varied: set[int] = set()
+    chances: list[Mapping[int, float]] = []
+    for slot in range(min(k, len(scores))):
+        remaining = [p for p in ranked if p not in chosen]
+        if variety is not None and slot == k - 1 and k > 1:
+            wanted = _for_last(chosen, k, scores, formats, tie_break, variety)
+            if wanted and (not remaining or remaining[0] not in wanted):
+                varied.add(wanted[0])
+            remaining = wanted or remaining
+        draw = _drawn(remaining, scores, exploring)
+        if varied and slot == k - 1:
+            varied = {draw.chosen}
+        chosen.append(draw.chosen)
+        chances.append(draw.chances)
+    return Slate(tuple(chosen), frozenset(varied), tuple(ranked), tuple(chances))
+
+
+def _drawn(remaining: list[int], scores: NDArray[np.float64], exploring: Exploring | None) -> Draw:
+    if exploring is None:
+        return Draw(remaining[0], {remaining[0]: 1.0})
+    known = {p: float(scores[p]) for p in remaining}
+    eligible = {p for p in remaining if exploring.eligible[p]}
+    return drawn(remaining, known, eligible, near=exploring.near, rng=exploring.rng)
+
+
+def _for_last(
+    chosen: list[int],
+    k: int,
+    scores: NDArray[np.float64],
+    formats: NDArray[np.int32],
+    tie_break: NDArray[np.int64],
+    variety: Variety,
+) -> list[int]:
+    """The candidates the last slot is for, best first; none where the slate is varied without."""
+    free = ~variety.refused
+    free[chosen] = False
+    if k >= _LEAST_FOR_INQUIRY and not variety.inquiry[chosen].any() and (free & variety.inquiry).any():
+        rows = np.flatnonzero(free & variety.inquiry)
+    elif len(set(formats[chosen].tolist())) == 1:
+        rows = np.flatnonzero(free & (formats != formats[chosen[0]]))
+    else:
+        return []
+    return [int(rows[p]) for p in _best(scores[rows], tie_break[rows], N_CONSIDERED)] if len(rows) else []
 
 
 def _best(scores: NDArray[np.float64], tie_break: NDArray[np.int64], n: int) -> list[int]:

@@ -6,7 +6,7 @@ from pathlib import Path
 from engine.learner.kernels import BLOCK, SELF
 from engine.learner.state import _HEADER, _MEMORY
 from engine.portrait import MASTERED
-from engine.ranking.needs import CHECK, REVIEW, STYLE
+from engine.ranking.weights import ObjectiveWeights
 from training import chances, doubt, law, lines, paces, samples
 
 PAGE = (Path(__file__).parents[2] / "docs" / "learner-model.md").read_text()
@@ -41,5 +41,6 @@ def test_the_thresholds_of_fitting() -> None:
 
 
 def test_the_weights_of_needs() -> None:
-    assert (CHECK, STYLE) == (0.5, 0.1)
-    assert f"up to {str(REVIEW)[1:]} of the span" in " ".join(section("Style, review, checks").split())
+    weights = ObjectiveWeights()
+    assert (weights.check, weights.style) == (0.5, 0.1)
+    assert f"up to {str(weights.review)[1:]} of the best gain" in " ".join(section("Style, review, checks").split())

@@ -2,7 +2,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.ranking.selection import N_CONSIDERED, slate_of
+from engine.ranking.selection import N_CONSIDERED, Variety, slate_of
 
 scores_and_formats = st.lists(st.tuples(st.sampled_from([0.0, 0.5, 1.0, -1.0]), st.integers(0, 2)), max_size=80)
 
@@ -10,7 +10,9 @@ scores_and_formats = st.lists(st.tuples(st.sampled_from([0.0, 0.5, 1.0, -1.0]), 
 def slate(rows, k, variety=False):
     scores = np.array([s for s, _ in rows], dtype=float)
     formats = np.array([f for _, f in rows], dtype=np.int32)
-    return slate_of(scores, formats, np.arange(len(rows)), k=k, variety=variety)
+    nobody = np.zeros(len(rows), dtype=bool)
+    wanted = Variety(inquiry=nobody, refused=nobody) if variety else None
+    return slate_of(scores, formats, np.arange(len(rows)), k=k, variety=wanted)
 
 
 @given(scores_and_formats, st.integers(1, 12))

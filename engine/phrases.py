@@ -1,0 +1,140 @@
+"""The words of reasons, one template each for the learner and for the teacher; the facts they name are given beside.
+
+A reason carries the name of its phrase and its facts, so an app can say it in another language: translate the templates
+here, or by name in the app.
+"""
+
+from dataclasses import dataclass
+
+from engine.domain.decision import Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Phrase:
+    """What is said to each; fields in braces are facts of the reason's evidence."""
+
+    learner: str
+    teacher: str
+
+
+PHRASES = {
+    "others_new": Phrase("This is new: nobody here has tried it yet.", "Nobody took this up so far."),
+    "others_few": Phrase("A few others here tried this.", "Taken up by {learners:.0f} so far; recent ones count more."),
+    "others_many": Phrase(
+        "Others here are taking this up.", "{learners:.0f} learners took this up so far; recent ones count more."
+    ),
+    "others_past": Phrase(
+        "Others did this earlier; less is happening around it now.",
+        "{learners:.0f} learners took this up so far; recent ones count more. Here this counts against it.",
+    ),
+    "course_time_next": Phrase(
+        "This is what usually comes next at this point of the course.",
+        "{learners:.0f} of earlier classes first took this up within four weeks after this day of the course.",
+    ),
+    "course_time_other": Phrase(
+        "Earlier classes did this at another time of the course.",
+        "{learners:.0f} of earlier classes first took this up within four weeks after this day of the course. "
+        "Here this counts against it.",
+    ),
+    "own_work": Phrase(
+        "It goes well with {because_of}, which you worked on.",
+        "Learners who took up {because_of}, as this learner did, often take this up too.",
+    ),
+    "own_work_unlike": Phrase(
+        "It is unlike what you worked on so far.", "What this learner took up does not speak for this resource."
+    ),
+    "format_fits": Phrase(
+        "This way of working fits what you do here.", "Work in this format is being taken up by this learner and class."
+    ),
+    "format_unlike": Phrase(
+        "This is another way of working than you mostly use.", "Work in this format is taken up less here."
+    ),
+    "gain": Phrase(
+        "A good next step on {skill}, about {minutes:.0f} minutes.",
+        "Expected gain on {skill}: {gain:.1%} of mastery in about {minutes:.0f} minutes; mastery now {mastery:.0%}, "
+        "chance of success {p_success:.0%}.",
+    ),
+    "gain_opens": Phrase(
+        "It gets you ready for {opens}.",
+        "{opens} waits for {skill}: expected gain {gain:.1%} of mastery in about {minutes:.0f} minutes; mastery of "
+        "{skill} now {mastery:.0%}.",
+    ),
+    "challenge_hard": Phrase(
+        "This may be hard just now.",
+        "The chance of success, {p_success:.0%}, lies below the band from {low:.0%} to {high:.0%}.",
+    ),
+    "challenge_easy": Phrase(
+        "You may find this easy.",
+        "The chance of success, {p_success:.0%}, lies above the band from {low:.0%} to {high:.0%}.",
+    ),
+    "information": Phrase(
+        "What you do here helps to find your next steps.",
+        "An answer here would tell more about what this learner knows.",
+    ),
+    "approach_other": Phrase(
+        "Another way in to {skill}.",
+        "The last {n} answers on {skill} were wrong: this leads to it in another way.",
+    ),
+    "approach_same": Phrase(
+        "You tried something like this on {skill} before.",
+        "The last {n} answers on {skill} were wrong; more of the same counts less.",
+    ),
+    "review": Phrase(
+        "It is a good time to look at {skill} again.",
+        "A review of {skill} is due: the chance that it is still remembered is about {recall:.0%}. {told}",
+    ),
+    "check_known": Phrase(
+        "You said you know {skill}: show it here.",
+        "The learner says they know {skill}; this is the check that was promised.",
+    ),
+    "check_contested": Phrase(
+        "You disagreed about {skill}: here you can show where you stand.",
+        "The learner contests the estimate of {skill}; this is the check that was promised.",
+    ),
+    "style_declared": Phrase(
+        "You asked for this format: {format}.",
+        "The learner asked for this format: {format}. Formats only break near ties.",
+    ),
+    "style_observed": Phrase(
+        "You choose this format more often than others do: {format}.",
+        "The learner chooses this format more often than is usual here: {format}. Formats only break near ties.",
+    ),
+    "voice_accepted": Phrase("You said yes to this.", "The learner accepted this and has not worked on it yet."),
+    "voice_refused": Phrase("You asked for something else.", "The learner turned this down a short while ago."),
+    "voice_alike": Phrase(
+        "You said something like this did not fit.",
+        "The learner said of something like this that it was too easy or too hard.",
+    ),
+    "minutes": Phrase(
+        "This takes longer than the minutes you have left today.",
+        "It is expected to take longer than the minutes the learner has left today.",
+    ),
+    "planned_order": Phrase(
+        "This is next in the plan of your course.", "No model is served yet: options follow the planned order."
+    ),
+    "variety": Phrase(
+        "Here is another way to work, if you like a change.",
+        "Put in the last place so that the slate holds more than one format.",
+    ),
+    "variety_inquiry": Phrase(
+        "Here you can find out and make something yourself.",
+        "Put in the last place so that the slate holds inquiry or project work.",
+    ),
+    "explored": Phrase(
+        "This is about as good a next step as the first.",
+        "One of several near ties, drawn with a chance of {chance:.1%} so that it can be learned what works.",
+    ),
+}
+
+
+def reason(code: str, phrase: str, contribution: float, **facts: float | str) -> Reason:
+    """The reason in the words of a phrase, with its facts as evidence."""
+    words = PHRASES[phrase]
+    return Reason(
+        code=code,
+        contribution=contribution,
+        text_learner=words.learner.format(**facts),
+        text_teacher=words.teacher.format(**facts),
+        evidence=dict(facts),
+        phrase=phrase,
+    )

@@ -1,0 +1,109 @@
+"""What a step does for learning: gain per minute, a fitting challenge, a little information, and another way out of a
+loop.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.learner.menu import Known, Menu
+from engine.learner.model import LearnerModel
+from engine.learner.state import LearnerState
+from engine.ranking.weights import ObjectiveWeights
+from engine.ranking.worth import Worth
+
+TERMS = ("gain", "challenge", "information", "approach")
+# The chance of success that is neither boring nor discouraging; closer after two failures in a row.
+BAND = (0.65, 0.92)
+GENTLE_BAND = (0.75, 0.95)
+# So many answers place a learner; until then what tells most about them counts more.
+N_PLACEMENT = 6
+# So many wrong answers in a row on a skill are a loop: more of the same will not help.
+N_LOOP = 3
+
+Floats = NDArray[np.float64]
+
+
+def failed_twice(state: LearnerState) -> bool:
+    """Whether the learner's last two answers were both wrong."""
+    block = state.whole["block"][0]
+    return bool(block["n"] >= 2 and not int(block["recent"]) & 0b11)
+
+
+def is_placed(state: LearnerState) -> bool:
+    """Whether enough is known to stop asking for information's own sake."""
+    return bool(state.whole["block"][0]["n"] >= N_PLACEMENT)
+
+
+def band_of(state: LearnerState) -> tuple[float, float]:
+    """The success band that holds for a learner now."""
+    return GENTLE_BAND if failed_twice(state) else BAND
+
+
+def added_by_learning(
+    menu: Menu, known: Known, worth: Worth, state: LearnerState, *, model: LearnerModel, weights: ObjectiveWeights,
+    has_goal: bool,
+) -> Floats:  # fmt: skip
+    """What each of `TERMS` but the last adds to the resources in `known`: `(3, n)`."""
+    best = float(worth.rate.max(initial=0.0))
+    gain = (weights.gain if has_goal else weights.gain_without_goal) * (worth.rate / best if best > 0 else worth.rate)
+    low, high = band_of(state)
+    outside = np.clip(np.maximum(low - known.p, known.p - high) / (1.0 - low), 0.0, 1.0)
+    strictness = weights.challenge_after_failures if failed_twice(state) else weights.challenge
+    curious = weights.information if is_placed(state) else weights.information_at_placement
+    telling = 4.0 * known.p * (1.0 - known.p) * _doubt(worth, menu, known, state, model)
+    return np.vstack([gain, -strictness * outside, curious * telling])
+
+
+def loops_of(menu: Menu, skills: NDArray[np.int64], state: LearnerState) -> list[int]:
+    """The skills among these on which the last answers were all wrong, so many that more of the same will not help."""
+    blocks = dict(zip(state.blocks["key"].tolist(), state.blocks[["n", "recent"]].tolist(), strict=True))
+    keys = _skill_keys(menu)
+    mask = (1 << N_LOOP) - 1
+    stuck = []
+    for skill in skills.tolist():
+        n, recent = blocks.get(int(keys[skill]), (0.0, 0))
+        if n >= N_LOOP and not int(recent) & mask:
+            stuck.append(skill)
+    return stuck
+
+
+def added_by_approach(
+    menu: Menu, known: Known, loops: list[int], recent: NDArray[np.int32], *, weight: float
+) -> Floats:
+    """Another way out of loops: `(n,)`. Against what was tried last on the skill and its formats, for what leads to it.
+
+    `recent`: rows of the learner's last resources.
+    """
+    added = np.zeros(len(known.rows))
+    for skill in loops:
+        tried = [int(r) for r in recent if skill in menu.skills_of(int(r))]
+        formats = {menu.formats[r] for r in tried}
+        before = set(menu.needed_by(skill).tolist())
+        for place, row in enumerate(known.rows.tolist()):
+            skills = set(menu.skills_of(row).tolist())
+            if skill in skills:
+                added[place] -= weight * (0.5 * (row in tried) + 0.5 * (menu.formats[row] in formats))
+            elif before & skills:
+                added[place] += 0.5 * weight
+    return added
+
+
+def _doubt(worth: Worth, menu: Menu, known: Known, state: LearnerState, model: LearnerModel) -> Floats:
+    """How uncertain the skills of each resource are, those that matter to the goal alone: `(n,)` in [0, 1]."""
+    matters = worth.value[worth.skill] > 0
+    information = _information(menu, state)[worth.skill]
+    unsure = np.where(matters, model.logit_sd(information) / float(model.logit_sd(np.zeros(1))[0]), 0.0)
+    doubt = np.zeros(len(known.rows))
+    np.maximum.at(doubt, worth.place, unsure)
+    return doubt
+
+
+def _information(menu: Menu, state: LearnerState) -> Floats:
+    """The information of a learner's answers on each skill: `(n_skills,)`."""
+    found = dict(zip(state.blocks["key"].tolist(), state.blocks["info"].tolist(), strict=True))
+    return np.array([found.get(key, 0.0) for key in _skill_keys(menu).tolist()])
+
+
+def _skill_keys(menu: Menu) -> NDArray[np.uint64]:
+    """The keys of the menu's skills: `(n_skills,)`."""
+    return menu.usual.skill_key[menu.usual.skill_ptr[menu.usual_ptr[:-1]]]

@@ -1,0 +1,42 @@
+"""What a learner's own words add: each moves the resource it was said of, and those too much like it."""
+
+from collections.abc import Iterable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.learner.voices import Spoken
+
+# In shares of the weight of a voice. A refusal outweighs everything else; what is like it counts half.
+ACCEPTED, REFUSED, ALIKE = 1.0, -4.0, -0.5
+
+Floats = NDArray[np.float64]
+
+
+def added_by_voices(
+    spoken: Iterable[Spoken],
+    keys: NDArray[np.uint64],
+    *,
+    weight: float,
+    p: Floats | None = None,
+    shares_skill: NDArray[np.bool_] | None = None,
+    p_spoken: Floats | None = None,
+) -> Floats:
+    """What was said adds to candidates with these `keys`: `(n,)`.
+
+    `p` `(n,)` and `p_spoken` `(n_spoken,)` are chances of success, `shares_skill` `(n_spoken, n)`; without them words
+    on difficulty move only the resource they were said of.
+    """
+    added = np.zeros(len(keys))
+    for place, word in enumerate(spoken):
+        own = keys == np.uint64(word.key)
+        if word.kind == "accepted":
+            added[own] += ACCEPTED * weight
+            continue
+        added[own] += REFUSED * weight
+        if p is None or p_spoken is None or shares_skill is None or np.isnan(p_spoken[place]):
+            continue
+        too_much = p >= p_spoken[place] if word.kind == "too_easy" else p <= p_spoken[place]
+        if word.kind in ("too_easy", "too_hard"):
+            added[shares_skill[place] & too_much & ~own] += ALIKE * weight
+    return added

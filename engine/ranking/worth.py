@@ -1,0 +1,107 @@
+"""What a step is worth to a learner's goal, per minute: expected gain on its skills, or on what they wait for."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.learner.gains import FACTS, GainModel, step_facts
+from engine.learner.menu import Known, Menu
+
+# From this chance of success on usual items a skill counts as mastered.
+MASTERED = 0.85
+_READINESS = [FACTS.index("readiness"), FACTS.index("readiness_mean")]
+# A minute is the shortest step that is planned with.
+_SHORTEST = 0.25
+_NOTHING = 1e-9
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Worth:
+    """What steps are worth, for resources `(n,)` and their pairs with skills `(n_pairs,)`.
+
+    `rate`: `(n,)` value for the goal per minute. `place`, `skill`: the pairs; `gain`: the expected change of mastery.
+    `value`: `(n_skills,)` what a unit of mastery of each skill is worth to the goal. `opens`: for a skill that is worth
+    learning because another one waits for it, that other one. `readiness`: `(n_skills,)` of the weakest skill needed.
+    """
+
+    rate: Floats
+    place: Ints
+    skill: Ints
+    gain: Floats
+    value: Floats
+    opens: Mapping[int, int]
+    readiness: Floats
+
+
+def worth_of(menu: Menu, known: Known, gains: GainModel, aims: Ints) -> Worth:
+    """The worth of the resources in `known` to a learner who aims at the skills `aims`."""
+    place, skill = menu.pairs(known.rows)
+    readiness, mean = readiness_of(menu, known.mastery)
+    facts = step_facts(
+        mastery=known.mastery[skill],
+        readiness=readiness[skill],
+        readiness_mean=mean[skill],
+        p=known.p[place],
+        of_skill=known.facts[skill],
+        own=known.own[place],
+        log_minutes=np.log(np.maximum(known.minutes, _SHORTEST))[place],
+        formats=np.array([gains.format_number(menu.formats[r]) for r in known.rows])[place],
+    )
+    keys = menu.resources.item_key[known.rows][place]
+    gain = np.maximum(gains.gains(facts, keys), 0.0)
+    minutes = np.maximum(known.minutes, _SHORTEST)[place]
+    ready = facts.copy()
+    ready[:, _READINESS] = np.maximum(ready[:, _READINESS], np.float32(MASTERED))
+    n = len(menu.skills)
+    best, best_ready = np.zeros(n), np.zeros(n)
+    np.maximum.at(best, skill, gain / minutes)
+    np.maximum.at(best_ready, skill, np.maximum(gains.gains(ready, keys), gain) / minutes)
+    value, opens = _values(menu, known.mastery, aims, best, best_ready)
+    rate = np.bincount(place, gain * value[skill] / minutes, len(known.rows)).astype(np.float64)
+    return Worth(rate, place, skill, gain, value, opens, readiness)
+
+
+def readiness_of(menu: Menu, mastery: Floats) -> tuple[Floats, Floats]:
+    """Mastery of the weakest skill needed before each skill, and the mean; 1 where nothing is needed or asked."""
+    n = len(menu.skills)
+    least, mean = np.ones(n), np.ones(n)
+    lengths = np.diff(menu.needed_ptr)
+    some = lengths > 0
+    if some.any():
+        of_needed = np.nan_to_num(mastery[menu.needed], nan=1.0)
+        starts = menu.needed_ptr[:-1][some]
+        least[some] = np.minimum.reduceat(of_needed, starts)
+        mean[some] = np.add.reduceat(of_needed, starts) / lengths[some]
+    return least, mean
+
+
+def _values(menu: Menu, mastery: Floats, aims: Ints, best: Floats, best_ready: Floats) -> tuple[Floats, dict[int, int]]:
+    """What a unit of mastery of each skill is worth, and for what the skills are that only open others.
+
+    A skill aimed at counts 1. Where what it waits for would, once known, let it be learned so much faster that the way
+    around pays, time for both counted, the skills it waits for are worth as much per minute as the whole way: the ratio
+    of what is won to the minutes it takes, as in scheduling work with precedence (Sidney 1975).
+    """
+    value = np.zeros(len(menu.skills))
+    value[aims] = 1.0
+    opens: dict[int, int] = {}
+    room = np.maximum(MASTERED + 0.1 - mastery, 0.0)
+    for aim in aims.tolist():
+        waits = [q for q in menu.closure([aim]) if q != aim and mastery[q] < MASTERED]
+        if not waits or not room[aim] > 0 or best_ready[aim] <= best[aim]:
+            continue
+        around = room[aim] / max(best_ready[aim], _NOTHING)
+        rates = np.maximum(best_ready[waits], _NOTHING)
+        way = room[aim] / (around + float((np.maximum(MASTERED - mastery[waits], 0.0) / rates).sum()))
+        if way <= best[aim]:
+            continue
+        for q, rate in zip(waits, rates.tolist(), strict=True):
+            if way / rate > value[q]:
+                value[q] = way / rate
+                opens[q] = aim
+    return value, opens
