@@ -15,9 +15,9 @@ from experiments.worlds.syllabus import Material, Syllabus, syllabus_of
 
 _LEARNS = {"video": 0.24, "exercise": 0.3, "reading": 0.16, "project": 0.36}
 _UNREADY, _LIKELY = 0.2, 0.9
-# Marks in the exam for what is known, and for what is not.
-_KNOWN, _UNKNOWN = 0.95, 0.1
-_LOST = 0.003
+# Marks in the exam for what is known, and for what is not: there is something to guess.
+_KNOWN, _UNKNOWN = 1.0, 0.1
+_LOST = 0.002
 
 
 class HiddenSkills:

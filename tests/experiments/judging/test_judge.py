@@ -1,0 +1,188 @@
+"""The judge on a world whose numbers are known."""
+
+from datetime import UTC, datetime
+
+import numpy as np
+import pyarrow as pa
+import pytest
+import toy_world
+
+from engine.domain.errors import BadInput, Unknown
+from experiments.judging.intake import frame_of, history_of_world, shelf_of, time_of
+from experiments.judging.judge import Trial, judged
+from experiments.judging.setup import POLICIES, Schooling, prepared
+from experiments.judging.world import learner_of, world_of
+
+
+class Fixed:
+    """Takes one resource always and keeps what it was shown."""
+
+    def __init__(self, resource_id="two-quiz"):
+        self.resource_id, self.views = resource_id, []
+
+    def choose(self, view):
+        self.views.append((list(view.events), view.steps_left, view.now, view.gain))
+        return self.resource_id
+
+
+def quiet(_what, _share):
+    pass
+
+
+def trial(policy="fixed", *, learners=4, steps=2):
+    return Trial(policy=policy, world="toy", n_learners=learners, n_steps=steps, seed=2)
+
+
+def result_of(world, policy, **given):
+    choices, _, _ = prepared("random", world, Schooling(seed=0), quiet)
+    return judged(trial(**given), world, choices, lambda: policy, quiet)
+
+
+def test_the_result_is_what_hand_reckoning_says():
+    told = result_of(toy_world.world(), Fixed("one-quiz"), learners=2, steps=3)
+    assert (told["seed"], told["policy"], told["world"]) == (2, "fixed", "toy")
+    # One learner wants two, one wants three; nobody gains any of it from one.
+    assert [x["gain"] for x in told["learners"]] == [0.0, 0.0]
+    first = {"learner": "toy-3000000", "start": 0.0, "end": 0.0, "gain": 0.0, "steps": 3, "minutes": 3.0}
+    assert told["learners"][0] == first
+
+
+def test_the_oracle_walks_up_the_row_and_gains_what_it_can():
+    world = toy_world.ToyWorld(start=0.6)
+    choices, policy_for, _ = prepared("oracle", world, Schooling(seed=0), quiet)
+    told = judged(trial("oracle", learners=3, steps=2), world, choices, policy_for, quiet)
+    assert [x["end"] for x in told["learners"]] == pytest.approx([1 - 0.4 * (2 / 3) ** 2] * 3)
+    assert told["gain"]["mean"] == pytest.approx(5 / 9)
+    assert told["gain_per_minute"]["mean"] == pytest.approx(5 / 18)
+    assert told["harmed"] == 0.0
+
+
+def test_a_policy_sees_what_happened_and_only_the_oracle_sees_more():
+    policy = Fixed()
+    result_of(toy_world.world(), policy, learners=1, steps=3)
+    events, left, now, gain = policy.views[-1]
+    assert [e.resource_id for e in events] == ["two-quiz"] * 2
+    assert [e.order for e in events] == sorted({e.order for e in events})
+    assert [e.at for e in events] == [datetime(2030, 1, 1, h, tzinfo=UTC) for h in (0, 1)]
+    assert (left, now, gain) == (1, datetime(2030, 1, 1, 2, tzinfo=UTC), None)
+
+
+def test_a_world_without_a_clock_gives_events_an_order_alone():
+    policy = Fixed()
+    result_of(toy_world.without_a_clock(), policy, learners=1, steps=3)
+    events, _, now, _ = policy.views[-1]
+    assert now is None
+    assert [e.at for e in events] == [None, None]
+
+
+def test_who_knows_all_at_the_start_is_left_out_and_counted():
+    told = result_of(toy_world.all_known(), Fixed())
+    assert (told["learners"], told["left_out"], told["gain"]["mean"]) == ([], 4, None)
+
+
+@pytest.mark.parametrize("policy", [p for p in POLICIES if p != "trailmate"])
+@pytest.mark.parametrize("clock", [True, False])
+def test_the_same_seed_gives_the_same_result(policy, clock):
+    def once():
+        world = toy_world.ToyWorld(clock=clock)
+        schooling = Schooling(seed=0, n_learners=3)
+        choices, policy_for, _ = prepared(policy, world, schooling, quiet)
+        return judged(trial(policy, learners=3, steps=5), world, choices, policy_for, quiet)
+
+    assert once() == once()
+
+
+def test_policies_that_need_no_model_ask_for_no_log():
+    class Unlogged(toy_world.ToyWorld):
+        def log(self, n_learners, seed):
+            raise AssertionError("nobody asked for a log")
+
+    for policy in set(POLICIES) - {"trailmate", "popularity"}:
+        prepared(policy, Unlogged(), Schooling(seed=0), quiet)
+
+
+ROWS = [
+    {"learner_id": "b", "resource_id": "x", "outcome": 1, "order": 2},
+    {"learner_id": "b", "resource_id": "y", "outcome": None, "order": 1},
+]
+
+
+def test_tables_come_as_arrow_or_as_dicts_with_numbers_of_any_kind():
+    arrow, dicts = frame_of(pa.Table.from_pylist(ROWS), "log"), frame_of(ROWS, "log")
+    assert arrow.rows() == dicts.rows()
+    mixed = frame_of([{"outcome": np.float32(0.5)}, {"outcome": 1, "order": np.int64(3)}], "log")
+    assert mixed.rows() == [(0.5, None), (1.0, 3)]
+    for nonsense in (5, [1, 2], "rows"):
+        with pytest.raises(BadInput, match="no table"):
+            frame_of(nonsense, "log")
+
+
+def test_a_history_is_in_sequence_under_one_id_and_nothing_may_be_nothing():
+    assert [e.resource_id for e in history_of_world(ROWS, "lena")] == ["y", "x"]
+    assert {e.learner_id for e in history_of_world(pa.Table.from_pylist(ROWS), "lena")} == {"lena"}
+    unordered = [{"resource_id": r} for r in "cab"]
+    assert [e.resource_id for e in history_of_world(unordered, "lena")] == ["c", "a", "b"]
+    assert (
+        history_of_world([], "lena")
+        == history_of_world(pa.table({"resource_id": pa.array([], pa.string())}), "l")
+        == []
+    )
+    with pytest.raises(BadInput, match=r"outcome must lie in \[0, 1\]"):
+        history_of_world([{"resource_id": "x", "outcome": 7}], "lena")
+
+
+def test_times_are_read_as_utc():
+    assert time_of(datetime(2026, 1, 1)) == time_of("2026-01-01T00:00:00") == datetime(2026, 1, 1, tzinfo=UTC)
+    assert time_of(None) is None
+    with pytest.raises(BadInput, match="no datetime"):
+        time_of(5)
+
+
+def test_skills_that_only_resources_name_and_circles_are_mended():
+    catalog = {"resources": [{"resource_id": "r", "skills": ["a", "b"]}]}
+    assert {s.skill_id for s in shelf_of(catalog).skills} == {"a", "b"}
+    circle = [{"skill_id": "a", "prerequisites": ["b"]}, {"skill_id": "b", "prerequisites": ["a"]}]
+    assert sum(len(s.prerequisites) for s in shelf_of({**catalog, "skills": circle}).skills) == 1
+    with pytest.raises(BadInput, match="no table of resources"):
+        shelf_of({"skills": circle})
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [((2.0, 5.0), "outcome"), ((1.0, -5.0), "seconds"), ((1.0, float("nan")), "seconds"), (1.0, "failed in step")],
+)
+def test_a_step_that_makes_no_sense_is_named(answer, words):
+    class Odd(toy_world.ToyLearner):
+        def step(self, resource_id):
+            return answer
+
+    with pytest.raises(BadInput, match=words):
+        result_of(toy_world.ToyWorld(learner=Odd), Fixed())
+
+
+def test_an_exam_out_of_range_is_named():
+    class Odd(toy_world.ToyLearner):
+        def exam(self):
+            return 1.5
+
+    with pytest.raises(BadInput, match="exams lie in"):
+        result_of(toy_world.ToyWorld(learner=Odd), Fixed())
+
+
+def test_a_world_that_is_none_is_told_what_it_lacks():
+    with pytest.raises(BadInput, match="MODULE:FACTORY"):
+        world_of("experiments.worlds.half_life")
+    with pytest.raises(Unknown, match="no factory"):
+        world_of("experiments.worlds.half_life:nothing")
+    with pytest.raises(Unknown, match="PYTHONPATH"):
+        world_of("experiments.worlds.nowhere:world")
+
+    class NoExam:
+        history, goal, step = (), ("one",), print
+
+    class Bare:
+        def learner(self, seed):
+            return NoExam()
+
+    with pytest.raises(BadInput, match=r"no method \.exam\(\)"):
+        learner_of(Bare(), 0)
