@@ -230,6 +230,8 @@ def _mean_gain(fitted: Fitted, asked: Sequence[Asked]) -> float:
 def _weighed(fitted: Fitted, pairs: Sequence[_Tried], rehearsed: Sequence[_Tried]) -> Fitted:
     prior, timed = fitted.settings["weights"], bool(fitted.settings["half_lives_days"])
     return fitted.weighted(
-        guided=fitted_weights([*(p.guided for p in pairs), *(r.guided for r in rehearsed)], np.array(prior["guided"]), timed=timed),
+        guided=fitted_weights(
+            [*(p.guided for p in pairs), *(r.guided for r in rehearsed)], np.array(prior["guided"]), timed=timed
+        ),
         unguided=fitted_weights([p.unguided for p in pairs], np.array(prior["unguided"]), timed=timed),
     )

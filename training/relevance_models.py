@@ -25,6 +25,9 @@ class ModelSettings:
     course_day_half_lives: tuple[float, ...] = (3.0, 10.0, 30.0)
     ease_l2: float = 80.0
     ease_neighbours: int = 200
+    # EASE on votes decayed by these half-lives in days, each with its own penalty.
+    recent_ease: tuple[tuple[float, float], ...] = ((7.0, 10.0), (21.0, 30.0))
+    work_neighbours: int = 200
     # Above this the closed form costs more memory than a small machine has; the most taken up are kept.
     ease_max_resources: int = 5_000
     factor_dimensions: int = 48
@@ -80,7 +83,7 @@ def ease_arrays(votes: Votes, settings: ModelSettings) -> Arrays:
     counts = np.bincount(votes.resource, minlength=n_resources)
     kept = np.sort(np.argsort(-counts, kind="stable")[: settings.ease_max_resources])
     kept = kept[counts[kept] > 0]
-    weights = _ease_weights(_told(_vote_matrix(votes)[:, kept]), settings.ease_l2)
+    weights = ease_weights(_told(_vote_matrix(votes)[:, kept]), settings.ease_l2)
     width = min(settings.ease_neighbours, max(len(kept) - 1, 0))
     strongest = np.sort(np.argpartition(-np.abs(weights), max(width - 1, 0), axis=1)[:, :width], axis=1)
     lengths = np.zeros(n_resources + 1, np.int64)
@@ -92,7 +95,7 @@ def ease_arrays(votes: Votes, settings: ModelSettings) -> Arrays:
     }
 
 
-def _ease_weights(matrix: sparse.csr_matrix, l2: float) -> NDArray[np.float64]:
+def ease_weights(matrix: sparse.csr_matrix, l2: float) -> NDArray[np.float64]:
     """Minus the inverse of the penalised Gramian over its own diagonal, zero on the diagonal.
 
     With fewer learners than resources the inverse is taken over learners (Woodbury), which is the same and cheaper.

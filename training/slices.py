@@ -17,6 +17,7 @@ SLICE_SHARE = 0.25
 RANDOM_SHARE = 0.2
 # More cuts make steadier weights, and each costs a fit of all models: a long log gets fewer.
 MAX_CUTS = 6
+MAX_MATCHED = 6
 VOTES_TO_REFIT = 600_000
 
 
@@ -70,6 +71,46 @@ def _later_slices(votes: Votes) -> list[Slice]:
     return [_slice_at(votes, end - horizon - step * horizon // 2, horizon, last=step == 0) for step in range(n_cuts)]
 
 
+def matched_slices(votes: Votes) -> list[Slice]:
+    """Older classes asked at the ages that younger ones have reached, and a week before and after.
+
+    Where a course has just begun, its own past says little of the weeks to come; other courses have been there.
+    """
+    if not votes.timed:
+        return []
+    last_day = last_days(votes)
+    ages = np.unique(np.round(last_day[np.isfinite(last_day)]))
+    moments = [(age, age + shift) for age in ages for shift in (0.0, -7.0, 7.0)]
+    chosen = moments if len(moments) <= MAX_MATCHED else [moments[i] for i in _spread_out(len(moments))]
+    return [cut for young, age in chosen if (cut := _asked_at(votes, last_day, young, age)) is not None]
+
+
+def _spread_out(n: int) -> NDArray[np.int64]:
+    return np.unique(np.linspace(0, n - 1, MAX_MATCHED).round().astype(np.int64))
+
+
+def _asked_at(votes: Votes, last_day: NDArray[np.float64], young: float, age: float) -> Slice | None:
+    """The classes that have gone on for long after this age, asked at it; None where there are none."""
+    asks = (last_day > young + HORIZON_DAYS) & (last_day >= age + 1.5 * HORIZON_DAYS) & (age > 0)
+    if not asks.any():
+        return None
+    now_us = np.where(asks, votes.class_starts_us + int((age + 0.95) * DAY_US), NO_TIME)
+    asking = now_us[votes.school_class]
+    after = (asking != NO_TIME) & (votes.at_us > asking)
+    held_out = after & (votes.at_us <= asking + int(HORIZON_DAYS * DAY_US))
+    return Slice(~after, held_out, now_us) if held_out.any() else None
+
+
+def last_days(votes: Votes) -> NDArray[np.float64]:
+    """The day of the course of the last vote of each class, stragglers apart: `(n_classes,)`, -inf where unknown."""
+    result = np.full(len(votes.class_ids), -np.inf)
+    starts_us = votes.class_starts_us[votes.school_class]
+    for row in np.unique(votes.school_class[starts_us != NO_TIME]):
+        mine = votes.school_class == row
+        result[row] = np.quantile((votes.at_us[mine] - starts_us[mine]) / DAY_US, 0.995)
+    return result
+
+
 def _slice_at(votes: Votes, cut: NDArray[np.int64], horizon: NDArray[np.int64], *, last: bool) -> Slice:
     before = votes.at_us <= cut[votes.school_class]
     within = votes.at_us <= (cut + horizon)[votes.school_class]
@@ -93,6 +134,7 @@ def asked_in(
     """
     offered = _offered(votes)
     starts = np.searchsorted(votes.learner, np.arange(len(votes.learner_ids) + 1))
+    touches = np.searchsorted(votes.touch_vote, starts)
     with_targets = np.unique(votes.learner[cut.held_out])
     if len(with_targets) > at_most:
         with_targets = np.sort(np.random.default_rng(seed).choice(with_targets, at_most, replace=False))
@@ -105,7 +147,8 @@ def asked_in(
         candidates = np.setdiff1d(offered[votes.class_course[school_class]], votes.resource[past])
         taken = np.isin(candidates, votes.resource[targets])
         if taken.any() and not taken.all():
-            query = _query(votes, learner, past, school_class, cut, learner_features)
+            work = _work(votes, past, slice(touches[learner], touches[learner + 1]), cut.now_us[school_class])
+            query = _query(votes, learner, work, school_class, cut, learner_features)
             yield Asked(query, candidates.astype(np.int32), taken)
 
 
@@ -116,10 +159,21 @@ def _offered(votes: Votes) -> dict[int, NDArray[np.int32]]:
     return {0: np.arange(len(votes.resource_ids), dtype=np.int32), **offered}
 
 
+def _work(votes: Votes, past: NDArray[np.int64], theirs: slice, now_us: int) -> History:
+    """Every engaged event of a learner with what they had taken up, up to the moment of asking."""
+    vote, at_us = votes.touch_vote[theirs], votes.touch_at_us[theirs]
+    if not len(vote):
+        return History(votes.resource[past], votes.at_us[past])
+    known = np.isin(vote, past) & ((at_us <= now_us) | (now_us == NO_TIME))
+    vote, at_us = vote[known], at_us[known]
+    order = np.lexsort((vote, at_us))
+    return History(votes.resource[vote[order]], at_us[order])
+
+
 def _query(
     votes: Votes,
     learner: int,
-    past: NDArray[np.int64],
+    work: History,
     school_class: int,
     cut: Slice,
     learner_features: Mapping[str, tuple[str, ...]],
@@ -128,7 +182,7 @@ def _query(
     return Query(
         learner_id=learner_id,
         known=True,
-        history=History(votes.resource[past], votes.at_us[past]),
+        history=work,
         now_us=int(cut.now_us[school_class]),
         features=learner_features.get(learner_id, ()),
         class_id=votes.class_ids.ids[school_class] or None,

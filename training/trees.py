@@ -1,6 +1,7 @@
 """The only door to LightGBM: boosted trees in, plain arrays out."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import lightgbm
@@ -43,7 +44,7 @@ def grow(
     return forest_of(booster.dump_model()["tree_info"])
 
 
-def grow_paths(
+def grow_paths(  # noqa: PLR0913 - what is grown from, and how
     x: NDArray[np.float32],
     taken: NDArray[np.float64],
     sizes: NDArray[np.int64],
@@ -95,6 +96,15 @@ def mean_of(forests: list[Forest]) -> Forest:
         left=np.concatenate([f.left for f in forests]),
         right=np.concatenate([f.right for f in forests]),
         leaf=np.concatenate([f.leaf * share for f in forests]),
+    )
+
+
+def mean_of_paths(forests: list[PathForest]) -> PathForest:
+    """One forest that says the mean of several over the same columns."""
+    return replace(
+        forests[0],
+        forest=mean_of([f.forest for f in forests]),
+        value=np.concatenate([f.value for f in forests]) / len(forests),
     )
 
 

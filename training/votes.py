@@ -1,6 +1,6 @@
 """Who took up what first, when, and in which class: the arrays every relevance model is fitted on."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import polars as pl
@@ -18,6 +18,7 @@ class Votes:
 
     `learner`, `resource`, `course`, `school_class`: `(n,)` int32 rows; course 0 is "everyone", class 0 "no class".
     `at_us`: `(n,)` int64, `NO_TIME` without a clock. `class_starts_us`, `class_course`: one per class.
+    `touch_vote`, `touch_at_us`: `(m,)` every engaged event, by the row of its vote and in time within it.
     """
 
     learner_ids: IdMap
@@ -30,6 +31,8 @@ class Votes:
     resource: NDArray[np.int32]
     school_class: NDArray[np.int32]
     at_us: NDArray[np.int64]
+    touch_vote: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
+    touch_at_us: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
 
     @property
     def course(self) -> NDArray[np.int32]:
@@ -44,12 +47,22 @@ class Votes:
     def __len__(self) -> int:
         return len(self.learner)
 
-    def where(self, mask: NDArray[np.bool_]) -> "Votes":
-        """The votes under a mask; maps keep their rows."""
-        return Votes(
-            self.learner_ids, self.resource_ids, self.course_ids, self.class_ids, self.class_course,
-            self.class_starts_us, self.learner[mask], self.resource[mask], self.school_class[mask], self.at_us[mask],
-        )  # fmt: skip
+    def where(self, mask: NDArray[np.bool_], until_us: NDArray[np.int64] | None = None) -> "Votes":
+        """The votes under a mask, with their touches up to a moment of each class, `NO_TIME` for all; maps stay."""
+        place = np.cumsum(mask) - 1
+        kept = mask[self.touch_vote]
+        if until_us is not None:
+            until = until_us[self.school_class[self.touch_vote]]
+            kept &= (until == NO_TIME) | (self.touch_at_us <= until)
+        return replace(
+            self,
+            learner=self.learner[mask],
+            resource=self.resource[mask],
+            school_class=self.school_class[mask],
+            at_us=self.at_us[mask],
+            touch_vote=place[self.touch_vote[kept]],
+            touch_at_us=self.touch_at_us[kept],
+        )
 
 
 def votes_of(log: Log) -> Votes:
@@ -63,6 +76,7 @@ def votes_of(log: Log) -> Votes:
     course_ids = IdMap(["", *sorted(set(course_of) - {""})])
     learner_ids = IdMap(rows["learner_id"].unique(maintain_order=True))
     resource_ids = IdMap(sorted({*log.resources()["resource_id"].to_list(), *rows["resource_id"].unique().to_list()}))
+    touches = _touches(log, rows)
     return Votes(
         learner_ids=learner_ids,
         resource_ids=resource_ids,
@@ -74,6 +88,24 @@ def votes_of(log: Log) -> Votes:
         resource=resource_ids.rows(rows["resource_id"].to_list()),
         school_class=class_ids.rows(rows["class_id"].to_list()),
         at_us=rows["at_us"].to_numpy(),
+        touch_vote=touches["vote"].to_numpy(),
+        touch_at_us=touches["at_us"].to_numpy(),
+    )
+
+
+def _touches(log: Log, votes: pl.DataFrame) -> pl.DataFrame:
+    """Every engaged event as `vote, at_us`, in the order of votes and then in time."""
+    at_us = pl.col("at").dt.epoch("us") if log.clock in ("time", "day") else pl.lit(None, pl.Int64)
+    engaged = pl.col("kind").is_in(list(ENGAGED_KINDS)) & pl.col("resource_id").is_not_null()
+    rows = votes.lazy().select("learner_id", "resource_id").with_row_index("vote")
+    return (
+        log.interactions()
+        .filter(engaged)
+        .select("learner_id", "resource_id", at_us=at_us)
+        .join(rows, on=["learner_id", "resource_id"])
+        .select(pl.col("vote").cast(pl.Int64), pl.col("at_us").fill_null(NO_TIME))
+        .sort("vote", "at_us")
+        .collect(engine="streaming")
     )
 
 

@@ -11,7 +11,9 @@ from engine.bundle import Bundle
 from engine.domain.id_map import IdMap
 from engine.domain.query import Query
 from engine.ranking.collaborative import Ease, Factors
+from engine.ranking.features import Said
 from engine.ranking.popularity import CourseDay, Popularity
+from engine.ranking.ranker import Ranker, best_of, ranker_from
 
 # What others do, what the time of the course says, what the learner worked on, and the ways of working they take up.
 FAMILIES = ("others", "course_time", "own_work", "format")
@@ -31,6 +33,7 @@ class RelevanceModel:
     course_day: CourseDay
     ease: Ease
     factors: Factors
+    ranker: Ranker | None = None
 
     def terms(self, query: Query) -> NDArray[np.float64]:
         """What each model says of each resource the bundle knows: `(n_terms, n_resources)`, NaN = cannot say."""
@@ -56,8 +59,12 @@ class RelevanceModel:
 
     def weights_for(self, terms: NDArray[np.float64]) -> NDArray[np.float64]:
         """The weights for what these terms can say: `(n_terms,)`."""
+        return self.weights[self.situation(terms)]
+
+    def situation(self, terms: NDArray[np.float64]) -> str:
+        """The name of the weights for what these terms can say."""
         guidance = "guided" if self.is_guided(terms) else "unguided"
-        return self.weights[f"cold_{guidance}" if self.is_cold(terms) else guidance]
+        return f"cold_{guidance}" if self.is_cold(terms) else guidance
 
     def is_cold(self, terms: NDArray[np.float64]) -> bool:
         """Whether nothing the learner took up speaks in these terms."""
@@ -79,10 +86,33 @@ class RelevanceModel:
         Candidates are rows of the catalogue, also newer than the bundle; the sum over families is the score.
         """
         n_resources = max(self.n_resources, int(candidates.max(initial=-1)) + 1)
-        by_term = self.contributions(self.terms(query), n_resources)[:, candidates]
+        terms = self.terms(query)
+        by_term = self.contributions(terms, n_resources)[:, candidates]
         bounds = (0, self.popularity.n_terms, self.popularity.n_terms + self.course_day.n_terms)
         added = np.add.reduceat(by_term, bounds, axis=0)
-        return np.vstack([added, np.zeros((len(FAMILIES) - len(added), len(candidates)))])
+        linear = np.vstack([added, np.zeros((len(FAMILIES) - len(added), len(candidates)))])
+        return linear if self.ranker is None else self._ranked(query, candidates, linear, terms)
+
+    def said(self, terms: NDArray[np.float64]) -> Said:
+        """What the ranker takes over from the first stage."""
+        by_day = terms[self.popularity.n_terms : self.popularity.n_terms + self.course_day.n_terms]
+        return Said(by_day if self.is_guided(terms) else None, terms[-1])
+
+    def _ranked(
+        self, query: Query, candidates: NDArray[np.int32], linear: NDArray[np.float64], terms: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """The first stage, with what the trees add to its best; nothing below the bar may pass those above it."""
+        assert self.ranker is not None, "asked for only with a ranker"
+        known = np.flatnonzero(candidates < self.n_resources)
+        top = known[best_of(linear[:, known].sum(axis=0))]
+        added = self.ranker.added(query, candidates[top].astype(np.int64), self.said(terms))
+        # A split on what nobody can say of this learner is no reason of its own: it belongs to what is usual.
+        silent = [*(() if self.is_guided(terms) else (1,)), *((2, 3) if self.is_cold(terms) else ())]
+        added[0] += added[silent].sum(axis=0)
+        added[silent] = 0.0
+        result = linear + added[:, [int(np.argmin(added.sum(axis=0)))]] if len(top) else linear
+        result[:, top] = linear[:, top] + added
+        return result
 
     @property
     def families(self) -> tuple[str, ...]:
@@ -128,4 +158,5 @@ def relevance_from(
         course_day=CourseDay(arrays, courses, n_resources, by_day),
         ease=Ease(arrays, n_resources),
         factors=Factors(arrays, IdMap(ids["learner_features"])),
+        ranker=ranker_from(arrays, courses, n_resources, 2 * len(by_day)),
     )

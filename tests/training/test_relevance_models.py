@@ -15,7 +15,7 @@ from training.pipeline import school_of
 from training.rehearsal import rehearsals_of
 from training.relevance_models import (
     ModelSettings,
-    _ease_weights,
+    ease_weights,
     course_day_arrays,
     ease_arrays,
     factor_arrays,
@@ -95,7 +95,7 @@ def test_ease_is_the_best_weights_that_may_not_copy_a_resource_from_itself(n_lea
     rng = np.random.default_rng(n_learners)
     matrix = (rng.random((n_learners, 8)) < 0.4).astype(float)
     l2 = 2.0
-    weights = _ease_weights(sparse.csr_matrix(matrix), l2)
+    weights = ease_weights(sparse.csr_matrix(matrix), l2)
 
     def loss(w):
         return ((matrix - matrix @ w) ** 2).sum() + l2 * (w**2).sum()
