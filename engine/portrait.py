@@ -159,7 +159,7 @@ def _goal(
 ) -> GoalPortrait:
     remaining = [s for s in goal.skills if masteries[s].p < MASTERED]
     opportunities = [(_logit(MASTERED) - _logit(masteries[s].p)) / LOG_ODDS_PER_OPPORTUNITY for s in remaining]
-    days, minutes = _days(events)
+    days, minutes = days_of(events)
     today = (now.astimezone(UTC).date() - _EPOCH).days
     week = week_minutes(days, minutes, today, prior=USUAL_WEEK_MINUTES, floor=goal.floor, ceiling=goal.ceiling)
     line = pace_line(
@@ -187,7 +187,7 @@ def _drawn(goal: Goal, remaining: tuple[str, ...], line: PaceLine, minutes_a_wee
     )
 
 
-def _days(events: Iterable[Interaction]) -> tuple[list[int], list[float]]:
+def days_of(events: Iterable[Interaction]) -> tuple[list[int], list[float]]:
     """Day numbers and minutes of work; hours on one question are a forgotten window."""
     days, minutes = [], []
     for event in events:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from conftest import small_settings, train_quietly, write_log
 
-from engine.bundle import read_bundle
+from engine.bundle import FORMAT_VERSION, read_bundle
 from engine.domain.errors import BadInput, BadLog, Unavailable
 from training.bundle_writer import check_place
 from training.pipeline import Tracking, register, train
@@ -105,4 +105,4 @@ def test_a_tracking_store_that_cannot_be_written_leaves_the_bundle_and_says_so(t
     nowhere = Tracking(f"sqlite:///{tmp_path / 'a file' / 'mlflow.db'}", tmp_path / "artifacts")
     with pytest.raises(Unavailable, match="the bundle is written"):
         register(done, nowhere)
-    assert json.loads((tmp_path / "bundle" / "manifest.json").read_text())["format_version"] == 2
+    assert json.loads((tmp_path / "bundle" / "manifest.json").read_text())["format_version"] == FORMAT_VERSION

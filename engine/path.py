@@ -1,0 +1,210 @@
+"""A plan to a goal through the graph of skills: what comes next, how long it takes, what a check could skip."""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.domain.history import microseconds
+from engine.domain.interaction import Interaction
+from engine.learner.menu import Known, known_of
+from engine.learner.pace_line import pace_line, week_minutes
+from engine.learner.preferences import Goal
+from engine.learner.state import LearnerState
+from engine.portrait import USUAL_WEEK_MINUTES, days_of
+from engine.ranking.learning import Teaching
+from engine.ranking.worth import MASTERED, Worth, worth_of
+from engine.recommender import Recommender
+
+STATUSES = ("next", "ready", "waiting")
+# From this mastery on a short check may show that a skill can be skipped.
+CHECKABLE = 0.7
+# Steps on one skill that a plan foresees at most: what takes longer is planned again long before.
+_MOST_STEPS = 40.0
+_EPOCH = date(1970, 1, 1)
+
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PathStep:
+    """One skill on the way. `status`: the `next` one, others that are `ready` too, or `waiting` for `waits_for`.
+
+    `steps` and `minutes` are expected until it is mastered, `minutes_so_far` with everything before it on the path.
+    `resources` are the best for it now, best first; `can_be_checked` says that a short check may let it be skipped.
+    """
+
+    skill_id: str
+    title: str
+    status: str
+    mastery: float
+    waits_for: tuple[str, ...]
+    is_goal: bool
+    can_be_checked: bool
+    steps: float
+    minutes: float
+    minutes_so_far: float
+    resources: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Path:
+    """The plan: steps in order, skills of the way that are mastered already, and the pace line to the goal's date.
+
+    Days are ISO dates by whose end the goal is reached, None where not within a hundred years; `on_track` is minutes
+    there will be before the date for each minute needed, None without a date.
+    """
+
+    goal: tuple[str, ...]
+    by: str | None
+    steps: tuple[PathStep, ...]
+    mastered: tuple[str, ...]
+    minutes: float
+    minutes_a_week: float
+    finish_p50: str | None
+    finish_p90: str | None
+    on_track: float | None
+
+
+def path_of(
+    goal: Goal,
+    state: LearnerState,
+    events: Iterable[Interaction],
+    recommender: Recommender,
+    *,
+    now: datetime,
+    choose: str | None = None,
+) -> Path:
+    """The path of a learner to a goal, planned afresh from their state; `events` tell of past weeks.
+
+    The next step is the skill that is worth most per minute now (`engine.ranking.worth`); of the others none stands
+    before what it waits for. `choose` names a skill that is ready and is to come first: the plan follows.
+    """
+    teaching = recommender.teaching
+    assert teaching is not None, "a path needs a bundle"
+    menu = teaching.menu
+    aims = np.array(sorted({menu.number[s] for s in goal.skills if s in menu.number}), np.int64)
+    way = np.array(menu.closure(aims.tolist()), np.int64)
+    known, worth = _looked_at(way, aims, teaching, recommender, state, microseconds(now))
+    left = [int(k) for k in way if known.mastery[k] < MASTERED]
+    order = _ordered(left, known, worth, teaching, first=menu.number.get(choose or "", -1))
+    steps = _steps(order, known, worth, teaching, recommender, aims)
+    return _timed(goal, steps, known, order, [menu.skills[k] for k in way if k not in left], events, now)
+
+
+def ready_skills(path: Path) -> tuple[str, ...]:
+    """What a learner may choose to do next."""
+    return tuple(s.skill_id for s in path.steps if s.status != "waiting")
+
+
+def _looked_at(
+    way: Ints, aims: Ints, teaching: Teaching, recommender: Recommender, state: LearnerState, now_us: int
+) -> tuple[Known, Worth]:
+    """What the state says of everything on offer for the skills of the way."""
+    menu, catalogue = teaching.menu, recommender.catalogue
+    rows = np.array([r for r in range(len(catalogue)) if catalogue.resources[r] is not None], np.int64)
+    rows = rows[catalogue.available(now_us)[rows]]
+    place, skill = menu.pairs(rows)
+    rows = rows[np.unique(place[np.isin(skill, way)])]
+    asked = np.array(menu.closure([*way.tolist(), *menu.pairs(rows)[1].tolist()]), np.int64)
+    known = known_of(menu, rows, asked, state=state, model=teaching.model, now_us=now_us)
+    return known, worth_of(menu, known, teaching.gains, aims)
+
+
+def _ordered(left: list[int], known: Known, worth: Worth, teaching: Teaching, *, first: int) -> list[int]:
+    """The skills left in an order in which none stands before what it waits for, the most worthwhile first."""
+    menu = teaching.menu
+    rate = np.zeros(len(menu.skills))
+    minutes = np.maximum(known.minutes[worth.place], 0.25)
+    np.maximum.at(rate, worth.skill, worth.gain * worth.value[worth.skill] / minutes)
+    waiting = {k: {int(q) for q in menu.needed_by(k)} & set(left) for k in left}
+    order: list[int] = []
+    while waiting:
+        free = [k for k, needs in waiting.items() if not needs - set(order)]
+        best = first if first in free else min(free, key=lambda k: (-rate[k], menu.skills[k]))
+        order.append(best)
+        del waiting[best]
+    return order
+
+
+def _steps(
+    order: list[int], known: Known, worth: Worth, teaching: Teaching, recommender: Recommender, aims: Ints
+) -> tuple[PathStep, ...]:
+    menu, left, so_far = teaching.menu, set(order), 0.0
+    found: list[PathStep] = []
+    for k in order:
+        steps, minutes, best = _way_through(k, known, worth)
+        so_far += steps * minutes
+        waits = tuple(menu.skills[int(q)] for q in menu.needed_by(k) if int(q) in left)
+        found.append(
+            PathStep(
+                skill_id=menu.skills[k],
+                title=recommender.titles.get(menu.skills[k], menu.skills[k]),
+                status="waiting" if waits else "ready" if found else "next",
+                mastery=float(known.mastery[k]),
+                waits_for=waits,
+                is_goal=k in aims,
+                can_be_checked=bool(known.mastery[k] >= CHECKABLE),
+                steps=steps,
+                minutes=steps * minutes,
+                minutes_so_far=so_far,
+                resources=tuple(recommender.catalogue.resource_map.ids[int(known.rows[p])] for p in best),
+            )
+        )
+    return tuple(found)
+
+
+def _way_through(skill: int, known: Known, worth: Worth) -> tuple[float, float, list[int]]:
+    """Steps until a skill is mastered, minutes of one, and the places of the three best resources for it."""
+    pairs = np.flatnonzero(worth.skill == skill)
+    room = MASTERED - float(known.mastery[skill])
+    if not len(pairs):
+        return min(room / 0.02, _MOST_STEPS), math.exp(float(known.log_seconds[skill])) / 60.0, []
+    minutes = np.maximum(known.minutes[worth.place[pairs]], 0.25)
+    order = pairs[np.lexsort((known.rows[worth.place[pairs]], -worth.gain[pairs] / minutes))]
+    best = [int(worth.place[p]) for p in order[:3]]
+    gain = max(float(worth.gain[order[0]]), room / _MOST_STEPS)
+    return max(room / gain, 1.0), float(known.minutes[best[0]]), best
+
+
+def _timed(
+    goal: Goal,
+    steps: tuple[PathStep, ...],
+    known: Known,
+    order: list[int],
+    mastered: list[str],
+    events: Iterable[Interaction],
+    now: datetime,
+) -> Path:
+    """The path on the calendar."""
+    today = (now.astimezone(UTC).date() - _EPOCH).days
+    days, minutes = days_of(events)
+    week = week_minutes(days, minutes, today, prior=USUAL_WEEK_MINUTES, floor=goal.floor, ceiling=goal.ceiling)
+    each = np.array([max(s.minutes / max(s.steps, 1e-9), 1e-3) for s in steps])
+    sd = np.array([float(known.log_seconds_sd[k]) for k in order])
+    line = pace_line(
+        np.array([s.steps for s in steps]),
+        np.log(each) - sd**2 / 2,
+        sd,
+        week=week,
+        today=today,
+        goal_day=(date.fromisoformat(goal.by) - _EPOCH).days if goal.by else None,
+    )
+    return Path(
+        goal=goal.skills,
+        by=goal.by,
+        steps=steps,
+        mastered=tuple(mastered),
+        minutes=line.minutes_needed,
+        minutes_a_week=week.mean,
+        finish_p50=_day(line.finish_day_p50),
+        finish_p90=_day(line.finish_day_p90),
+        on_track=line.on_track,
+    )
+
+
+def _day(number: int | None) -> str | None:
+    return None if number is None else date.fromordinal(_EPOCH.toordinal() + number).isoformat()
