@@ -138,3 +138,13 @@ def reason(code: str, phrase: str, contribution: float, **facts: float | str) ->
         evidence=dict(facts),
         phrase=phrase,
     )
+
+
+# What would be different, said to the learner.
+WHAT_IF = {
+    "opens": "Get this right, and this opens: {skills}.",
+    "moves": "Get this right, and the estimate of {skill} goes from {now:.0%} to {then:.0%}.",
+    "next": "Then “{title}” would come first.",
+    "moved": "Without {answer}, this would stand {place}.",
+    "gone": "Without {answer}, this would not be among the first {n}.",
+}
