@@ -6,13 +6,15 @@ from pathlib import Path
 
 from experiments.bench.circle import circle, judged
 from experiments.bench.learner import attempts, speed
+from experiments.bench.learning import learning
 
 HOUSE = Path(__file__).parents[2]
-PARTS: dict[str, Callable[[Path, Path], str]] = {
-    "circle": lambda shared, work: circle(shared / "data", work),
-    "judge": lambda shared, work: judged(shared / "judge", work),
-    "attempts": lambda shared, work: attempts(shared / "judge", work),
-    "learner": lambda _, work: speed(work / "learner"),
+PARTS: dict[str, Callable[[argparse.Namespace], str]] = {
+    "circle": lambda given: circle(given.shared / "data", given.work),
+    "judge": lambda given: judged(given.shared / "judge", given.work),
+    "attempts": lambda given: attempts(given.shared / "judge", given.work),
+    "learner": lambda given: speed(given.work / "learner"),
+    "learning": lambda given: learning(given.work / "learning", n_learners=given.learners),
 }
 
 
@@ -22,11 +24,12 @@ def main() -> None:
     parser.add_argument("--shared", type=Path, default=HOUSE.parent / "shared", help="the folder of data/ and judge/")
     parser.add_argument("--work", type=Path, default=Path("trailmate-data/bench"), help="where the runs go")
     parser.add_argument("--only", choices=[*PARTS], help="measure one of them")
+    parser.add_argument("--learners", type=int, default=200, help="how many each policy teaches in each world")
     given = parser.parse_args()
     if not given.shared.is_dir():
         raise SystemExit(f"{given.shared} does not exist: name the folder of data/ and judge/ with --shared")
     for name in [given.only] if given.only else PARTS:
-        print(PARTS[name](given.shared, given.work), flush=True)
+        print(PARTS[name](given), flush=True)
 
 
 if __name__ == "__main__":
