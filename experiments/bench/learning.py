@@ -52,7 +52,7 @@ def verdict(results: Results) -> str:
         peers = [p for p in by_policy if p not in ("trailmate", "oracle")]
         best = max(peers, key=lambda p: by_policy[p]["gain_per_minute"]["mean"])
         ahead = per_minute(by_policy["trailmate"]) - per_minute(by_policy[best])
-        lines.append(f"- {world}: a minute {_cell(interval(ahead.tolist(), seed=SEED), 100)} % above {best}")
+        lines.append(f"- {world}: trailmate less {best}, % a minute: {_cell(interval(ahead.tolist(), seed=SEED), 100)}")
         shares[world] = (
             by_policy["trailmate"]["gain_per_minute"]["mean"] / by_policy["oracle"]["gain_per_minute"]["mean"]
         )

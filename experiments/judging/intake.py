@@ -1,6 +1,6 @@
 """A world's tables as a log and as nouns of the domain, through the checks that every import goes through."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,6 +20,8 @@ from training.log_checks import checked_catalogue, checked_interactions
 from training.log_rows import interactions_of, resources_of, skills_of
 
 SOURCE = "world"
+# Worlds may play in the future; no time of theirs lies ahead of this.
+_FAR_FUTURE = datetime(9000, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +92,8 @@ def history_of_world(table: Table, learner_id: str) -> list[Interaction]:
     frame = frame_of(table, "history")
     if not len(frame):
         return []
-    frame = frame.with_columns(learner_id=pl.lit(learner_id))
-    checked = checked_interactions(frame, source=SOURCE, now=now_of([frame]))
+    frame = _named(frame, "before").with_columns(learner_id=pl.lit(learner_id))
+    checked = checked_interactions(frame, source=SOURCE, now=_FAR_FUTURE)
     if len(checked.rejected):
         row, _, reason = checked.rejected.select("row", "event_id", "reason").row(0)
         raise BadInput(f"row {row} of a learner's history is rejected: {reason}; mend the world")
@@ -109,11 +111,11 @@ def log_of_world(
     Raises:
         BadInput: a table that cannot be read, or rows that the log rejects.
     """
-    interactions, tables = frame_of(world_log, "log"), frames_of(catalog)
+    interactions, tables = _named(frame_of(world_log, "log"), "log"), frames_of(catalog)
     told = add_to_log(
         folder,
         source=SOURCE,
-        now=now_of([interactions]),
+        now=_FAR_FUTURE,
         report=report,
         interactions=[interactions],
         resources=tables["resources"],
@@ -123,17 +125,6 @@ def log_of_world(
         reason = max(told.rejected, key=lambda r: told.rejected[r])
         raise BadInput(f"{told.n_rejected} rows of the world's log are rejected, most because {reason}; mend the world")
     return told
-
-
-def now_of(frames: Iterable[pl.DataFrame]) -> datetime:
-    """A moment at which no time of these tables lies ahead: worlds may play in the future."""
-    now = datetime.now(UTC)
-    for frame in frames:
-        if "at" in frame.columns and isinstance(frame["at"].dtype, pl.Datetime):
-            last: Any = frame["at"].max()
-            if last is not None:
-                now = max(now, last if last.tzinfo else last.replace(tzinfo=UTC))
-    return now
 
 
 def time_of(value: Any) -> datetime | None:
@@ -150,6 +141,14 @@ def time_of(value: Any) -> datetime | None:
     if not isinstance(value, datetime):
         raise BadInput("the .now of the world's learner is no datetime: give an aware datetime or leave it out")
     return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
+
+
+def _named(frame: pl.DataFrame, prefix: str) -> pl.DataFrame:
+    """With an id for each row where the world gives none: here equal rows are two events, not one sent twice."""
+    if "event_id" in frame.columns or not frame.width:
+        return frame
+    number = pl.int_range(pl.len(), dtype=pl.Int64).cast(pl.String).str.zfill(8)
+    return frame.with_columns(event_id=pl.lit(f"{prefix}-") + number)
 
 
 def _plain(value: Any) -> Any:

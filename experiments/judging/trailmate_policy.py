@@ -27,6 +27,7 @@ class Trailmate:
         self._recommender, self._model = recommender, recommender.learner
         self._ids = tuple(r.resource_id for r in recommender.catalogue.resources if r is not None)
         self._events: list[Interaction] = []
+        self._n_heard = 0
         self._state: LearnerState | None = None
 
     def choose(self, view: View) -> str:
@@ -49,8 +50,8 @@ class Trailmate:
 
     def _hear(self, view: View) -> None:
         """Catch up with what happened since the last choice; before the first one the goal is set."""
-        n_known = sum(e.kind != "goal_set" for e in self._events)
-        arrived = list(view.events[n_known:])
+        arrived = list(view.events[self._n_heard :])
+        self._n_heard = len(view.events)
         if not self._events:
             arrived.append(_goal_set(view))
         self._events += arrived

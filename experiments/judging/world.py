@@ -90,7 +90,12 @@ def gain_of(learner: WorldLearner) -> Callable[[str], float]:
         raise BadInput(
             "this world's learners offer no .gain(resource_id), so there is no oracle: choose another policy"
         )
-    return gain  # type: ignore[no-any-return]
+
+    def told(resource_id: str) -> float:
+        with blamed("gain"):
+            return float(gain(resource_id))
+
+    return told
 
 
 @contextmanager

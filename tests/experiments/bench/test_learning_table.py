@@ -24,7 +24,7 @@ def test_rows_are_best_first_with_their_share_of_the_oracle():
 
 def test_the_verdict_is_learner_by_learner_and_says_the_worst():
     lines = verdict(RESULTS).splitlines()
-    assert lines[0].startswith("- easy: a minute 4.000 [3.000, 6.000] % above random")
+    assert lines[0].startswith("- easy: trailmate less random, % a minute: 4.000 [3.000, 6.000]")
     assert lines[-1] == "- worst: hard, 0.50 of the one-step oracle's gain a minute"
 
 

@@ -8,7 +8,7 @@ import pytest
 import toy_world
 
 from engine.domain.errors import BadInput, Unknown
-from experiments.judging.intake import frame_of, history_of_world, shelf_of, time_of
+from experiments.judging.intake import frame_of, history_of_world, log_of_world, shelf_of, time_of
 from experiments.judging.judge import Trial, judged
 from experiments.judging.setup import POLICIES, Schooling, prepared
 from experiments.judging.world import learner_of, world_of
@@ -131,6 +131,17 @@ def test_a_history_is_in_sequence_under_one_id_and_nothing_may_be_nothing():
         history_of_world([{"resource_id": "x", "outcome": 7}], "lena")
 
 
+def test_equal_rows_without_an_id_are_two_events_and_the_future_is_no_hindrance(tmp_path):
+    twice = [{"learner_id": "b", "resource_id": "x", "outcome": 1.0}] * 2
+    assert len({e.event_id for e in history_of_world(twice, "lena")}) == 2
+    late = [{**row, "at": "2931-05-01T08:00:00Z"} for row in twice]
+    assert [e.at.year for e in history_of_world(late, "lena")] == [2931, 2931]
+    told = log_of_world(late, {"resources": [{"resource_id": "x"}]}, tmp_path / "log", quiet)
+    assert (told.added, told.n_rejected) == (2, 0)
+    with pytest.raises(BadInput, match="1 rows of the world's log are rejected"):
+        log_of_world([{**twice[0], "outcome": 3}], {"resources": [{"resource_id": "x"}]}, tmp_path / "other", quiet)
+
+
 def test_times_are_read_as_utc():
     assert time_of(datetime(2026, 1, 1)) == time_of("2026-01-01T00:00:00") == datetime(2026, 1, 1, tzinfo=UTC)
     assert time_of(None) is None
@@ -167,6 +178,17 @@ def test_an_exam_out_of_range_is_named():
 
     with pytest.raises(BadInput, match="exams lie in"):
         result_of(toy_world.ToyWorld(learner=Odd), Fixed())
+
+
+def test_a_gain_that_cannot_be_told_is_named():
+    class Odd(toy_world.ToyLearner):
+        def gain(self, resource_id):
+            raise KeyError(resource_id)
+
+    world = toy_world.ToyWorld(learner=Odd)
+    choices, policy_for, _ = prepared("oracle", world, Schooling(seed=0), quiet)
+    with pytest.raises(BadInput, match="failed in gain: KeyError"):
+        judged(trial("oracle"), world, choices, policy_for, quiet)
 
 
 def test_a_world_that_is_none_is_told_what_it_lacks():
