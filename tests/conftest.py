@@ -89,3 +89,11 @@ def tiny_bundle(tiny_log: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
     out = tmp_path_factory.mktemp("tiny") / "bundle"
     train_quietly(tiny_log, out)
     return out
+
+
+@pytest.fixture(scope="session")
+def lesson(tmp_path_factory: pytest.TempPathFactory):
+    """A recommender over a small simulated world with skills and prerequisites."""
+    from tests.lessons import trained
+
+    return trained(tmp_path_factory.mktemp("lesson"))[0]

@@ -7,7 +7,7 @@ from datetime import datetime
 import polars as pl
 
 from engine.domain.errors import BadLog
-from engine.domain.interaction import CLOCK_TOLERANCE, EARLIEST_AT, ENGAGED_KINDS, KINDS, MAX_ID_BYTES
+from engine.domain.interaction import CLOCK_TOLERANCE, EARLIEST_AT, KINDS, MAX_ID_BYTES, RESOURCE_KINDS
 from training.log_columns import WANTED, readable, wanted_of
 from training.log_content import event_ids
 from training.log_schema import (
@@ -87,7 +87,7 @@ def complete(frame: pl.DataFrame, table: str) -> pl.DataFrame:
 def reason_to_reject(now: datetime) -> pl.Expr:
     """`engine.domain.interaction.reason_to_reject` over columns (floats still Float64): text, null where acceptable."""
     c = pl.col
-    known_kind, engaged = c("kind").is_in(KINDS), c("kind").is_in(sorted(ENGAGED_KINDS))
+    known_kind, engaged = c("kind").is_in(KINDS), c("kind").is_in(sorted(RESOURCE_KINDS))
     outcome_fits = c("outcome").is_finite() & (c("outcome") >= 0) & (c("outcome") <= 1)
     rules: list[tuple[pl.Expr, pl.Expr | str]] = [(c("learner_id").is_null(), "learner_id is missing")]
     rules += [(_bad_id(name), f"{name} must have 1 to {MAX_ID_BYTES} bytes") for name in CHECKED_IDS]

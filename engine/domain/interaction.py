@@ -15,9 +15,9 @@ KINDS = (
     "preferences_set", "mastery_set", "assigned", "overridden", "voided",
 )  # fmt: skip
 # The kinds that say "this learner took this resource up"; only these count as seen and as votes.
-ENGAGED_KINDS = frozenset(
-    {"opened", "viewed", "started", "completed", "attempted", "submitted", "rated", "accepted", "chosen"}
-)
+ENGAGED_KINDS = frozenset({"opened", "viewed", "started", "completed", "attempted", "submitted", "rated", "chosen"})
+# Saying yes is not taking up, yet it is said of a resource.
+RESOURCE_KINDS = ENGAGED_KINDS | {"accepted"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +54,7 @@ def reason_to_reject(interaction: Interaction, *, now: datetime) -> str | None:
             return f"{name} must have 1 to {MAX_ID_BYTES} bytes"
     if interaction.kind not in KINDS:
         return "kind is not one of the known kinds"
-    if interaction.resource_id is None and interaction.kind in ENGAGED_KINDS:
+    if interaction.resource_id is None and interaction.kind in RESOURCE_KINDS:
         return f"resource_id is missing for kind {interaction.kind}"
     if interaction.kind == "voided" and interaction.voids is None:
         return "voids is missing for kind voided"

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from engine.domain.history import NO_TIME
-from engine.domain.interaction import ENGAGED_KINDS
+from engine.domain.interaction import RESOURCE_KINDS
 
 HALF_LIFE_US = 30 * 86_400_000_000
 # The prior weighs as much as this many engagements.
@@ -16,7 +16,7 @@ LEAST_PRIOR = 0.001
 DECLARED_LEAD = 1.5
 # Going through with a resource or picking it speaks for its format. An opened page does not yet, and neither does a
 # start (its end is counted); a rating may be a bad one.
-POSITIVE_KINDS = ENGAGED_KINDS - {"opened", "started", "rated"}
+POSITIVE_KINDS = RESOURCE_KINDS - {"opened", "started", "rated"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,235 @@
+"""The next step: reasons that add up, goals that lead, refusals that hold, chances that are exact."""
+
+from collections import Counter
+from datetime import timedelta
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from engine.learner.fold import folded
+from engine.learner.preferences import Goal, Preferences, value_of
+from engine.path import path_of, ready_skills
+from engine.phrases import PHRASES
+from engine.ranking.exploration import EPSILON
+from engine.ranking.objective import GENTLE_BAND, band_of
+from engine.ranking.selection import INQUIRY_FORMATS
+from engine.ranking.worth import MASTERED
+from engine.what_if import what_if_of
+from tests.lessons import NOW, ask, event, practice, resources_of
+
+law = settings(max_examples=25, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+
+
+def ids(decision):
+    return [option.resource_id for option in decision.slate]
+
+
+def ranks(recommender, events, **wanted):
+    """The rank of every resource without chance and without a place kept for variety."""
+    decision = ask(recommender, events, k=50, **wanted)
+    return {o.resource_id: o.rank for o in sorted(decision.slate, key=lambda o: -o.score)}
+
+
+@pytest.fixture(scope="module")
+def skills(lesson):
+    return sorted(lesson.skill_rows)
+
+
+@law
+@given(seed=st.integers(0, 10_000), n=st.integers(0, 25), with_goal=st.booleans(), explore=st.booleans())
+def test_contributions_add_up_to_the_score_and_every_text_comes_from_its_phrase(
+    lesson, skills, seed, n, with_goal, explore
+):
+    goal = tuple(np.random.default_rng(seed).choice(skills, 3, replace=False)) if with_goal else None
+    for option in ask(lesson, practice(lesson, seed, n), goal=goal, explore=explore, seed=seed).slate:
+        assert sum(r.contribution for r in option.reasons) == pytest.approx(option.score, abs=1e-9)
+        for reason in option.reasons:
+            words = PHRASES[reason.phrase]
+            assert reason.text_learner == words.learner.format(**reason.evidence)
+            assert reason.text_teacher == words.teacher.format(**reason.evidence)
+
+
+@law
+@given(seed=st.integers(0, 10_000), at=st.integers(0, 15))
+def test_a_goal_leads_to_its_skills_or_to_what_they_wait_for(lesson, skills, seed, at):
+    events, goal = practice(lesson, seed), skills[at]
+    first = ask(lesson, events, goal=(goal,), k=1).slate[0]
+    menu = lesson.teaching.menu
+    way = {menu.skills[k] for k in menu.closure([menu.number[goal]])}
+    row = lesson.catalogue.resource_map.row(first.resource_id)
+    assert set(lesson.catalogue.resources[row].skills) & way
+    assert {"gain", "review", "check"} & {r.code for r in first.reasons}
+
+
+def test_the_goal_a_learner_set_leads_where_the_request_names_none(lesson, skills):
+    said = event(1, "goal_set", value=value_of(Goal(skills=(skills[0],))))
+    asked = ask(lesson, practice(lesson, 3), goal=(skills[0],), k=5)
+    assert ids(ask(lesson, [*practice(lesson, 3), said], k=5)) == ids(asked)
+    assert ids(ask(lesson, [*practice(lesson, 3), said], goal=(skills[9],), k=5)) != ids(asked)
+
+
+def test_a_slate_holds_two_formats_and_inquiry_where_there_is_any(lesson, skills):
+    for seed in range(8):
+        for k in (3, 5):
+            slate = ask(lesson, practice(lesson, seed), goal=(skills[seed],), k=k).slate
+            assert len({o.format for o in slate}) >= 2
+            assert {o.format for o in slate} & INQUIRY_FORMATS
+
+
+def test_after_two_failures_the_band_is_gentler_and_the_challenge_falls(lesson, skills):
+    worked = resources_of(lesson, skills[2])
+    right = [event(9, resource_id=worked[0], outcome=1.0), event(8, resource_id=worked[1], outcome=1.0)]
+    wrong = [event(9, resource_id=worked[0], outcome=0.0), event(8, resource_id=worked[1], outcome=0.0)]
+    assert band_of(folded(wrong, lesson.learner, lesson.offer)) == GENTLE_BAND
+    assert band_of(folded(right, lesson.learner, lesson.offer)) != GENTLE_BAND
+    options = ask(lesson, wrong, k=50).slate
+    assert options[0].p_success >= np.median([o.p_success for o in options])
+    low = GENTLE_BAND[0]
+    assert all(
+        any(r.code == "challenge" for r in o.reasons) == (o.p_success < low) for o in options if o.p_success < 0.94
+    )
+
+
+def test_a_third_failure_on_a_skill_is_a_loop_that_is_flagged_and_led_out_of(lesson, skills):
+    skill = skills[3]
+    tried = resources_of(lesson, skill)[:3]
+    failed = [event(5 - i, resource_id=r, outcome=0.0) for i, r in enumerate(tried)]
+    assert ask(lesson, failed[:2]).flags == ()
+    decision = ask(lesson, failed, k=50, goal=(skill,), candidates=tuple(lesson.catalogue.resource_map.ids))
+    assert [(f.code, f.skill_id) for f in decision.flags] == [("loop", skill)]
+    by_id = {o.resource_id: o for o in decision.slate}
+    for resource_id in tried:
+        if resource_id in by_id:
+            assert any(r.phrase == "approach_same" and r.contribution < 0 for r in by_id[resource_id].reasons)
+    assert decision.slate[0].resource_id not in tried
+    healed = [*failed, event(0.5, resource_id=tried[0], outcome=1.0)]
+    assert ask(lesson, healed).flags == ()
+
+
+VOICES = ("accepted", "declined", "not_now", "too_easy", "too_hard")
+
+
+@pytest.mark.parametrize("kind", VOICES)
+@pytest.mark.parametrize("place", [0, 1, 3])
+def test_a_word_moves_the_resource_it_was_said_of_and_voiding_it_takes_it_back(lesson, skills, kind, place):
+    events = practice(lesson, 5)
+    before = ask(lesson, events, goal=(skills[1],), k=5)
+    about = before.slate[place].resource_id
+    said = event(0.1, kind, about)
+    after = ask(lesson, [*events, said], goal=(skills[1],), k=5)
+    if kind == "accepted":
+        assert ids(after).index(about) <= max(place - 1, 0)
+    else:
+        assert about not in ids(after)
+    undone = event(0.05, "voided", voids=said.event_id)
+    assert after != before
+    assert ids(ask(lesson, [*events, said, undone], goal=(skills[1],), k=5)) == ids(before)
+    later = NOW + timedelta(days=15)
+    assert (about in ids(ask(lesson, [*events, said], goal=(skills[1],), k=5, now=later))) == (
+        about in ids(ask(lesson, events, goal=(skills[1],), k=5, now=later))
+    )
+
+
+@pytest.mark.parametrize(("kind", "side"), [("too_easy", 1), ("too_hard", -1)])
+def test_too_easy_and_too_hard_move_what_is_like_it(lesson, skills, kind, side):
+    events, skill = practice(lesson, 6), skills[4]
+    everything = tuple(resources_of(lesson, skill))
+    options = {o.resource_id: o for o in ask(lesson, events, k=50, candidates=everything).slate}
+    about = sorted(options.values(), key=lambda o: o.p_success)[len(options) // 2].resource_id
+    moved = {
+        o.resource_id: o.score
+        for o in ask(lesson, [*events, event(0.1, kind, about)], k=50, candidates=everything).slate
+    }
+    for resource_id, option in options.items():
+        if resource_id != about and side * (option.p_success - options[about].p_success) > 0.02:
+            assert moved[resource_id] < option.score
+
+
+def test_declared_formats_and_minutes_move_what_they_should(lesson, skills):
+    events = practice(lesson, 7)
+    some = tuple(lesson.catalogue.resource_map.ids[::2][:40])
+    base = {o.resource_id: o for o in ask(lesson, events, k=50, candidates=some).slate}
+    wanted = event(0.1, "preferences_set", value=value_of(Preferences(formats=("reading",))))
+    for option in ask(lesson, [*events, wanted], k=50, candidates=some).slate:
+        if option.format == "reading":
+            assert option.score > base[option.resource_id].score
+            assert any(r.phrase == "style_declared" for r in option.reasons)
+    short = event(0.1, "preferences_set", value=value_of(Preferences(minutes_per_day=3.0)))
+    for option in ask(lesson, [*events, short], k=50, candidates=some, now=NOW + timedelta(days=1)).slate:
+        fell = any(r.code == "minutes" for r in option.reasons)
+        assert fell == (option.expected_minutes > 3.0)
+
+
+def test_an_accepted_resource_is_offered_until_it_is_worked_on(lesson):
+    about = ask(lesson, k=1).slate[0].resource_id
+    accepted = event(0.2, "accepted", about)
+    assert ids(ask(lesson, [accepted], k=3))[0] == about
+    assert about not in ids(ask(lesson, [accepted, event(0.1, resource_id=about, outcome=1.0)], k=3))
+
+
+def test_near_ties_take_turns_with_exactly_the_chance_that_is_logged(lesson, skills):
+    events, wanted = practice(lesson, 8), {"goal": (skills[5], skills[6]), "k": 3, "explore": True}
+    n, chosen, logged = 500, [Counter() for _ in range(2)], {}
+    for seed in range(n):
+        decision = ask(lesson, events, seed=seed, **wanted)
+        for option in decision.slate:
+            chances = {t.resource_id: t.propensity for t in option.near_ties}
+            assert sum(chances.values()) == pytest.approx(1.0, abs=1e-12)
+            assert chances[option.resource_id] == option.propensity > 0
+        first = decision.slate[0]
+        logged = {t.resource_id: t.propensity for t in first.near_ties}
+        chosen[0][first.resource_id] += 1
+    assert ids(ask(lesson, events, seed=3, **wanted)) == ids(ask(lesson, events, seed=3, **wanted))
+    assert max(logged.values()) >= 1 - EPSILON
+    for resource_id, chance in logged.items():
+        spread = 4.5 * np.sqrt(n * chance * (1 - chance)) + 1e-9
+        assert abs(chosen[0][resource_id] - n * chance) <= spread
+
+
+def test_without_exploration_nothing_is_left_to_chance(lesson):
+    assert all(o.propensity == 1.0 for o in ask(lesson, practice(lesson, 2), k=5).slate)
+
+
+@law
+@given(seed=st.integers(0, 10_000), picks=st.lists(st.integers(0, 15), min_size=1, max_size=3))
+def test_a_path_never_puts_a_skill_before_what_it_waits_for(lesson, skills, seed, picks):
+    goal = Goal(skills=tuple({skills[i] for i in picks}))
+    events = practice(lesson, seed)
+    state = folded(events, lesson.learner, lesson.offer)
+    path = path_of(goal, state, events, lesson, now=NOW)
+    order = [s.skill_id for s in path.steps]
+    menu = lesson.teaching.menu
+    way = {menu.skills[k] for k in menu.closure([menu.number[s] for s in goal.skills])}
+    assert set(order) | set(path.mastered) == way
+    assert all(step.mastery < MASTERED for step in path.steps)
+    for place, step in enumerate(path.steps):
+        assert set(step.waits_for) <= set(order[:place])
+        assert (step.status == "waiting") == bool(step.waits_for)
+        assert step.minutes_so_far == pytest.approx(sum(s.minutes for s in path.steps[: place + 1]))
+    for choice in ready_skills(path):
+        assert path_of(goal, state, events, lesson, now=NOW, choose=choice).steps[0].skill_id == choice
+
+
+def test_what_if_says_what_doing_and_leaving_out_really_change(lesson, skills):
+    events = practice(lesson, 9)
+    state = folded(events, lesson.learner, lesson.offer)
+    from engine.domain.decision import Request
+    from engine.domain.history import history_of
+    from engine.domain.query import query_with
+
+    query = query_with(
+        "lena", learner=None, history=history_of(events, lesson.catalogue.resource_map), classes={}, now=NOW
+    )
+    request = Request(learner_id="lena", goal=(skills[1],), k=5)
+    decision = ask(lesson, events, goal=(skills[1],), k=5)
+    told = what_if_of(request, query, state, events, decision, lesson, now=NOW)
+    assert set(told) == set(ids(decision))
+    sentences = [s for ss in told.values() for s in ss]
+    assert any(s.startswith("Get this right") for s in sentences)
+    for option in decision.slate:
+        done = event(-0.01, resource_id=option.resource_id, outcome=1.0, at=NOW)
+        following = ask(lesson, [*events, done], goal=(skills[1],), k=1).slate[0]
+        promised = [s for s in told[option.resource_id] if s.startswith("Then")]
+        assert promised == [f"Then “{following.title}” would come first."]
