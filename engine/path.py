@@ -1,6 +1,5 @@
 """A plan to a goal through the graph of skills: what comes next, how long it takes, what a check could skip."""
 
-import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -10,7 +9,7 @@ from numpy.typing import NDArray
 
 from engine.domain.history import microseconds
 from engine.domain.interaction import Interaction
-from engine.learner.menu import Known, known_of
+from engine.learner.menu import Known, known_of, seconds_on
 from engine.learner.pace_line import pace_line, week_minutes
 from engine.learner.preferences import Goal
 from engine.learner.state import LearnerState
@@ -27,6 +26,7 @@ _MOST_STEPS = 40.0
 _EPOCH = date(1970, 1, 1)
 
 Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,8 +91,11 @@ def path_of(
     known, worth = _looked_at(way, aims, teaching, recommender, state, microseconds(now))
     left = [int(k) for k in way if known.mastery[k] < MASTERED]
     order = _ordered(left, known, worth, teaching, first=menu.number.get(choose or "", -1))
-    steps = _steps(order, known, worth, teaching, recommender, aims)
-    return _timed(goal, steps, known, order, [menu.skills[k] for k in way if k not in left], events, now)
+    seconds, sd = seconds_on(
+        menu, np.array(order, np.int64), state=state, model=teaching.model, now_us=microseconds(now)
+    )
+    steps = _steps(order, known, worth, teaching, recommender, aims, np.exp(seconds) / 60.0)
+    return _timed(goal, steps, sd, [menu.skills[k] for k in way if k not in left], events, now)
 
 
 def ready_skills(path: Path) -> tuple[str, ...]:
@@ -131,12 +134,18 @@ def _ordered(left: list[int], known: Known, worth: Worth, teaching: Teaching, *,
 
 
 def _steps(
-    order: list[int], known: Known, worth: Worth, teaching: Teaching, recommender: Recommender, aims: Ints
+    order: list[int],
+    known: Known,
+    worth: Worth,
+    teaching: Teaching,
+    recommender: Recommender,
+    aims: Ints,
+    usual_minutes: Floats,
 ) -> tuple[PathStep, ...]:
     menu, left, so_far = teaching.menu, set(order), 0.0
     found: list[PathStep] = []
-    for k in order:
-        steps, minutes, best = _way_through(k, known, worth)
+    for k, usual in zip(order, usual_minutes.tolist(), strict=True):
+        steps, minutes, best = _way_through(k, known, worth, usual)
         so_far += steps * minutes
         waits = tuple(menu.skills[int(q)] for q in menu.needed_by(k) if int(q) in left)
         found.append(
@@ -157,12 +166,12 @@ def _steps(
     return tuple(found)
 
 
-def _way_through(skill: int, known: Known, worth: Worth) -> tuple[float, float, list[int]]:
+def _way_through(skill: int, known: Known, worth: Worth, usual: float) -> tuple[float, float, list[int]]:
     """Steps until a skill is mastered, minutes of one, and the places of the three best resources for it."""
     pairs = np.flatnonzero(worth.skill == skill)
     room = MASTERED - float(known.mastery[skill])
     if not len(pairs):
-        return min(room / 0.02, _MOST_STEPS), math.exp(float(known.log_seconds[skill])) / 60.0, []
+        return min(room / 0.02, _MOST_STEPS), usual, []
     minutes = np.maximum(known.minutes[worth.place[pairs]], 0.25)
     order = pairs[np.lexsort((known.rows[worth.place[pairs]], -worth.gain[pairs] / minutes))]
     best = [int(worth.place[p]) for p in order[:3]]
@@ -173,8 +182,7 @@ def _way_through(skill: int, known: Known, worth: Worth) -> tuple[float, float, 
 def _timed(
     goal: Goal,
     steps: tuple[PathStep, ...],
-    known: Known,
-    order: list[int],
+    sd: Floats,
     mastered: list[str],
     events: Iterable[Interaction],
     now: datetime,
@@ -184,7 +192,6 @@ def _timed(
     days, minutes = days_of(events)
     week = week_minutes(days, minutes, today, prior=USUAL_WEEK_MINUTES, floor=goal.floor, ceiling=goal.ceiling)
     each = np.array([max(s.minutes / max(s.steps, 1e-9), 1e-3) for s in steps])
-    sd = np.array([float(known.log_seconds_sd[k]) for k in order])
     line = pace_line(
         np.array([s.steps for s in steps]),
         np.log(each) - sd**2 / 2,

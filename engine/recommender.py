@@ -303,7 +303,7 @@ def _options(
     rows = candidates[chosen]
     reasons = _reasons(rows, chosen, ranked, query, state, recommender)
     resources = [resource for row in rows if (resource := recommender.catalogue.resources[row]) is not None]
-    outlooks = _outlooks(resources, query, state, recommender)
+    outlooks = _known_outlooks(chosen, ranked, recommender) or _outlooks(resources, query, state, recommender)
     return tuple(
         Option(
             resource_id=resource.resource_id,
@@ -344,6 +344,19 @@ def _considered(
         )
         for p in slate.considered(slot)
     )
+
+
+def _known_outlooks(chosen: NDArray[np.int64], ranked: _Ranked, recommender: Recommender) -> list[ResourceOutlook]:
+    """What was looked at closely already; nothing where anything of it was not."""
+    if ranked.learning is None or recommender.teaching is None:
+        return []
+    menu = recommender.teaching.menu
+    known, places = ranked.learning.known, ranked.learning.places
+    at = np.searchsorted(places, chosen)
+    if (at >= len(places)).any() or (places[at] != chosen).any():
+        return []
+    told = menu.timed[known.rows] | ~np.isnan(menu.minutes[known.rows])
+    return [ResourceOutlook(float(known.p[k]), float(known.minutes[k]) if told[k] else None) for k in at]
 
 
 def _outlooks(

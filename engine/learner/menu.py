@@ -105,8 +105,6 @@ class Known:
     own: NDArray[np.float32]
     mastery: Floats
     facts: NDArray[np.float32]
-    log_seconds: Floats
-    log_seconds_sd: Floats
 
 
 def known_of(menu: Menu, rows: Ints, skills: Ints, *, state: LearnerState, model: LearnerModel, now_us: int) -> Known:
@@ -118,24 +116,35 @@ def known_of(menu: Menu, rows: Ints, skills: Ints, *, state: LearnerState, model
     asked = replace(asked, t=np.full(len(asked), minutes_of(now_us)))
     _, _, x = fold(model.prepared, asked, state.whole, state.blocks, update=False, features=True)
     assert x is not None
-    said, n, m = model.outlook(x[:, model.columns], asked.item_row), len(rows), len(menu.skills)
-    mastery, facts, seconds, sd = np.full(m, np.nan), np.full((m, 4), np.nan, np.float32), np.zeros(m), np.ones(m)
+    seen, n = np.ascontiguousarray(x[:, model.columns]), len(rows)
+    p = model.p_success(seen, asked.item_row)
+    mastery, facts = np.full(len(menu.skills), np.nan), np.full((len(menu.skills), 4), np.nan, np.float32)
     if len(skills):
-        mastery[skills], seconds[skills], sd[skills] = (
-            np.add.reduceat(of[n:], first[:-1]) / lengths for of in (said.p, said.log_seconds_mean, said.log_seconds_sd)
-        )
+        mastery[skills] = np.add.reduceat(p[n:], first[:-1]) / lengths
         facts[skills] = x[n:][first[:-1]][:, SKILL_COLUMNS]
-    declared = np.where(np.isnan(menu.minutes[rows]), USUAL_MINUTES, menu.minutes[rows]) * pace_of(state)
-    return Known(
-        rows=rows,
-        p=said.p[:n],
-        minutes=np.where(menu.timed[rows], np.exp(said.log_seconds_mean[:n]) / 60.0, declared),
-        own=x[:n][:, ROW_COLUMNS],
-        mastery=mastery,
-        facts=facts,
-        log_seconds=seconds,
-        log_seconds_sd=sd,
-    )
+    minutes = np.where(np.isnan(menu.minutes[rows]), USUAL_MINUTES, menu.minutes[rows]) * pace_of(state)
+    timed = menu.timed[rows]
+    if timed.any():
+        minutes[timed] = np.exp(model.log_seconds(seen[:n][timed])) / 60.0
+    return Known(rows, p[:n], minutes, x[:n][:, ROW_COLUMNS], mastery, facts)
+
+
+def seconds_on(
+    menu: Menu, skills: Ints, *, state: LearnerState, model: LearnerModel, now_us: int
+) -> tuple[Floats, Floats]:
+    """Mean and spread of the log seconds of a usual item of each of these skills: `(n,)` both."""
+    lengths = np.diff(menu.usual_ptr)[skills]
+    first = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+    usual = np.arange(first[-1]) + np.repeat(menu.usual_ptr[skills] - first[:-1], lengths)
+    if not len(skills):
+        return np.zeros(0), np.zeros(0)
+    asked = menu.usual.taken(usual)
+    asked = replace(asked, t=np.full(len(asked), minutes_of(now_us)))
+    _, _, x = fold(model.prepared, asked, state.whole, state.blocks, update=False, features=True)
+    assert x is not None
+    said = model.outlook(x[:, model.columns], asked.item_row)
+    mean, sd = (np.add.reduceat(of, first[:-1]) / lengths for of in (said.log_seconds_mean, said.log_seconds_sd))
+    return mean, sd
 
 
 def _usual(skills: Sequence[str], model: LearnerModel) -> tuple[Rows, Ints]:

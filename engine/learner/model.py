@@ -61,10 +61,18 @@ class LearnerModel:
     def outlook(self, x: NDArray[np.float32], item_row: NDArray[np.int32]) -> Outlook:
         """What features say: `x` `(n, n_columns)` of `columns`, `item_row` `(n,)`, -1 for an unknown item."""
         x = np.ascontiguousarray(x, np.float32)
-        log_seconds = self.pace.sums(x) + (x[:, USUAL] if self.from_usual else 0.0)
         spread = np.exp(0.5 * self.spread.sums(x)) * self.spread_scale
         sd = np.minimum(np.maximum(spread, SHORTEST_SPREAD), WIDEST_SPREAD)
-        return Outlook(certain(self.chance.logits(x, item_row)), log_seconds, sd)
+        return Outlook(self.p_success(x, item_row), self.log_seconds(x), sd)
+
+    def p_success(self, x: NDArray[np.float32], item_row: NDArray[np.int32]) -> NDArray[np.float64]:
+        """P(success) alone: `(n,)`."""
+        return certain(self.chance.logits(x, item_row))
+
+    def log_seconds(self, x: NDArray[np.float32]) -> NDArray[np.float64]:
+        """The mean of the natural log of seconds alone: `(n,)`."""
+        mean: NDArray[np.float64] = self.pace.sums(x) + (x[:, USUAL] if self.from_usual else 0.0)
+        return mean
 
     def quick(self, x: NDArray[np.float32]) -> NDArray[np.float64]:
         """P(success) without the trees, from the learner's adapted logit and the straight line: `(n,)`."""

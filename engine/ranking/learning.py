@@ -145,10 +145,7 @@ def _asked_about(menu: Menu, skills: Ints, has_goal: bool) -> Ints:
 
 def _without(known: Known, n: int) -> Known:
     """Only the first `n` rows."""
-    return Known(
-        known.rows[:n], known.p[:n], known.minutes[:n], known.own[:n], known.mastery, known.facts, known.log_seconds,
-        known.log_seconds_sd,
-    )  # fmt: skip
+    return Known(known.rows[:n], known.p[:n], known.minutes[:n], known.own[:n], known.mastery, known.facts)
 
 
 def _voice(
