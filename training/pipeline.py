@@ -33,6 +33,7 @@ from training.votes import votes_of
 
 Report = Callable[[str, float], None]
 
+_USUAL_WEIGHTS = ObjectiveWeights()
 _PINNED = ("numpy", "scipy", "lightfm-next", "lightgbm", "polars")
 
 
@@ -53,7 +54,15 @@ class TrainReport:
     seconds: Mapping[str, float]
 
 
-def train(log_path: Path, out: Path, *, settings: ModelSettings, seed: int, report: Report) -> TrainReport:
+def train(
+    log_path: Path,
+    out: Path,
+    *,
+    settings: ModelSettings,
+    seed: int,
+    report: Report,
+    weights: ObjectiveWeights = _USUAL_WEIGHTS,
+) -> TrainReport:
     """Train on a log and write the bundle to `out`, as a whole or not at all.
 
     BLAS runs on one thread: more would make the last digits, and so the bytes, a matter of luck.
@@ -81,7 +90,7 @@ def train(log_path: Path, out: Path, *, settings: ModelSettings, seed: int, repo
         evaluation = evaluate(trained.later, trained.earlier.model, seed=seed)
         clock.lap("evaluate")
         told = {**_training(log, settings, seed, evaluation), "gain": dict(explained)}
-        whole = trained.final.beside(learner, gains, ObjectiveWeights())
+        whole = trained.final.beside(learner, gains, weights)
         bundle = write_bundle(out, whole, training=told, now_us=int(school.votes.at_us.max()))
         clock.lap("write")
     return TrainReport(bundle, evaluation, clock.seconds)
