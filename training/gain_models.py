@@ -5,16 +5,13 @@ from collections.abc import Mapping
 import numpy as np
 
 from engine.domain.skill import mended
-from engine.learner.gains import GainModel
+from engine.learner.gains import GainModel, usual_minutes
 from engine.learner.model import LearnerModel
 from engine.learner.rows import item_key, skill_key
 from training.attempts import attempts_of, frame_of
 from training.gains import fit_gains
 from training.log import Log, resources_of, skills_of
 from training.value_added import value_added
-
-# Where the catalogue does not say how long a resource takes, the time of the step itself stands for it.
-_USUAL_MINUTES = 10.0
 
 
 def gain_model_for(log: Log, model: LearnerModel, *, seed: int) -> tuple[GainModel, Mapping[str, float]]:
@@ -23,13 +20,13 @@ def gain_model_for(log: Log, model: LearnerModel, *, seed: int) -> tuple[GainMod
     resources = {r.resource_id: r for r in resources_of(log.resources())}
     formats = sorted({r.format for r in resources.values()})
     number = {x: float(formats.index(r.format)) for x, r in resources.items()}
-    minutes = {x: r.minutes or _USUAL_MINUTES for x, r in resources.items()}
+    minutes = {x: r.minutes or 0.0 for x, r in resources.items()}
     ids = attempts.frame["resource_id"].to_list()
     found = value_added(
         attempts,
         model,
         needed=_needed(log, model),
-        log_minutes=np.log(np.array([minutes.get(x, _USUAL_MINUTES) for x in ids], np.float64)),
+        log_minutes=np.log(usual_minutes(np.array([minutes.get(x, 0.0) for x in ids], np.float64))),
         formats=np.array([number.get(x, -1.0) for x in ids], np.float64),
         seed=seed,
     )

@@ -26,6 +26,8 @@ SKILL_COLUMNS = np.array([COLUMN[name] for name in OF_SKILL])
 ROW_COLUMNS = np.array([COLUMN[name] for name in OF_ROW])
 # Learners gain about a tenth of log-odds each time they work on a skill (Koedinger et al. 2023).
 PRIOR_LOG_ODDS = 0.1
+# Where neither the log nor the catalogue says how long a resource takes.
+USUAL_MINUTES = 10.0
 
 Floats = NDArray[np.float64]
 
@@ -86,6 +88,11 @@ def prior_gains(facts: NDArray[np.float32]) -> Floats:
     mastery, readiness = facts[:, 0].astype(np.float64), facts[:, 2].astype(np.float64)
     prior: Floats = PRIOR_LOG_ODDS * mastery * (1.0 - mastery) * readiness
     return prior
+
+
+def usual_minutes(declared: Floats) -> Floats:
+    """The minutes a catalogue says, the usual ones where it says none: `(n,)`."""
+    return np.where(declared > 0, declared, USUAL_MINUTES)
 
 
 def step_facts(

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.domain.resource import Resource
-from engine.learner.gains import ROW_COLUMNS, SKILL_COLUMNS
+from engine.learner.gains import ROW_COLUMNS, SKILL_COLUMNS, usual_minutes
 from engine.learner.kernels import fold
 from engine.learner.mastery import NEVER_MET, pace_of, usual_items
 from engine.learner.model import LearnerModel
@@ -16,8 +16,6 @@ from engine.learner.state import LearnerState
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
-# Where neither the log nor the catalogue says how long a resource takes.
-USUAL_MINUTES = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +120,7 @@ def known_of(menu: Menu, rows: Ints, skills: Ints, *, state: LearnerState, model
     if len(skills):
         mastery[skills] = np.add.reduceat(p[n:], first[:-1]) / lengths
         facts[skills] = x[n:][first[:-1]][:, SKILL_COLUMNS]
-    minutes = np.where(np.isnan(menu.minutes[rows]), USUAL_MINUTES, menu.minutes[rows]) * pace_of(state)
+    minutes = usual_minutes(menu.minutes[rows]) * pace_of(state)
     timed = menu.timed[rows]
     if timed.any():
         minutes[timed] = np.exp(model.log_seconds(seen[:n][timed])) / 60.0

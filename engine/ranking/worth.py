@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.learner.gains import FACTS, GainModel, step_facts
+from engine.learner.gains import FACTS, GainModel, step_facts, usual_minutes
 from engine.learner.menu import Known, Menu
 
 # From this chance of success on usual items a skill counts as mastered.
@@ -49,7 +49,8 @@ def worth_of(menu: Menu, known: Known, gains: GainModel, aims: Ints) -> Worth:
         p=known.p[place],
         of_skill=known.facts[skill],
         own=known.own[place],
-        log_minutes=np.log(np.maximum(known.minutes, _SHORTEST))[place],
+        # As in training: what the catalogue says, the same for all learners.
+        log_minutes=np.log(usual_minutes(menu.minutes[known.rows]))[place],
         formats=np.array([gains.format_number(menu.formats[r]) for r in known.rows])[place],
     )
     keys = menu.resources.item_key[known.rows][place]
