@@ -28,7 +28,7 @@ RESOURCES = [
 
 
 def school(folder, *, teaches, n_learners=220, n_steps=16):
-    """Learners at random resources of three skills; a lesson lifts its skill by `teaches` in probability, a quiz never."""
+    """Learners at random resources of three skills; a lesson lifts its skill by `teaches`, a quiz never."""
     rng = np.random.default_rng(3)
     rows = []
     for learner in range(n_learners):
