@@ -70,16 +70,24 @@ class ReadyWalk:
 
 
 class Oracle:
-    """What brings most per expected minute at this very step, as the world itself tells; it does not look further."""
+    """What brings most per expected minute at this very step, as the world itself tells; it does not look further.
+
+    Where nothing brings anything at once, behind a closed prerequisite or with all known, it spends the fewest minutes
+    on what the goal needs, without sticking to one resource: that makes it strongest both a step and a minute.
+    """
 
     def choose(self, view: View) -> str:
         """The id of a resource."""
-        gain, usual = view.gain, _usual_minutes(view)
+        gain, usual, needed = view.gain, _usual_minutes(view), set(view.closure)
         assert gain is not None, "the judge gives the oracle what the world tells"
-        # Least used first: where nothing brings anything at once, as behind a closed prerequisite, it does not stick.
         used = Counter(e.resource_id for e in view.events)
-        best = [(gain(r.resource_id) / (r.minutes or usual), -used[r.resource_id]) for r in view.choices.resources]
-        return view.choices.resources[best.index(max(best))].resource_id
+
+        def worth(resource: Resource) -> tuple[float, bool, float]:
+            minutes = resource.minutes or usual
+            at_once = max(gain(resource.resource_id), 0.0) / minutes
+            return at_once, not needed.isdisjoint(resource.skills), -minutes * (1 + used[resource.resource_id])
+
+        return max(view.choices.resources, key=worth).resource_id
 
 
 def _usual_minutes(view: View) -> float:

@@ -101,7 +101,9 @@ def test_a_skill_that_is_never_scored_opens_what_comes_after_it():
 def test_the_oracle_takes_the_best_gain_per_minute_and_does_not_stick():
     gains = {"two-text": 0.3, "two-quiz": 0.2}
     assert Oracle().choose(view(gain=lambda r: gains.get(r, 0.0))) == "two-text"
+    assert Oracle().choose(view(gain=lambda r: -0.5 if r.startswith("one") else -0.1)).startswith(("one", "two"))
     first = Oracle().choose(view(gain=lambda _: 0.0))
+    assert not first.startswith("three")
     assert Oracle().choose(view((first, 0.0), gain=lambda _: 0.0)) != first
 
 
