@@ -80,9 +80,10 @@ def recommender_of(
 ) -> Recommender:
     """The recommender for these resources; make it once per bundle and catalogue, it is read-only afterwards.
 
-    `withdrawn` resources are offered no more, but what learners did with them counts.
+    `withdrawn` resources are offered no more, but what learners did with them counts. Where no `skills` are given,
+    those of the log that the bundle was trained on are taken.
     """
-    offered, known = list(resources), list(skills)
+    offered, known = list(resources), list(skills) or _skills_of(bundle)
     catalogue = catalogue_of(offered, bundle.resource_ids if bundle else ())
     ids = np.array(catalogue.resource_map.ids, dtype=object)
     tie_break = np.empty(len(ids), np.int64)
@@ -105,6 +106,11 @@ def recommender_of(
         titles={s.skill_id: s.title for s in known},
         weights=weights,
     )
+
+
+def _skills_of(bundle: Bundle | None) -> list[Skill]:
+    told = bundle.settings.get("skills", ()) if bundle else ()
+    return [Skill(skill_id=s, title=title, prerequisites=tuple(needed)) for s, title, needed in told]
 
 
 def _teaching(

@@ -7,7 +7,7 @@ import platform
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -27,7 +27,7 @@ from training.evaluation import Evaluation, evaluate
 from training.fitting import School, fit_and_weigh
 from training.gain_models import gain_model_for
 from training.learner_models import fit_learner_model
-from training.log import Log, learners_of, read_log, resources_of
+from training.log import Log, learners_of, read_log, resources_of, skills_of
 from training.relevance_models import ModelSettings
 from training.votes import votes_of
 
@@ -91,6 +91,7 @@ def train(
         clock.lap("evaluate")
         told = {**_training(log, settings, seed, evaluation), "gain": dict(explained)}
         whole = trained.final.beside(learner, gains, weights)
+        whole = replace(whole, settings={**whole.settings, "skills": _skills(log)})
         bundle = write_bundle(out, whole, training=told, now_us=int(school.votes.at_us.max()))
         clock.lap("write")
     return TrainReport(bundle, evaluation, clock.seconds)
@@ -150,6 +151,11 @@ def _learner_model(log: Log, *, seed: int, report: Report) -> LearnerModel:
         seed=seed,
         report=lambda what, share: report(what, 0.6 + 0.3 * share),
     )
+
+
+def _skills(log: Log) -> list[list[Any]]:
+    """Skills with their titles and what is needed before each, for schools that never tell their own."""
+    return [[s.skill_id, s.title, list(s.prerequisites)] for s in skills_of(log.skills())]
 
 
 def _told(resource: Resource) -> tuple[str, ...]:
