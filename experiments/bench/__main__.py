@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from experiments.bench.circle import circle, judged
+from experiments.bench.decision import decision
 from experiments.bench.learner import attempts, speed
 from experiments.bench.learning import learning
 
@@ -14,6 +15,7 @@ PARTS: dict[str, Callable[[argparse.Namespace], str]] = {
     "judge": lambda given: judged(given.shared / "judge", given.work),
     "attempts": lambda given: attempts(given.shared / "judge", given.work),
     "learner": lambda given: speed(given.work / "learner"),
+    "decision": lambda given: decision(given.work / "decision"),
     "learning": lambda given: learning(given.work / "learning", n_learners=given.learners),
 }
 
