@@ -90,6 +90,7 @@ async def _prepared(database: Database) -> str:
     """Make what is absent, check the version, and give the id of the store."""
     async with database.writing() as connection:
         await connection.run_sync(tables.metadata.create_all)
+        await connection.run_sync(tables.interactions_by_class.create, checkfirst=True)
         given = [
             {"name": "schema_version", "value": str(tables.SCHEMA_VERSION)},
             {"name": "store_id", "value": uuid.uuid4().hex[:12]},

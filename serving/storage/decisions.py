@@ -20,11 +20,17 @@ class SqlDecisions:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def record(self, tenant: str, decision: Decision) -> None:
-        """All slots in one transaction, under one `seq`."""
+    async def record(self, tenant: str, *decisions: Decision) -> None:
+        """All slots in one transaction, each decision's under one `seq`."""
+        if not decisions:
+            return
         async with self._database.writing() as connection:
-            seq = await next_seq(connection, self._database, tenant, 1)
-            rows = [{"tenant": tenant, "seq": seq, **row} for row in _slot_rows(decision)]
+            last = await next_seq(connection, self._database, tenant, len(decisions))
+            rows = [
+                {"tenant": tenant, "seq": seq, **row}
+                for seq, decision in enumerate(decisions, last - len(decisions) + 1)
+                for row in _slot_rows(decision)
+            ]
             await connection.execute(self._database.insert(tables.decisions), rows)
 
     async def after(self, tenant: str, seq: int, limit: int) -> list[Slot]:

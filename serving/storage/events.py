@@ -1,6 +1,6 @@
 """The interactions of every tenant, in the order they were told."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -19,19 +19,20 @@ OTHER_CONTENT = "event_id was used before for an event with other content; give 
 _READ_BACK = 500
 
 _events = tables.interactions.c
-_of_learner = (
+_theirs: Any = bindparam("learners", expanding=True)
+_of_learners = (
     select(tables.interactions)
-    .where(_events.tenant == bindparam("tenant"), _events.learner_id == bindparam("learner"))
-    .order_by(_events.seq)
+    .where(_events.tenant == bindparam("tenant"), _events.learner_id.in_(_theirs))
+    .order_by(_events.learner_id, _events.seq)
 )
-_state = select(tables.learner_states.c.seq, tables.learner_states.c.content).where(
-    tables.learner_states.c.tenant == bindparam("tenant"), tables.learner_states.c.learner_id == bindparam("learner")
-)
+_states = select(
+    tables.learner_states.c.learner_id, tables.learner_states.c.seq, tables.learner_states.c.content
+).where(tables.learner_states.c.tenant == bindparam("tenant"), tables.learner_states.c.learner_id.in_(_theirs))
 _tenant = select(tables.tenants.c.seq, tables.tenants.c.catalogue_version).where(
     tables.tenants.c.tenant == bindparam("tenant")
 )
-_learner = select(tables.learners.c.record).where(
-    tables.learners.c.tenant == bindparam("tenant"), tables.learners.c.record_id == bindparam("learner")
+_learners = select(tables.learners.c.record_id, tables.learners.c.record).where(
+    tables.learners.c.tenant == bindparam("tenant"), tables.learners.c.record_id.in_(_theirs)
 )
 _classes = select(tables.classes.c.record_id, tables.classes.c.record).where(
     tables.classes.c.tenant == bindparam("tenant"),
@@ -80,28 +81,50 @@ class SqlEvents:
             return [(r["seq"], interaction_of(r)) for r in (await connection.execute(page)).mappings()]
 
     async def context(self, tenant: str, learner_id: str, class_id: str | None = None) -> LearnerContext:
+        """One learner's."""
+        return (await self.contexts(tenant, [learner_id], class_id))[learner_id]
+
+    async def contexts(
+        self, tenant: str, learner_ids: Sequence[str], class_id: str | None = None
+    ) -> dict[str, LearnerContext]:
         """Read how far the store is first: what is read after it holds at least as much.
 
-        The state is read before the events, so that it never knows more than they do.
+        The states are read before the events, so that they never know more than those do.
         """
-        asked = {"tenant": tenant, "learner": learner_id}
+        asked = {"tenant": tenant, "learners": list(dict.fromkeys(learner_ids))}
         async with self._database.reading() as connection:
-            at = (await connection.execute(_tenant, asked)).one_or_none()
-            state = (await connection.execute(_state, asked)).one_or_none()
-            events = (await connection.execute(_of_learner, asked)).mappings().all()
-            record = (await connection.execute(_learner, asked)).scalar()
-            learner = msgspec.json.decode(record, type=Learner) if record else None
-            class_ids = {*(learner.classes if learner else ()), *((class_id,) if class_id else ())}
+            at = (await connection.execute(_tenant, {"tenant": tenant})).one_or_none()
+            states = {
+                s.learner_id: KeptState(seq=s.seq, content=s.content) for s in await connection.execute(_states, asked)
+            }
+            events = (await connection.execute(_of_learners, asked)).mappings().all()
+            records = (await connection.execute(_learners, asked)).all()
+            learners = {r.record_id: msgspec.json.decode(r.record, type=Learner) for r in records}
+            class_ids = {c for x in learners.values() for c in x.classes} | ({class_id} if class_id else set())
             classes = await _classes_named(connection, tenant, class_ids)
-        return LearnerContext(
-            learner=learner,
-            interactions=[interaction_of(e) for e in events],
-            arrived=[e["seq"] for e in events],
-            state=KeptState(seq=state.seq, content=state.content) if state else None,
-            classes=classes,
-            seq=at.seq if at else 0,
-            catalogue_version=at.catalogue_version if at else 0,
-        )
+        told: dict[str, list[Any]] = {learner_id: [] for learner_id in asked["learners"]}
+        for event in events:
+            told[event["learner_id"]].append(event)
+        return {
+            learner_id: LearnerContext(
+                learner=learners.get(learner_id),
+                interactions=[interaction_of(e) for e in theirs],
+                arrived=[e["seq"] for e in theirs],
+                state=states.get(learner_id),
+                classes=_of_whom(classes, learners.get(learner_id), class_id),
+                seq=at.seq if at else 0,
+                catalogue_version=at.catalogue_version if at else 0,
+            )
+            for learner_id, theirs in told.items()
+        }
+
+
+def _of_whom(
+    classes: Mapping[str, SchoolClass], learner: Learner | None, class_id: str | None
+) -> dict[str, SchoolClass]:
+    """The classes that say something of this learner."""
+    named = {*(learner.classes if learner else ()), class_id}
+    return {c: found for c, found in classes.items() if c in named}
 
 
 async def next_seq(connection: AsyncConnection, database: Database, tenant: str, n: int) -> int:

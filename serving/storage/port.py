@@ -109,6 +109,11 @@ class EventStore(Protocol):
     async def context(self, tenant: str, learner_id: str, class_id: str | None = None) -> LearnerContext:
         """What is kept of one learner; an unknown learner has no record and no interactions."""
 
+    async def contexts(
+        self, tenant: str, learner_ids: Sequence[str], class_id: str | None = None
+    ) -> dict[str, LearnerContext]:
+        """What is kept of each of these learners, read at once and equal to what `context` gives of each alone."""
+
 
 class CatalogueStore(Protocol):
     """What a school offers, and the skills it teaches."""
@@ -149,6 +154,9 @@ class PeopleStore(Protocol):
     async def put_learners(self, tenant: str, learners: Sequence[Learner]) -> None:
         """Add or replace these."""
 
+    async def members(self, tenant: str, class_id: str) -> list[str]:
+        """Ids of the learners whose record names this class, and of those with events in it, sorted."""
+
     async def classes(self, tenant: str) -> list[SchoolClass]:
         """All classes, by id."""
 
@@ -159,8 +167,8 @@ class PeopleStore(Protocol):
 class DecisionStore(Protocol):
     """What was offered to whom, with the probabilities it had."""
 
-    async def record(self, tenant: str, decision: Decision) -> None:
-        """Keep a decision, one line per slot, durably."""
+    async def record(self, tenant: str, *decisions: Decision) -> None:
+        """Keep all of these decisions or none, one line per slot, durably; each has a `seq` of its own."""
 
     async def after(self, tenant: str, seq: int, limit: int) -> list[Slot]:
         """Lines kept since `seq`, oldest first; whole decisions only, so it may give a few more than `limit`."""
@@ -171,6 +179,9 @@ class StateStore(Protocol):
 
     async def put(self, tenant: str, learner_id: str, seq: int, content: bytes) -> None:
         """Keep this state, unless one of a later `seq` is kept already."""
+
+    async def put_all(self, tenant: str, states: Mapping[str, KeptState]) -> None:
+        """Keep the states of these learners, by id, in one transaction, under the same rule."""
 
 
 class KeyStore(Protocol):

@@ -101,6 +101,17 @@ class SqlPeople:
             records = {x.learner_id: to_record(x) for x in learners}
             await _put(connection, self._database, tenant, tables.learners, records)
 
+    async def members(self, tenant: str, class_id: str) -> list[str]:
+        """Those whose record names the class, and those with events in it."""
+        c, e = tables.learners.c, tables.interactions.c
+        # The text of a record holds the id as JSON writes it; which field it stands in is seen after decoding.
+        named = select(c.record).where(c.tenant == tenant, c.record.contains(to_record(class_id), autoescape=True))
+        met = select(e.learner_id).where(e.tenant == tenant, e.class_id == class_id).distinct()
+        async with self._database.reading() as connection:
+            records = [msgspec.json.decode(r, type=Learner) for r in (await connection.execute(named)).scalars()]
+            found = set((await connection.execute(met)).scalars())
+        return sorted(found | {x.learner_id for x in records if class_id in x.classes})
+
     async def classes(self, tenant: str) -> list[SchoolClass]:
         """All classes, by id."""
         return await _all(self._database, tenant, tables.classes, SchoolClass)

@@ -62,6 +62,17 @@ interactions = Table(
     sqlite_with_rowid=False,
 )
 
+# Who has events in a class; an older store gets it when it is opened, so it makes no other `SCHEMA_VERSION`.
+_in_a_class = interactions.c.class_id.is_not(None)
+interactions_by_class = Index(
+    "interactions_by_class",
+    interactions.c.tenant,
+    interactions.c.class_id,
+    interactions.c.learner_id,
+    sqlite_where=_in_a_class,
+    postgresql_where=_in_a_class,
+)
+
 decisions = Table(
     "decisions",
     metadata,

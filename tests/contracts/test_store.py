@@ -202,6 +202,40 @@ def test_the_context_of_a_learner_is_theirs_alone(room: Room) -> None:
     assert (nobody.learner, list(nobody.interactions), nobody.classes) == (None, [], {})
 
 
+def test_the_contexts_of_many_are_those_of_each(room: Room) -> None:
+    people, events = room.store.people, room.store.events
+    lena = Learner(learner_id="lena", classes=("7b", "9c"))
+    room.run(people.put_learners(room.t, [lena, Learner(learner_id="kim", classes=("8a",))]))
+    room.run(people.put_classes(room.t, [SchoolClass(class_id=c, starts_at=T0) for c in ("7b", "8a", "9c", "1a")]))
+    late = replace(FULL, event_id="late", at=T0 + timedelta(days=1))
+    room.run(events.append(room.t, [late, BARE, FULL, replace(BARE, event_id="e9", learner_id="stranger")]))
+    room.run(
+        room.store.states.put_all(
+            room.t, {"lena": KeptState(seq=1, content=b"l"), "kim": KeptState(seq=0, content=b"")}
+        )
+    )
+    asked = ["nobody", BARE.learner_id, "lena", "kim", "lena"]
+    found = room.run(events.contexts(room.t, asked, "1a"))
+    assert list(found) == asked[:4]
+    assert found == {x: room.run(events.context(room.t, x, "1a")) for x in asked}
+    assert [e.event_id for e in found["lena"].interactions] == ["late", "e1"]
+    assert room.run(events.contexts(room.t, [])) == {}
+    assert found["kim"].state == KeptState(seq=0, content=b"")
+    assert room.run(events.contexts(room.u, ["lena"]))["lena"].learner is None
+
+
+def test_members_of_a_class_are_those_told_of_and_those_met_in_it(room: Room) -> None:
+    people, strange = room.store.people, 'a"%_\\ é'
+    told = [Learner(learner_id="b", classes=("7b",)), Learner(learner_id="x", classes=("7bb",), features=("7b",))]
+    room.run(people.put_learners(room.t, [*told, Learner(learner_id="s", classes=(strange,))]))
+    met = [replace(FULL, event_id=f"{i}", learner_id=x) for i, x in enumerate(("c", "a", "c", "b"))]
+    room.run(room.store.events.append(room.t, [*met, BARE]))
+    assert room.run(people.members(room.t, "7b")) == ["a", "b", "c"]
+    assert room.run(people.members(room.t, strange)) == ["s"]
+    assert room.run(people.members(room.t, "%")) == []
+    assert room.run(people.members(room.u, "7b")) == []
+
+
 def test_events_of_a_learner_come_with_their_numbers_in_the_order_they_arrived(room: Room) -> None:
     numbers = {}
     for event in (replace(FULL, event_id="late", at=T0 + timedelta(days=9)), BARE, FULL):
@@ -309,8 +343,9 @@ def decision(decision_id: str, n_slots: int) -> Decision:
 
 
 def test_decisions_keep_every_slot_and_also_the_empty_slate(room: Room) -> None:
-    for made in (decision("d1", 2), decision("d2", 0), decision("d3", 3)):
-        room.run(room.store.decisions.record(room.t, made))
+    room.run(room.store.decisions.record(room.t))
+    room.run(room.store.decisions.record(room.t, decision("d1", 2), decision("d2", 0)))
+    room.run(room.store.decisions.record(room.t, decision("d3", 3)))
     slots = room.run(room.store.decisions.after(room.t, 0, 2))
     assert [(s.decision_id, s.slot, s.resource_id) for s in slots] == [
         ("d1", 1, "r0"),
@@ -372,10 +407,12 @@ def test_a_store_from_before_there_were_states_opens_with_all_it_held(tmp_path: 
         room.run(room.store.events.append("t", [FULL]))
     with sqlite3.connect(tmp_path / "store.db") as connection:
         connection.execute("DROP TABLE learner_states")
+        connection.execute("DROP INDEX interactions_by_class")
     connection.close()
     with opened(url) as room:
         room.run(room.store.states.put("t", "lena", 1, b"state"))
         context = room.run(room.store.events.context("t", "lena"))
+        assert room.run(room.store.people.members("t", "7b")) == ["lena"]
         assert (list(context.interactions), context.state) == ([FULL], KeptState(seq=1, content=b"state"))
 
 
