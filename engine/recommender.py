@@ -36,7 +36,7 @@ from engine.learner.state import LearnerState
 from engine.learner.voices import Spoken, standing
 from engine.ranking.candidates import candidates_of
 from engine.ranking.exploration import NEAR
-from engine.ranking.learning import Learner, Learning, Teaching, learning_of, minutes_left
+from engine.ranking.learning import Learner, Learning, Teaching, learning_of, minutes_left, promise_of
 from engine.ranking.needs import needs_of
 from engine.ranking.objective import band_of
 from engine.ranking.relevance import RelevanceModel, relevance_of
@@ -120,14 +120,16 @@ def _teaching(
     skill_rows: Mapping[str, NDArray[np.int32]],
     weights: ObjectiveWeights,
 ) -> Teaching:
-    model = learner_model_of(bundle)
+    model, gains = learner_model_of(bundle), gain_model_of(bundle)
+    menu = menu_of(catalogue.resources, graph, model)
     return Teaching(
-        menu=menu_of(catalogue.resources, graph, model),
+        menu=menu,
         model=model,
-        gains=gain_model_of(bundle),
+        gains=gains,
         weights=weights,
         catalogue=catalogue,
         skill_rows=skill_rows,
+        promise=promise_of(menu, gains),
     )
 
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from engine.domain.catalogue import Catalogue
 from engine.domain.history import NO_TIME, History
-from engine.learner.gains import GainModel
+from engine.learner.gains import GainModel, step_facts, usual_minutes
 from engine.learner.menu import Known, Menu, known_of
 from engine.learner.model import LearnerModel
 from engine.learner.state import LearnerState
@@ -65,6 +65,25 @@ class Teaching:
     weights: ObjectiveWeights
     catalogue: Catalogue
     skill_rows: Mapping[str, NDArray[np.int32]]
+    promise: Floats
+
+
+def promise_of(menu: Menu, gains: GainModel) -> Floats:
+    """What a step on each resource is worth per minute to somebody in the middle of everything: `(n_resources,)`."""
+    n = len(menu.minutes)
+    middle, minutes = np.full(n, 0.5), usual_minutes(menu.minutes)
+    facts = step_facts(
+        mastery=middle,
+        readiness=middle,
+        readiness_mean=middle,
+        p=middle,
+        of_skill=np.ones((n, 4), np.float32),
+        own=np.zeros((n, 5), np.float32),
+        log_minutes=np.log(minutes),
+        formats=np.array([gains.format_number(name) for name in menu.formats]),
+    )
+    promise: Floats = gains.gains(facts, menu.resources.item_key) / minutes
+    return promise
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +104,7 @@ def learning_of(candidates: NDArray[np.int32], relevance: Floats, learner: Learn
     menu, weights, state, spoken = teaching.menu, teaching.weights, learner.state, learner.spoken
     aims = np.array(sorted({menu.number[s] for s in learner.goal if s in menu.number}), np.int64)
     has_goal = len(aims) > 0
-    places = _shortlist(candidates, relevance, menu, menu.closure(aims.tolist()) if has_goal else [])
+    places = _shortlist(candidates, relevance, teaching, menu.closure(aims.tolist()) if has_goal else [])
     rows = candidates[places].astype(np.int64)
     taught = np.unique(menu.pairs(rows)[1])
     if not has_goal:
@@ -124,16 +143,22 @@ def minutes_left(minutes_per_day: float | None, history: History, menu: Menu, no
     return max(minutes_per_day - float(np.nan_to_num(menu.minutes[np.unique(rows)]).sum()), 0.0)
 
 
-def _shortlist(candidates: NDArray[np.int32], relevance: Floats, menu: Menu, wanted: list[int]) -> Ints:
-    """Places of the candidates that are looked at closely, ascending."""
+def _shortlist(candidates: NDArray[np.int32], relevance: Floats, teaching: Teaching, wanted: list[int]) -> Ints:
+    """Places of the candidates that are looked at closely, ascending.
+
+    First the most promising of each wanted skill, then the second of each, and so on; then what is most relevant.
+    """
     if len(candidates) <= SHORTLIST:
         return np.arange(len(candidates))
-    preferred = np.zeros(len(candidates), bool)
+    turn = np.full(len(candidates), len(candidates))
     if wanted:
-        place, skill = menu.pairs(candidates.astype(np.int64))
-        preferred[place[np.isin(skill, wanted)]] = True
-    order = np.lexsort((-relevance, ~preferred))
-    return np.sort(order[:SHORTLIST])
+        place, skill = teaching.menu.pairs(candidates.astype(np.int64))
+        mine = np.isin(skill, wanted)
+        place, skill = place[mine], skill[mine]
+        order = np.lexsort((place, -teaching.promise[candidates[place]], skill))
+        first = np.searchsorted(skill[order], skill[order])
+        np.minimum.at(turn, place[order], np.arange(len(order)) - first)
+    return np.sort(np.lexsort((-relevance, turn))[:SHORTLIST])
 
 
 def _asked_about(menu: Menu, skills: Ints, has_goal: bool) -> Ints:

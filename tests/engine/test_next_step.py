@@ -233,3 +233,16 @@ def test_what_if_says_what_doing_and_leaving_out_really_change(lesson, skills):
         following = ask(lesson, [*events, done], goal=(skills[1],), k=1).slate[0]
         promised = [s for s in told[option.resource_id] if s.startswith("Then")]
         assert promised == [f"Then “{following.title}” would come first."]
+
+
+def test_of_a_large_catalogue_every_skill_of_the_goal_is_looked_at(lesson, skills, monkeypatch):
+    from engine.ranking import learning
+
+    monkeypatch.setattr(learning, "SHORTLIST", 2 * len(skills))
+    menu = lesson.teaching.menu
+    aims = menu.closure([menu.number[s] for s in skills])
+    candidates = np.arange(len(lesson.catalogue), dtype=np.int32)
+    places = learning._shortlist(candidates, np.zeros(len(candidates)), lesson.teaching, aims)
+    assert len(places) == 2 * len(skills)
+    looked_at = {s for r in candidates[places] for s in lesson.catalogue.resources[r].skills}
+    assert looked_at == set(skills)
