@@ -31,7 +31,7 @@ from engine.learner.mastery import ResourceOutlook, resource_outlooks
 from engine.learner.menu import menu_of
 from engine.learner.model import LearnerModel, learner_model_of
 from engine.learner.preferences import goal_of, preferences_of
-from engine.learner.rows import item_key
+from engine.learner.rows import item_key, skill_key
 from engine.learner.state import LearnerState
 from engine.learner.voices import Spoken, standing
 from engine.ranking.candidates import candidates_of
@@ -66,6 +66,7 @@ class Recommender:
     keys: NDArray[np.uint64]
     inquiry: NDArray[np.bool_]
     skill_rows: Mapping[str, NDArray[np.int32]]
+    skill_by_key: Mapping[int, str]
     graph: Mapping[str, tuple[str, ...]]
     titles: Mapping[str, str]
     weights: ObjectiveWeights
@@ -102,6 +103,7 @@ def recommender_of(
         keys=np.array([item_key(x) for x in ids.tolist()], np.uint64),
         inquiry=np.array([r is not None and r.format in INQUIRY_FORMATS for r in catalogue.resources], bool),
         skill_rows=skill_rows,
+        skill_by_key={skill_key(s): s for s in sorted(skill_rows)},
         graph=graph,
         titles={s.skill_id: s.title for s in known},
         weights=weights,
@@ -208,7 +210,7 @@ def _ranked(
         return _Ranked(relevant, None, voice, plain + voice, span or 1.0)
     goal = goal_of(state.goal)
     preferences = preferences_of(state.preferences)
-    known = sorted(recommender.skill_rows)
+    known = [s for key in state.memories if (s := recommender.skill_by_key.get(key)) is not None]
     learner = Learner(
         state=state,
         goal=request.goal if request.goal is not None else goal.skills if goal else (),

@@ -1,7 +1,7 @@
 """A catalogue as questions to a learner's state: each resource, and what is usual of each skill, as rows made once."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,6 +39,12 @@ class Menu:
     minutes: Floats
     timed: NDArray[np.bool_]
     formats: tuple[str, ...]
+    _closures: dict[int, frozenset[int]] = field(default_factory=dict, repr=False, compare=False)
+
+    @property
+    def skill_keys(self) -> NDArray[np.uint64]:
+        """The keys of the skills: `(n_skills,)`."""
+        return self.usual.skill_key[self.usual.skill_ptr[self.usual_ptr[:-1]]]
 
     def skills_of(self, row: int) -> Ints:
         """The skills a resource teaches, ascending."""
@@ -56,12 +62,19 @@ class Menu:
 
     def closure(self, skills: Sequence[int]) -> list[int]:
         """These skills and everything needed before them, ascending."""
-        found, todo = set(skills), list(skills)
-        while todo:
-            new = set(self.needed_by(todo.pop()).tolist()) - found
-            found |= new
-            todo += sorted(new)
-        return sorted(found)
+        found: set[int] = set()
+        return sorted(found.union(*(self._closure(skill) for skill in skills)))
+
+    def _closure(self, skill: int) -> frozenset[int]:
+        """One skill and everything needed before it, looked up once."""
+        if skill not in self._closures:
+            found, todo = {skill}, [skill]
+            while todo:
+                new = set(self.needed_by(todo.pop()).tolist()) - found
+                found |= new
+                todo += new
+            self._closures[skill] = frozenset(found)
+        return self._closures[skill]
 
 
 def menu_of(resources: Sequence[Resource | None], needed: Mapping[str, Sequence[str]], model: LearnerModel) -> Menu:

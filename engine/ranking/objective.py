@@ -57,7 +57,7 @@ def added_by_learning(
 def loops_of(menu: Menu, skills: NDArray[np.int64], state: LearnerState) -> list[int]:
     """The skills among these on which the last answers were all wrong, so many that more of the same will not help."""
     blocks = dict(zip(state.blocks["key"].tolist(), state.blocks[["n", "recent"]].tolist(), strict=True))
-    keys = _skill_keys(menu)
+    keys = menu.skill_keys
     mask = (1 << N_LOOP) - 1
     stuck = []
     for skill in skills.tolist():
@@ -91,19 +91,14 @@ def added_by_approach(
 def _doubt(worth: Worth, menu: Menu, known: Known, state: LearnerState, model: LearnerModel) -> Floats:
     """How uncertain the skills of each resource are, those that matter to the goal alone: `(n,)` in [0, 1]."""
     matters = worth.value[worth.skill] > 0
-    information = _information(menu, state)[worth.skill]
+    information = _information(menu.skill_keys[worth.skill], state)
     unsure = np.where(matters, model.logit_sd(information) / float(model.logit_sd(np.zeros(1))[0]), 0.0)
     doubt = np.zeros(len(known.rows))
     np.maximum.at(doubt, worth.place, unsure)
     return doubt
 
 
-def _information(menu: Menu, state: LearnerState) -> Floats:
-    """The information of a learner's answers on each skill: `(n_skills,)`."""
+def _information(keys: NDArray[np.uint64], state: LearnerState) -> Floats:
+    """The information of a learner's answers on skills of these keys: `(n,)`."""
     found = dict(zip(state.blocks["key"].tolist(), state.blocks["info"].tolist(), strict=True))
-    return np.array([found.get(key, 0.0) for key in _skill_keys(menu).tolist()])
-
-
-def _skill_keys(menu: Menu) -> NDArray[np.uint64]:
-    """The keys of the menu's skills: `(n_skills,)`."""
-    return menu.usual.skill_key[menu.usual.skill_ptr[menu.usual_ptr[:-1]]]
+    return np.array([found.get(key, 0.0) for key in keys.tolist()])

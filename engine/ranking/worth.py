@@ -92,9 +92,9 @@ def _values(menu: Menu, mastery: Floats, aims: Ints, best: Floats, best_ready: F
     value[aims] = 1.0
     opens: dict[int, int] = {}
     room = np.maximum(MASTERED + 0.1 - mastery, 0.0)
-    for aim in aims.tolist():
+    for aim in aims[(room[aims] > 0) & (best_ready[aims] > best[aims])].tolist():
         waits = [q for q in menu.closure([aim]) if q != aim and mastery[q] < MASTERED]
-        if not waits or not room[aim] > 0 or best_ready[aim] <= best[aim]:
+        if not waits:
             continue
         around = room[aim] / max(best_ready[aim], _NOTHING)
         rates = np.maximum(best_ready[waits], _NOTHING)
