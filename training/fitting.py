@@ -158,48 +158,51 @@ def fit_and_weigh(school: School, settings: ModelSettings, *, seed: int, report:
     tried: list[_Tried] = []
     for n, cut in enumerate(slices):
         report(f"cut {n + 1} of {len(slices)}", 0.05 + 0.4 * n / len(slices))
-        one, fitted, asked = _try(school, cut, settings, seed)
-        tried.append(one)
-        if n == 0:
-            earlier, later = fitted, asked
+        tried.append(_try(school, cut, settings, seed))
     report("rehearsing new cohorts", 0.45)
-    others = [_try(school, cut, settings, seed)[0] for cut in matched_slices(school.votes)]
     staged = rehearsals_of(school.votes, seed=seed)
-    rehearsed = [_try(replace(school, votes=r.votes), r.cut, settings, seed)[0] for r in staged]
-    report("weighing the models", 0.65)
-    apart = [tried[n] for n in apart_from_first(slices)]
-    earlier = _weighed(earlier, apart, rehearsed)
-    report("growing the ranker", 0.7)
-    ranked = _ranked(earlier, [*apart, *others, *rehearsed], seed)
+    rehearsed = [_try(replace(school, votes=r.votes), r.cut, settings, seed) for r in staged]
+    others = [_try(school, cut, settings, seed) for cut in matched_slices(school.votes)]
+    report("weighing the models", 0.6)
+    apart = apart_from_first(slices)
+    earlier = _weighed(tried[0].fitted, [tried[n] for n in apart], rehearsed)
+    report("growing the ranker", 0.65)
+    rows = [_rows(one, earlier, seed) for one in (*tried, *others)]
+    unseen = [rows[n] for n in (*apart, *range(len(tried), len(rows)))]
+    ranked = earlier.ranked_by(fitted_ranker(unseen, earlier.features, seed=seed))
+    later = tried[0].asked
     helps = _mean_gain(ranked, later) > _mean_gain(earlier, later)
     report("fitting on everything", 0.75)
     final = _weighed(fit(school, settings, seed=seed), tried, rehearsed)
     if not helps:
         return Trained(final, earlier, later)
-    return Trained(_ranked(final, [*tried, *others, *rehearsed], seed), ranked, later)
+    return Trained(final.ranked_by(fitted_ranker(rows, final.features, seed=seed)), ranked, later)
 
 
 @dataclass(frozen=True, slots=True)
 class _Tried:
-    """What one cut teaches: choices where earlier cohorts can say and where they cannot, and rows for the ranker."""
+    """What one cut teaches: the models before it, what was asked, and the choices of those asked."""
 
+    fitted: Fitted
+    asked: Sequence[Asked]
     guided: Choices
     unguided: Choices
-    rows: RankRows
 
 
-def _try(school: School, cut: Slice, settings: ModelSettings, seed: int) -> tuple[_Tried, Fitted, Sequence[Asked]]:
+def _try(school: School, cut: Slice, settings: ModelSettings, seed: int) -> _Tried:
     votes = school.votes
     fitted = fit(replace(school, votes=votes.where(cut.before, cut.now_us)), settings, seed=seed)
     at_most = MAX_QUERIES if votes.timed else MAX_QUERIES_UNTIMED
     asked = list(asked_in(cut, votes, learner_features=school.learner_features, at_most=at_most, seed=seed))
     model, few = fitted.model, asked[:MAX_QUERIES]
-    tried = _Tried(
-        choices_of(few, model, guided=True),
-        choices_of(few, model, guided=False),
-        rank_rows(asked, model, fitted.features, seed=seed),
-    )
-    return tried, fitted, asked
+    return _Tried(fitted, asked, choices_of(few, model, guided=True), choices_of(few, model, guided=False))
+
+
+def _rows(tried: _Tried, weighed: Fitted, seed: int) -> RankRows:
+    """What the ranker would have been asked at a cut, had the first stage been weighed like this."""
+    weights = {name: np.array(w) for name, w in weighed.settings["weights"].items()}
+    fitted = tried.fitted.weighted(guided=weights["guided"], unguided=weights["unguided"])
+    return rank_rows(tried.asked, fitted.model, fitted.features, seed=seed)
 
 
 def _formats(school: School) -> NDArray[np.int32]:
@@ -210,11 +213,6 @@ def _formats(school: School) -> NDArray[np.int32]:
     ]
     places = {name: place for place, name in enumerate(sorted({"", *told}))}
     return np.array([places[name] for name in told], np.int32)
-
-
-def _ranked(fitted: Fitted, tried: Sequence[_Tried], seed: int) -> Fitted:
-    weights = fitted.model.weights
-    return fitted.ranked_by(fitted_ranker([t.rows for t in tried], fitted.features, weights, seed=seed))
 
 
 def _mean_gain(fitted: Fitted, asked: Sequence[Asked]) -> float:

@@ -118,10 +118,11 @@ def _slice_at(votes: Votes, cut: NDArray[np.int64], horizon: NDArray[np.int64], 
 
 
 def _random_slices(votes: Votes, seed: int) -> list[Slice]:
+    """Three disjoint shares, each foretold from all the rest: histories are as long as those that will ask."""
     draw = np.random.default_rng(seed).random(len(votes))
-    late, middle = draw < RANDOM_SHARE, (draw >= RANDOM_SHARE) & (draw < RANDOM_SHARE * (2 - RANDOM_SHARE))
     now_us = np.full(len(votes.class_ids), NO_TIME)
-    return [Slice(~late, late, now_us), Slice(~late & ~middle, middle, now_us)]
+    shares = [(draw >= RANDOM_SHARE * n) & (draw < RANDOM_SHARE * (n + 1)) for n in range(3)]
+    return [Slice(~held_out, held_out, now_us) for held_out in shares]
 
 
 def asked_in(
@@ -153,10 +154,15 @@ def asked_in(
 
 
 def _offered(votes: Votes) -> dict[int, NDArray[np.int32]]:
-    """By course, the resources that somebody of it ever took up; everything for learners without a class."""
-    courses = votes.course
-    offered = {int(c): np.unique(votes.resource[courses == c]) for c in np.unique(courses) if c > 0}
-    return {0: np.arange(len(votes.resource_ids), dtype=np.int32), **offered}
+    """By course, the resources that somebody of it ever took up, and those that nobody anywhere did.
+
+    The latter keep the slices honest: were all of what is offered taken up in the end, what nobody has taken up yet
+    would seem sure to come.
+    """
+    courses, everything = votes.course, np.arange(len(votes.resource_ids), dtype=np.int32)
+    never = np.setdiff1d(everything, votes.resource)
+    taken = {int(c): votes.resource[courses == c] for c in np.unique(courses) if c > 0}
+    return {0: everything, **{c: np.union1d(rows, never).astype(np.int32) for c, rows in taken.items()}}
 
 
 def _work(votes: Votes, past: NDArray[np.int64], theirs: slice, now_us: int) -> History:

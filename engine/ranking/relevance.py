@@ -91,7 +91,10 @@ class RelevanceModel:
         bounds = (0, self.popularity.n_terms, self.popularity.n_terms + self.course_day.n_terms)
         added = np.add.reduceat(by_term, bounds, axis=0)
         linear = np.vstack([added, np.zeros((len(FAMILIES) - len(added), len(candidates)))])
-        return linear if self.ranker is None else self._ranked(query, candidates, linear, terms)
+        # Where earlier cohorts went through the same course before, the trees have nothing to add.
+        if self.ranker is None or self.is_guided(terms):
+            return linear
+        return self._ranked(query, candidates, linear, terms)
 
     def said(self, terms: NDArray[np.float64]) -> Said:
         """What the ranker takes over from the first stage."""
@@ -107,7 +110,7 @@ class RelevanceModel:
         top = known[best_of(linear[:, known].sum(axis=0))]
         added = self.ranker.added(query, candidates[top].astype(np.int64), self.said(terms))
         # A split on what nobody can say of this learner is no reason of its own: it belongs to what is usual.
-        silent = [*(() if self.is_guided(terms) else (1,)), *((2, 3) if self.is_cold(terms) else ())]
+        silent = [1, 2, 3] if self.is_cold(terms) else [1]
         added[0] += added[silent].sum(axis=0)
         added[silent] = 0.0
         result = linear + added[:, [int(np.argmin(added.sum(axis=0)))]] if len(top) else linear
