@@ -40,7 +40,7 @@ from engine.ranking.learning import Learner, Learning, Teaching, learning_of, mi
 from engine.ranking.needs import needs_of
 from engine.ranking.objective import band_of
 from engine.ranking.relevance import RelevanceModel, relevance_of
-from engine.ranking.said import added_by_voices
+from engine.ranking.said import added_by_voices, lift_of
 from engine.ranking.selection import INQUIRY_FORMATS, Exploring, Slate, Variety, slate_of
 from engine.ranking.weights import ObjectiveWeights, weights_from
 
@@ -207,6 +207,7 @@ def _ranked(
     weights, teaching = recommender.weights, recommender.teaching
     if teaching is None or state is None or request.objective != "learning":
         voice = added_by_voices(voices, recommender.keys[candidates], weight=weights.voice * (span or 1.0))
+        voice += lift_of(plain + voice, voice, _accepted(voices, recommender, candidates))
         return _Ranked(relevant, None, voice, plain + voice, span or 1.0)
     goal = goal_of(state.goal)
     preferences = preferences_of(state.preferences)
@@ -224,13 +225,20 @@ def _ranked(
     share = weights.relevance if learning.has_goal else weights.relevance_without_goal
     relevant = relevant * (share / span if span else 0.0)
     scores = added_up(np.vstack([relevant, learning.terms]))
+    if len(accepted := _accepted(voices, recommender, candidates)):
+        learning.voice[:] += lift_of(scores, learning.voice, accepted)
+        scores = added_up(np.vstack([relevant, learning.terms]))
     return _Ranked(relevant, learning, np.zeros(len(candidates)), scores, 1.0)
 
 
-def _accepted(voices: tuple[Spoken, ...], recommender: Recommender) -> NDArray[np.int64]:
-    """Rows the learner accepted and has not worked on yet: saying yes does not take a resource off the list."""
-    keys = [v.key for v in voices if v.kind == "accepted"]
-    return np.flatnonzero(np.isin(recommender.keys, np.array(keys, np.uint64))) if keys else np.empty(0, np.int64)
+def _accepted(
+    voices: tuple[Spoken, ...], recommender: Recommender, rows: NDArray[np.int32] | None = None
+) -> NDArray[np.int64]:
+    """Places among these rows, or all, of what the learner accepted and has not worked on yet: it stays on the list."""
+    keys = np.array([v.key for v in voices if v.kind == "accepted"], np.uint64)
+    if not len(keys):
+        return np.empty(0, np.int64)
+    return np.flatnonzero(np.isin(recommender.keys if rows is None else recommender.keys[rows], keys))
 
 
 def _variety(

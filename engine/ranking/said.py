@@ -9,6 +9,8 @@ from engine.learner.voices import Spoken
 
 # In shares of the weight of a voice. A refusal outweighs everything else; what is like it counts half.
 ACCEPTED, REFUSED, ALIKE = 1.0, -4.0, -0.5
+# How far above the next one a score stands that must not count as equal.
+_CLEARLY = 1e-6
 
 Floats = NDArray[np.float64]
 
@@ -40,3 +42,17 @@ def added_by_voices(
         if word.kind in ("too_easy", "too_hard"):
             added[shares_skill[place] & too_much & ~own] += ALIKE * weight
     return added
+
+
+def lift_of(scores: Floats, voice: Floats, accepted: NDArray[np.int64]) -> Floats:
+    """What a yes adds beyond its weight, so that it moves a resource up by one place at least: `(n,)`.
+
+    `scores` hold what words add, `voice` `(n,)`; `accepted` are places among the candidates.
+    """
+    plain, lift = scores - voice, np.zeros(len(scores))
+    for place in accepted:
+        above = plain[plain > plain[place]]
+        if len(above):
+            next_above = float(above.min())
+            lift[place] = max(next_above + _CLEARLY * max(abs(next_above), 1.0) - float(scores[place]), 0.0)
+    return lift
