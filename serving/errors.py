@@ -21,6 +21,14 @@ class NotOffered(BadInput):
     """Understood, and not there yet."""
 
 
+class UnknownName(BadInput):
+    """Names a skill or a resource that nobody told of."""
+
+
+class Conflict(BadInput):
+    """What is asked does not go with how things stand."""
+
+
 class TooLarge(BadInput):
     """The body is larger than the limit."""
 
@@ -33,6 +41,8 @@ class Unauthenticated(Refused):
 TABLE: tuple[tuple[type[TrailmateError], HTTPStatus, str], ...] = (
     (NotJson, HTTPStatus.BAD_REQUEST, "not-json"),
     (NotOffered, HTTPStatus.BAD_REQUEST, "not-offered-yet"),
+    (UnknownName, HTTPStatus.BAD_REQUEST, "unknown-name"),
+    (Conflict, HTTPStatus.CONFLICT, "conflict"),
     (TooLarge, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too-large"),
     (WrongShape, HTTPStatus.UNPROCESSABLE_ENTITY, "wrong-shape"),
     (BadInput, HTTPStatus.UNPROCESSABLE_ENTITY, "bad-input"),

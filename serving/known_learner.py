@@ -1,6 +1,7 @@
 """One learner as a request finds them: what is kept of them, and the state it comes to."""
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,8 +13,10 @@ from engine.domain.query import Query, query_of
 from engine.learner.fold import caught_up
 from engine.learner.preferences import Preferences, last_said, preferences_of
 from engine.learner.state import LearnerState, state_from
+from engine.learner.voices import Spoken, all_heard
 from engine.recommender import Recommender
 from serving.current_bundle import CurrentBundle
+from serving.errors import Conflict
 from serving.storage.port import KeptState, LearnerContext, Store
 
 # All events of a learner may have to be folded again, which takes 10 ms for so many: others are answered meanwhile.
@@ -41,6 +44,11 @@ class KnownLearner:
         voided = {e.voids for e in self.context.interactions if e.kind == "voided"}
         return [e for e in self.context.interactions if e.kind != "voided" and e.event_id not in voided]
 
+    @property
+    def spoken(self) -> tuple[Spoken, ...] | None:
+        """What they said of resources where no state holds it; None where one does."""
+        return all_heard(self.context.interactions) if self.state is None else None
+
     def query(self, *, now: datetime, class_id: str | None) -> Query:
         """The learner at this moment."""
         return query_of(
@@ -60,8 +68,30 @@ async def known_learner(
 ) -> KnownLearner:
     """The learner of this context, their state caught up with everything that arrived."""
     recommender = await bundles.recommender(tenant, context.catalogue_version, store.catalogue)
+    catching_up = partial(learner_in_sight, tenant, learner_id, context, recommender)
+    return await asyncio.to_thread(catching_up) if len(context.interactions) > _MANY else catching_up()
+
+
+async def read_learner(tenant: str, learner_id: str, *, store: Store, bundles: CurrentBundle) -> KnownLearner:
+    """The learner as the store has them now."""
+    context = await store.events.context(tenant, learner_id)
+    return await known_learner(tenant, learner_id, context=context, store=store, bundles=bundles)
+
+
+async def tell(event: Interaction, *, tenant: str, store: Store, bundles: CurrentBundle, now: datetime) -> KnownLearner:
+    """Keep the event, and give the learner as they stand after it; raises Conflict where its id stands for another."""
+    kept = await store.events.append(tenant, [event], stamp=now)
+    if kept.rejected:
+        raise Conflict("event_id was used before for an event with other content; give each event its own id")
+    known = await read_learner(tenant, event.learner_id, store=store, bundles=bundles)
+    await keep_state(known, store)
+    return known
+
+
+def learner_in_sight(tenant: str, learner_id: str, context: LearnerContext, recommender: Recommender) -> KnownLearner:
+    """The learner of this context, beside the recommender that answers them; plain work that needs no store."""
     kept = _readable(context.state)
-    state = await _state(kept, context, recommender)
+    state = _state(kept, context, recommender)
     return KnownLearner(
         tenant=tenant,
         learner_id=learner_id,
@@ -73,22 +103,30 @@ async def known_learner(
     )
 
 
-async def keep_state(known: KnownLearner, store: Store) -> None:
+async def keep_states(learners: Sequence[KnownLearner], store: Store) -> None:
     """Keep what was folded; where that fails the next request folds it again, so nobody has to know."""
-    if known.state is None or not known.is_new:
-        return
-    with suppress(Unavailable):
-        await store.states.put(known.tenant, known.learner_id, known.context.arrived[-1], known.state.to_bytes())
+    new = {
+        x.learner_id: KeptState(seq=x.context.arrived[-1], content=x.state.to_bytes())
+        for x in learners
+        if x.state is not None and x.is_new
+    }
+    if new:
+        with suppress(Unavailable):
+            await store.states.put_all(learners[0].tenant, new)
 
 
-async def _state(kept: LearnerState | None, context: LearnerContext, recommender: Recommender) -> LearnerState | None:
+async def keep_state(known: KnownLearner, store: Store) -> None:
+    """Keep what one learner's events came to."""
+    await keep_states([known], store)
+
+
+def _state(kept: LearnerState | None, context: LearnerContext, recommender: Recommender) -> LearnerState | None:
     if recommender.learner is None:
         return None
     events = context.interactions
     since = context.state.seq if context.state and kept else -1
     arrived = [e for e, seq in zip(events, context.arrived, strict=True) if seq > since]
-    folding = partial(caught_up, kept, arrived, lambda: events, model=recommender.learner, offer=recommender.offer)
-    return await asyncio.to_thread(folding) if len(events) > _MANY else folding()
+    return caught_up(kept, arrived, lambda: events, model=recommender.learner, offer=recommender.offer)
 
 
 def _readable(kept: KeptState | None) -> LearnerState | None:

@@ -5,7 +5,8 @@ from typing import Annotated
 
 import msgspec
 
-from engine.domain.decision import Reason
+from engine.domain.decision import Flag, Reason
+from engine.learner.preferences import MAX_SAID
 
 # Whole numbers as ids become strings, over HTTP as in files.
 Id = str | int
@@ -13,6 +14,7 @@ Count = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 Positive = Annotated[float, msgspec.Meta(gt=0)]
 MAX_EVENTS = 1_000
 MAX_K = 50
+MAX_LEARNERS = 200
 
 
 class EventIn(msgspec.Struct, kw_only=True):
@@ -59,23 +61,38 @@ class EventsOut(msgspec.Struct):
     seen_token: str
 
 
-class RecommendationIn(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """What to choose for whom; `candidates` left out means everything available and not yet seen."""
+class ChoiceIn(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """What to choose, for whomever; `candidates` left out means everything available and not yet seen.
 
-    learner_id: Id
+    `goal` names the skills to aim at in this answer, in place of the goal that was set. `explore` lets near-ties take
+    turns, drawn by `seed` where it is given.
+    """
+
     k: Annotated[int, msgspec.Meta(ge=1, le=MAX_K)] = 5
     objective: Annotated[str, msgspec.Meta(pattern="^(learning|uptake)$")] = "learning"
     class_id: Id | None = None
     minutes: Positive | None = None
     formats: tuple[str, ...] | None = None
+    goal: Annotated[tuple[Id, ...], msgspec.Meta(max_length=MAX_SAID)] | None = None
     candidates: tuple[Id, ...] | None = None
     exclude: tuple[Id, ...] = ()
+    explore: bool | None = None
+    seed: Count | None = None
     non_personalised: bool = False
     seen_token: str | None = None
-    seed: Count | None = None
-    goal: tuple[str, ...] | None = None
-    explore: bool | None = None
+
+
+class RecommendationIn(ChoiceIn, kw_only=True, forbid_unknown_fields=True):
+    """What to choose for one learner; `what_if` asks what would be different."""
+
+    learner_id: Id
     what_if: bool | None = None
+
+
+class BatchIn(ChoiceIn, kw_only=True, forbid_unknown_fields=True):
+    """What to choose for each learner of a class, or for each of these: one of the two."""
+
+    learner_ids: Annotated[tuple[Id, ...], msgspec.Meta(min_length=1, max_length=MAX_LEARNERS)] | None = None
 
 
 class OptionOut(msgspec.Struct):
@@ -104,8 +121,15 @@ class RecommendationOut(msgspec.Struct):
     model_version: str
     slate: list[OptionOut]
     rules: tuple[str, ...]
+    flags: tuple[Flag, ...]
     seen_token: str
     message: str | None
+
+
+class BatchOut(msgspec.Struct):
+    """One decision for each learner, in the order asked for, or by learner id for a class."""
+
+    decisions: list[RecommendationOut]
 
 
 class ResourceIn(msgspec.Struct, kw_only=True):

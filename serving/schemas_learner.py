@@ -1,11 +1,12 @@
 """The wire of the open learner model: what learners say, and what is known of them."""
 
-from datetime import date
+from datetime import date, datetime
 from typing import Annotated
 
 import msgspec
 
 from engine.learner.preferences import MAX_SAID, Preferences
+from engine.path import PathStep
 from engine.portrait import CheckPortrait, SkillPortrait
 from serving.schemas import Id
 
@@ -30,8 +31,9 @@ class PreferencesIn(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 
 
 class PreferencesOut(msgspec.Struct):
-    """The preferences that hold now."""
+    """The preferences that hold now, and the event that said them, by which they can be undone."""
 
+    event_id: str
     preferences: Preferences
     seen_token: str
 
@@ -70,27 +72,69 @@ class GoalOut(msgspec.Struct):
 
 
 class GoalSetOut(msgspec.Struct):
-    """The goal that holds now, null where there is none."""
+    """The goal that holds now, null where there is none, and the event that said it, by which it can be undone."""
 
+    event_id: str
     goal: GoalOut | None
     seen_token: str
     message: str | None
 
 
 class VoiceIn(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """What a learner says of skills, or of all skills of a resource: `know_it`, or `contest` what is estimated."""
+    """What a learner says.
+
+    `know_it`, or `contest` what is estimated: of skills, or of all skills of a resource. The other voices are about the
+    resource, perhaps as it was offered by a decision. An `event_id` makes a repeated POST harmless.
+    """
 
     voice: Annotated[str, msgspec.Meta(pattern="^(know_it|contest|accept|decline|too_easy|too_hard|not_now)$")]
     resource_id: Id | None = None
     skills: Names = ()
+    decision_id: Id | None = None
+    event_id: Id | None = None
 
 
 class VoiceOut(msgspec.Struct):
-    """The checks that are promised now; an answer on its skill keeps each of them."""
+    """What was heard can be undone by its `event_id`; `holds_until` is null for `know_it` and `contest`.
 
+    `checks` are those that are promised now; an answer on its skill keeps each of them.
+    """
+
+    event_id: str
+    holds_until: datetime | None
     checks: tuple[CheckPortrait, ...]
     seen_token: str
     message: str | None
+
+
+class UndoneOut(msgspec.Struct):
+    """The event that was taken back, and the event that says so."""
+
+    event_id: str
+    voids: str
+    seen_token: str
+
+
+class PathOut(msgspec.Struct, kw_only=True):
+    """The plan to a goal: skills in order, none before what it waits for; `choices` may come next instead.
+
+    `minutes` are all that is expected, `mastered` are skills of the way that need no more. Days are those by whose end
+    the goal is reached; `on_track` is the minutes there will be before `by`, for each minute needed. Numbers are null
+    where there is no plan, and `message` says why.
+    """
+
+    learner_id: str
+    goal: tuple[str, ...]
+    by: str | None = None
+    steps: tuple[PathStep, ...] = ()
+    choices: tuple[str, ...] = ()
+    mastered: tuple[str, ...] = ()
+    minutes: float | None = None
+    minutes_a_week: float | None = None
+    finish_p50: str | None = None
+    finish_p90: str | None = None
+    on_track: float | None = None
+    message: str | None = None
 
 
 class FormatOut(msgspec.Struct):

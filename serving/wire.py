@@ -2,7 +2,7 @@
 
 import ctypes
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import TypeVar
@@ -14,8 +14,8 @@ from engine.domain.errors import BadInput
 from engine.domain.interaction import MAX_ID_BYTES, Interaction, usable_duration
 from engine.domain.learner import Learner, SchoolClass
 from engine.domain.resource import Resource
-from serving.errors import NotJson, NotOffered, WrongShape
-from serving.schemas import ClassIn, EventIn, LearnerIn, OptionOut, RecommendationIn, RecommendationOut, ResourceIn
+from serving.errors import NotJson, WrongShape
+from serving.schemas import ChoiceIn, ClassIn, EventIn, Id, LearnerIn, OptionOut, RecommendationOut, ResourceIn
 
 Body = TypeVar("Body", bound=msgspec.Struct)
 _NOT_JSON = "the body is not JSON in UTF-8; send application/json"
@@ -76,13 +76,10 @@ def interaction_in(event: EventIn, *, now: datetime, new_id: Callable[[bytes], s
     )
 
 
-def request_in(asked: RecommendationIn) -> Request:
-    """What the engine is asked; raises NotOffered for what is not there yet."""
-    for name in ("goal", "explore", "what_if"):
-        if getattr(asked, name):
-            raise NotOffered(f"{name} is not offered yet; leave it out")
+def request_in(learner_id: Id, asked: ChoiceIn) -> Request:
+    """What the engine is asked for this learner; raises BadInput."""
     return Request(
-        learner_id=valid_id(asked.learner_id, "learner_id"),
+        learner_id=valid_id(learner_id, "learner_id"),
         k=asked.k,
         objective=asked.objective,
         class_id=_id(asked.class_id),
@@ -90,6 +87,9 @@ def request_in(asked: RecommendationIn) -> Request:
         formats=asked.formats,
         candidates=None if asked.candidates is None else tuple(map(str, asked.candidates)),
         exclude=tuple(map(str, asked.exclude)),
+        goal=None if asked.goal is None else tuple(dict.fromkeys(map(str, asked.goal))),
+        explore=bool(asked.explore),
+        seed=asked.seed,
         non_personalised=asked.non_personalised,
     )
 
@@ -142,21 +142,25 @@ def class_in(class_id: str, given: ClassIn) -> SchoolClass:
     )
 
 
-def recommendation_out(decision: Decision, *, seen_token: str) -> RecommendationOut:
-    """The answer to a recommendation: the slate of the decision, unchanged."""
+def recommendation_out(
+    decision: Decision, *, seen_token: str, what_if: Mapping[str, tuple[str, ...]] | None = None
+) -> RecommendationOut:
+    """The answer to a recommendation: the slate of the decision, unchanged, and what would be different by resource."""
+    told = what_if or {}
     return RecommendationOut(
         decision_id=decision.decision_id,
         learner_id=decision.learner_id,
         mode=decision.mode,
         model_version=decision.bundle,
-        slate=[_option_out(option) for option in decision.slate],
+        slate=[_option_out(option, told.get(option.resource_id, ())) for option in decision.slate],
         rules=(),
+        flags=decision.flags,
         seen_token=seen_token,
         message=decision.message,
     )
 
 
-def _option_out(option: Option) -> OptionOut:
+def _option_out(option: Option, what_if: tuple[str, ...]) -> OptionOut:
     return OptionOut(
         resource_id=option.resource_id,
         title=option.title,
@@ -169,6 +173,7 @@ def _option_out(option: Option) -> OptionOut:
         expected_minutes=option.expected_minutes,
         propensity=option.propensity,
         reasons=option.reasons,
+        what_if=what_if,
     )
 
 

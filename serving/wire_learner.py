@@ -1,14 +1,26 @@
 """Between the wire and what is known of a learner and said by them."""
 
+import uuid
+
 from engine.domain.errors import BadInput
+from engine.domain.interaction import Interaction
 from engine.learner.preferences import Goal, Preferences
+from engine.path import Path, ready_skills
 from engine.portrait import FormatPortrait, GoalPortrait, Portrait
-from serving.errors import NotOffered
 from serving.known_learner import KnownLearner
-from serving.schemas_learner import FormatOut, GoalIn, GoalOut, LearnerOut, PreferencesIn, VoiceIn
+from serving.schemas_learner import FormatOut, GoalIn, GoalOut, LearnerOut, PathOut, PreferencesIn, VoiceIn
 from serving.wire import valid_id
 
-_VOICES = {"know_it": "know_it", "contest": "contested"}
+# What a learner says, as the kind of event that is kept of it.
+OF_SKILLS = {"know_it": "know_it", "contest": "contested"}
+OF_RESOURCES = {
+    "accept": "accepted",
+    "decline": "declined",
+    "too_easy": "too_easy",
+    "too_hard": "too_hard",
+    "not_now": "not_now",
+}
+VOICES = OF_SKILLS | OF_RESOURCES
 
 
 def preferences_in(given: PreferencesIn) -> Preferences:
@@ -34,14 +46,41 @@ def goal_in(given: GoalIn) -> Goal:
     )
 
 
-def voice_in(given: VoiceIn) -> tuple[str, str | None]:
-    """The kind of event this is, and the resource it is about; raises NotOffered or BadInput."""
-    kind = _VOICES.get(given.voice)
-    if kind is None:
-        raise NotOffered(f"the voice {given.voice} is not offered yet; tell it as an event with POST /v1/events")
+def voice_in(learner_id: str, given: VoiceIn) -> Interaction:
+    """The event this is; raises BadInput where nothing says what it is about."""
+    if given.voice not in OF_SKILLS and given.resource_id is None:
+        raise BadInput(f"{given.voice} is said of a resource; name it in resource_id")
+    if given.voice not in OF_SKILLS and given.skills:
+        raise BadInput(f"{given.voice} is said of a resource, not of skills; leave skills out")
     if given.resource_id is None and not given.skills:
         raise BadInput("nothing says what this is about; name skills or a resource_id")
-    return kind, None if given.resource_id is None else valid_id(given.resource_id, "resource_id")
+    return Interaction(
+        event_id=uuid.uuid4().hex if given.event_id is None else valid_id(given.event_id, "event_id"),
+        learner_id=valid_id(learner_id, "learner_id"),
+        kind=VOICES[given.voice],
+        source="http",
+        resource_id=None if given.resource_id is None else valid_id(given.resource_id, "resource_id"),
+        skills=_once(given.skills) or None,
+        decision_id=None if given.decision_id is None else valid_id(given.decision_id, "decision_id"),
+    )
+
+
+def path_out(learner_id: str, path: Path, *, message: str | None) -> PathOut:
+    """The plan, and what may be chosen in place of its next step."""
+    return PathOut(
+        learner_id=learner_id,
+        goal=path.goal,
+        by=path.by,
+        steps=path.steps,
+        choices=ready_skills(path),
+        mastered=path.mastered,
+        minutes=path.minutes,
+        minutes_a_week=path.minutes_a_week,
+        finish_p50=path.finish_p50,
+        finish_p90=path.finish_p90,
+        on_track=path.on_track,
+        message=message,
+    )
 
 
 def learner_out(

@@ -1,31 +1,26 @@
 """What can be asked of Trailmate, one function each; what it needs are its arguments."""
 
 import hashlib
-import uuid
 from datetime import datetime
 
 import msgspec
 
-from engine.domain.decision import Decision
-from engine.domain.errors import BadInput, TrailmateError, Unavailable
+from engine.domain.errors import BadInput, TrailmateError
 from engine.domain.interaction import Interaction, reason_to_reject
 from engine.domain.resource import Resource
 from engine.learner.preferences import legible
-from engine.recommender import recommend
 from serving.current_bundle import CurrentBundle
-from serving.known_learner import keep_state, known_learner
 from serving.schemas import (
     EventIn,
     EventsIn,
     EventsOut,
-    RecommendationIn,
     RejectedOut,
     ResourceIn,
     ResourcesIn,
     ResourcesOut,
 )
 from serving.storage.port import CatalogueStore, EventStore, Store
-from serving.wire import decoded, interaction_in, request_in, resource_in, seq_of, token_of
+from serving.wire import decoded, interaction_in, resource_in, token_of
 
 
 async def append_events(batch: EventsIn, *, tenant: str, events: EventStore, now: datetime) -> EventsOut:
@@ -49,28 +44,6 @@ async def append_events(batch: EventsIn, *, tenant: str, events: EventStore, now
         rejected=sorted(rejected, key=lambda r: r.index),
         seen_token=token_of(kept.seq),
     )
-
-
-async def recommend_next(
-    asked: RecommendationIn, *, tenant: str, store: Store, bundles: CurrentBundle, now: datetime
-) -> tuple[Decision, int]:
-    """Decide, record, and give the decision with the `seq` it has seen; nothing is answered that was not recorded."""
-    request = request_in(asked)
-    context = await store.events.context(tenant, request.learner_id, request.class_id)
-    if asked.seen_token is not None and seq_of(asked.seen_token) > context.seq:
-        raise Unavailable("the events of this seen_token have not arrived here; ask again, or leave it out")
-    known = await known_learner(tenant, request.learner_id, context=context, store=store, bundles=bundles)
-    decision = recommend(
-        request,
-        known.query(now=now, class_id=request.class_id),
-        known.recommender,
-        decision_id=uuid.uuid4().hex,
-        now=now,
-        state=known.state,
-    )
-    await store.decisions.record(tenant, decision)
-    await keep_state(known, store)
-    return decision, context.seq
 
 
 async def sync_resources(

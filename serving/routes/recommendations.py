@@ -1,14 +1,14 @@
-"""The door for what to do next."""
+"""The doors for what to do next."""
 
 from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from serving import workflows
+from serving import choosing
 from serving.house import house_of
 from serving.openapi import door
 from serving.routes.doorway import answer, tenant_of
-from serving.schemas import RecommendationIn, RecommendationOut
+from serving.schemas import BatchIn, BatchOut, RecommendationIn, RecommendationOut
 from serving.wire import decoded, recommendation_out, token_of
 
 router = APIRouter(tags=["recommendations"])
@@ -20,8 +20,22 @@ async def post_recommendations(request: Request) -> Response:
     tenant = await tenant_of(request, scope="recommend")
     house = house_of(request.scope)
     asked = decoded(await request.body(), RecommendationIn)
-    decision, seen = await workflows.recommend_next(
+    chosen = await choosing.recommend_next(
         asked, tenant=tenant, store=house.store, bundles=house.bundles, now=house.clock()
     )
-    house.metrics.decisions.labels(decision.mode).inc()
-    return answer(recommendation_out(decision, seen_token=token_of(seen)))
+    house.metrics.decisions.labels(chosen.decision.mode).inc()
+    return answer(recommendation_out(chosen.decision, seen_token=token_of(chosen.seq), what_if=chosen.what_if))
+
+
+@router.post("/v1/recommendations/batch", **door("What to do next, for a class", BatchIn, BatchOut, scope="recommend"))
+async def post_batch(request: Request) -> Response:
+    """Choose a slate for each learner of a class, or for each of up to 200 learners, as for one."""
+    tenant = await tenant_of(request, scope="recommend")
+    house = house_of(request.scope)
+    asked = decoded(await request.body(), BatchIn)
+    chosen = await choosing.recommend_each(
+        asked, tenant=tenant, store=house.store, bundles=house.bundles, now=house.clock()
+    )
+    for one in chosen:
+        house.metrics.decisions.labels(one.decision.mode).inc()
+    return answer(BatchOut([recommendation_out(c.decision, seen_token=token_of(c.seq)) for c in chosen]))

@@ -72,15 +72,13 @@ def test_json_of_the_wrong_shape_gets_422_and_nothing_is_repeated(client: TestCl
     assert "lena-secret" not in problem(client.post(path, json=body), 422)["detail"]
 
 
-@pytest.mark.parametrize("asked", [{"goal": ["s"]}, {"explore": True}, {"what_if": True}])
-def test_what_is_not_offered_yet_is_said_and_its_absence_accepted(client: TestClient, asked: dict[str, Any]) -> None:
-    assert (
-        "not offered yet"
-        in problem(client.post("/v1/recommendations", json={"learner_id": "x", **asked}), 400)["detail"]
-    )
-    for absent in (False, None):
-        absent_asked = {"learner_id": "x", **dict.fromkeys(asked, absent if "goal" not in asked else None)}
-        assert client.post("/v1/recommendations", json=absent_asked).status_code == 200
+@pytest.mark.parametrize("asked", [{"goal": ["s"]}, {"explore": True, "seed": 7}, {"what_if": True}])
+def test_what_is_offered_may_be_asked_for_or_left_out_without_a_bundle(
+    client: TestClient, asked: dict[str, Any]
+) -> None:
+    for body in (asked, dict.fromkeys(asked), {}):
+        answer = client.post("/v1/recommendations", json={"learner_id": "x", **body})
+        assert (answer.status_code, answer.json()["mode"]) == (200, "fallback")
 
 
 def test_a_body_above_the_limit_gets_413_also_where_its_length_is_not_told(client: TestClient) -> None:
@@ -220,7 +218,7 @@ def test_the_description_gives_every_door_a_body_an_answer_and_an_example(client
     described = client.get("/openapi.json").json()
     shapes = described["components"]["schemas"]
     doors = [door for path, doors in described["paths"].items() if path.startswith("/v1/") for door in doors.values()]
-    assert len(doors) == 9
+    assert len(doors) == 12
     for door in doors:
         asked = [door["requestBody"]["content"]] if "requestBody" in door else []
         for content in (*asked, door["responses"]["200"]["content"]):

@@ -14,7 +14,10 @@ from serving.settings import Settings
 from serving.storage.opening import open_store
 from tests.served import key_for
 
-DOORS = [("get", ""), ("put", "/preferences"), ("put", "/goal"), ("post", "/voice")]
+DOORS = [
+    ("get", ""), ("get", "/path"), ("put", "/preferences"), ("put", "/goal"), ("post", "/voice"),
+    ("delete", "/voice/e"),
+]  # fmt: skip
 BODIES: dict[str, dict[str, Any]] = {"/preferences": {}, "/goal": {"skills": []}, "/voice": {"voice": "know_it"}}
 
 
@@ -28,7 +31,8 @@ def client(folder: Path) -> Iterator[TestClient]:
     headers = {"Authorization": f"Bearer {key_for(folder, 'read', 'events', 'recommend', 'catalogue')}"}
     with TestClient(create_app(Settings(data=folder, key_cache_s=0)), headers=headers) as client:
         client.put(
-            "/v1/resources", json={"resources": [{"resource_id": "r", "skills": ["s"]}, {"resource_id": "bare"}]}
+            "/v1/resources",
+            json={"resources": [{"resource_id": "r", "skills": ["s", "s2"]}, {"resource_id": "bare", "position": 1}]},
         )
         yield client
 
@@ -44,7 +48,7 @@ def test_each_door_asks_for_its_own_scope(client: TestClient, folder: Path, meth
     needed = "read" if method == "get" else "events"
     others = [s for s in ("recommend", "events", "catalogue", "read") if s != needed]
     headers = {"Authorization": f"Bearer {key_for(folder, *others)}"}
-    body = {} if method == "get" else {"json": BODIES[door]}
+    body = {"json": BODIES[door]} if door in BODIES else {}
     refused = client.request(method, f"/v1/learners/x{door}", headers=headers, **body)
     assert f"scope {needed};" in detail(refused, 403)
 
@@ -67,6 +71,13 @@ def test_each_door_asks_for_its_own_scope(client: TestClient, folder: Path, meth
         ("/voice", {"voice": "know_it"}, 422, "name skills or a resource_id"),
         ("/voice", {"voice": "know_it", "resource_id": "bare"}, 422, "no skill is known"),
         ("/voice", {"voice": "know_it", "resource_id": "nowhere"}, 422, "no skill is known"),
+        ("/voice", {"voice": "know_it", "skills": ["secret-skill"]}, 400, "skills names a skill"),
+        ("/voice", {"voice": "accept"}, 422, "resource_id"),
+        ("/voice", {"voice": "too_easy", "skills": ["s"]}, 422, "resource_id"),
+        ("/voice", {"voice": "too_easy", "skills": ["s"], "resource_id": "r"}, 422, "leave skills out"),
+        ("/voice", {"voice": "decline", "resource_id": "secret-resource"}, 400, "resource_id names no resource"),
+        ("/voice", {"voice": "decline", "resource_id": "r", "event_id": ""}, 422, "event_id"),
+        ("/goal", {"skills": ["s", "secret-skill"]}, 400, "skills names a skill"),
         ("/voice", {"voice": "contest", "skills": ["s"], "text": "I was ill"}, 422, "unknown field"),
     ],
 )
@@ -77,14 +88,124 @@ def test_what_makes_no_sense_is_refused_and_nothing_of_it_is_kept(
     told = detail(client.request(method, f"/v1/learners/refused{door}", json=body), status)
     assert word in told
     assert "I was ill" not in told
+    assert "secret" not in told
     assert "nobody told" in detail(client.get("/v1/learners/refused"), 404)
 
 
-@pytest.mark.parametrize("voice", ["accept", "decline", "too_easy", "too_hard", "not_now"])
-def test_the_other_voices_are_not_offered_yet(client: TestClient, voice: str) -> None:
-    answer = client.post("/v1/learners/x/voice", json={"voice": voice, "resource_id": "r"})
-    assert f"{voice} is not offered yet" in detail(answer, 400)
-    assert answer.json()["type"].endswith("not-offered-yet")
+def offered(client: TestClient, learner_id: str, **wanted: Any) -> list[str]:
+    answer = client.post("/v1/recommendations", json={"learner_id": learner_id, **wanted})
+    assert answer.status_code == 200, answer.text
+    return [option["resource_id"] for option in answer.json()["slate"]]
+
+
+@pytest.mark.parametrize(
+    ("voice", "first"), [("accept", "bare"), ("decline", "r"), ("not_now", "r"), ("too_easy", "r"), ("too_hard", "r")]
+)
+def test_words_count_without_a_bundle_and_can_be_taken_back(client: TestClient, voice: str, first: str) -> None:
+    who = f"says {voice}"
+    before = offered(client, who)
+    assert before == ["bare", "r"]
+    about = "r" if voice == "accept" else "bare"
+    word = {"voice": voice, "resource_id": about, "event_id": f"word-{voice}", "decision_id": "d"}
+    said = client.post(f"/v1/learners/{who}/voice", json=word).json()
+    assert (said["event_id"], said["checks"], said["message"]) == (f"word-{voice}", [], None)
+    assert offered(client, who, k=1) == ["r"]
+    assert offered(client, who) == ["r", "bare"]
+    again = client.post(f"/v1/learners/{who}/voice", json=word)
+    assert (again.json()["holds_until"], client.get(f"/v1/learners/{who}").json()["n_events"]) == (
+        said["holds_until"], 1,
+    )  # fmt: skip
+    other = {**word, "resource_id": "r" if about == "bare" else "bare"}
+    assert "event_id was used before" in detail(client.post(f"/v1/learners/{who}/voice", json=other), 409)
+
+    assert detail(client.delete(f"/v1/learners/somebody-else/voice/word-{voice}"), 404)
+    undone = client.delete(f"/v1/learners/{who}/voice/word-{voice}").json()
+    assert undone["voids"] == f"word-{voice}"
+    assert offered(client, who, seen_token=undone["seen_token"]) == before
+    assert detail(client.delete(f"/v1/learners/{who}/voice/word-{voice}"), 404)
+
+
+def test_goals_wants_and_checks_are_taken_back_by_the_ids_their_doors_answer(client: TestClient) -> None:
+    goals = [client.put("/v1/learners/undo/goal", json={"skills": [s]}).json()["event_id"] for s in ("s", "s2")]
+    wants = client.put("/v1/learners/undo/preferences", json={"formats": ["video"]}).json()["event_id"]
+    word = client.post("/v1/learners/undo/voice", json={"voice": "contest", "skills": ["s"]}).json()
+    assert word["holds_until"] is None
+    client.post("/v1/events", json={"events": [{"learner_id": "undo", "resource_id": "r", "event_id": "work"}]})
+    for event_id in (goals[1], wants, word["event_id"]):
+        assert client.delete(f"/v1/learners/undo/voice/{event_id}").json()["voids"] == event_id
+    told = client.get("/v1/learners/undo").json()
+    assert (told["goal"]["skills"], told["preferences"]["formats"], told["n_events"]) == (["s"], [], 2)
+    # What was done is no word: it is taken back with POST /v1/events alone.
+    assert detail(client.delete("/v1/learners/undo/voice/work"), 404)
+
+
+def test_without_a_bundle_or_a_goal_a_path_says_what_is_missing(client: TestClient) -> None:
+    assert detail(client.get("/v1/learners/nobody/path"), 404)
+    client.put("/v1/learners/walker", json={})
+    assert "--bundle" in client.get("/v1/learners/walker/path").json()["message"]
+    asked = client.get("/v1/learners/walker/path", params={"goal": "s,s2"}).json()
+    assert (asked["goal"], asked["steps"], asked["minutes"]) == (["s", "s2"], [], None)
+    for wrong in ({"goal": "s,secret"}, {"choose": "secret"}):
+        told = detail(client.get("/v1/learners/walker/path", params=wrong), 400)
+        assert next(iter(wrong)) in told
+        assert "secret" not in told
+
+
+def test_a_goal_of_unknown_skills_is_refused_and_without_a_catalogue_taken(client: TestClient, tmp_path: Path) -> None:
+    told = detail(client.post("/v1/recommendations", json={"learner_id": "x", "goal": ["secret"]}), 400)
+    assert "goal names a skill" in told
+    assert "secret" not in told
+    headers = {"Authorization": f"Bearer {key_for(tmp_path, 'admin')}"}
+    with TestClient(create_app(Settings(data=tmp_path)), headers=headers) as empty:
+        assert empty.put("/v1/learners/x/goal", json={"skills": ["anything"]}).status_code == 200
+        assert empty.post("/v1/recommendations", json={"learner_id": "x", "goal": ["anything"]}).status_code == 200
+
+
+def test_a_class_is_answered_as_its_learners_are_one_by_one(client: TestClient) -> None:
+    for learner_id in ("kim", "ada"):
+        client.put(f"/v1/learners/{learner_id}", json={"classes": ["8a"]})
+    client.post("/v1/events", json={"events": [{"learner_id": "bo", "resource_id": "r", "class_id": "8a"}]})
+    told = client.post("/v1/recommendations/batch", json={"class_id": "8a", "k": 2}).json()["decisions"]
+    assert [d["learner_id"] for d in told] == ["ada", "bo", "kim"]
+    named = client.post("/v1/recommendations/batch", json={"learner_ids": ["kim", "new", 7, "kim"]}).json()["decisions"]
+    assert [d["learner_id"] for d in named] == ["kim", "new", "7"]
+    for one in told:
+        alone = client.post(
+            "/v1/recommendations", json={"learner_id": one["learner_id"], "k": 2, "class_id": "8a"}
+        ).json()
+        assert alone["slate"] == one["slate"]
+    assert len({d["decision_id"] for d in (*told, *named)}) == 6
+    client.put("/v1/classes/empty", json={})
+    assert client.post("/v1/recommendations/batch", json={"class_id": "empty"}).json() == {"decisions": []}
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "word"),
+    [
+        ({}, 422, "either class_id or learner_ids"),
+        ({"class_id": "8a", "learner_ids": ["x"]}, 422, "either class_id or learner_ids"),
+        ({"learner_ids": []}, 422, "learner_ids"),
+        ({"learner_ids": ["x"] * 201}, 422, "learner_ids"),
+        ({"learner_ids": ["x"], "learner_id": "x"}, 422, "unknown field"),
+        ({"learner_ids": ["x"], "what_if": True}, 422, "unknown field"),
+        ({"learner_ids": ["x", ""]}, 422, "learner_id"),
+        ({"learner_ids": ["x"], "goal": ["secret"]}, 400, "goal"),
+        ({"learner_ids": ["x"], "seen_token": "s999999"}, 503, "seen_token"),
+        ({"class_id": "nowhere"}, 404, "class"),
+    ],
+)
+def test_a_batch_that_makes_no_sense_is_refused(
+    client: TestClient, body: dict[str, Any], status: int, word: str
+) -> None:
+    told = detail(client.post("/v1/recommendations/batch", json=body), status)
+    assert word in told
+    assert "secret" not in told
+
+
+def test_a_class_too_large_for_one_request_is_asked_for_in_parts(client: TestClient) -> None:
+    events = [{"learner_id": f"m{i}", "resource_id": "r", "class_id": "mass"} for i in range(201)]
+    client.post("/v1/events", json={"events": events})
+    assert "in parts" in detail(client.post("/v1/recommendations/batch", json={"class_id": "mass"}), 422)
 
 
 def test_without_a_bundle_all_is_kept_and_a_message_says_what_is_missing(client: TestClient) -> None:
@@ -164,7 +285,7 @@ def test_a_state_that_cannot_be_read_or_written_never_costs_an_answer(
         async def away(*_: object) -> None:
             raise Unavailable("the store did not answer; check it")
 
-        monkeypatch.setattr(type(app.app.state.house.store.states), "put", away)
+        monkeypatch.setattr(type(app.app.state.house.store.states), "put_all", away)
         app.post("/v1/events", json={"events": [{"learner_id": "lena", "resource_id": "r01", "outcome": 0.0}]})
         assert app.post("/v1/recommendations", json=asked).status_code == 200
         assert app.get("/v1/learners/lena").json()["n_events"] == 2

@@ -1,0 +1,122 @@
+"""What to do next, for one learner or a whole class; nothing is answered that was not recorded."""
+
+import asyncio
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from engine.domain.decision import Decision, Request
+from engine.domain.errors import BadInput, Unavailable, Unknown
+from engine.recommender import Recommender, recommend
+from engine.what_if import what_if_of
+from serving.current_bundle import CurrentBundle
+from serving.known_learner import KnownLearner, keep_state, keep_states, known_learner, learner_in_sight
+from serving.known_names import require_skills
+from serving.schemas import MAX_LEARNERS, BatchIn, RecommendationIn
+from serving.storage.port import LearnerContext, Store
+from serving.wire import request_in, seq_of
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """A decision as it was recorded, the `seq` it has seen, and what would be different, by resource."""
+
+    decision: Decision
+    seq: int
+    what_if: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+async def recommend_next(
+    asked: RecommendationIn, *, tenant: str, store: Store, bundles: CurrentBundle, now: datetime
+) -> Chosen:
+    """Choose for one learner; raises Unavailable where the events of a `seen_token` have not arrived."""
+    request = request_in(asked.learner_id, asked)
+    context = await store.events.context(tenant, request.learner_id, request.class_id)
+    _require_seen(asked.seen_token, context.seq)
+    known = await known_learner(tenant, request.learner_id, context=context, store=store, bundles=bundles)
+    require_skills(request.goal or (), known.recommender, field="goal")
+    [decision] = recommend_many([request], [known], now=now)
+    told = await asyncio.to_thread(_what_if, request, known, decision, now) if asked.what_if else {}
+    await store.decisions.record(tenant, decision)
+    await keep_state(known, store)
+    return Chosen(decision, context.seq, told)
+
+
+async def recommend_each(
+    asked: BatchIn, *, tenant: str, store: Store, bundles: CurrentBundle, now: datetime
+) -> list[Chosen]:
+    """Choose for each learner asked for; the work is done beside the loop, so that others are answered meanwhile."""
+    requests = [request_in(x, asked) for x in await _who(asked, tenant=tenant, store=store)]
+    if not requests:
+        return []
+    contexts = await store.events.contexts(tenant, [r.learner_id for r in requests], requests[0].class_id)
+    first = contexts[requests[0].learner_id]
+    _require_seen(asked.seen_token, first.seq)
+    recommender = await bundles.recommender(tenant, first.catalogue_version, store.catalogue)
+    require_skills(requests[0].goal or (), recommender, field="goal")
+    known, decisions = await asyncio.to_thread(_all_decided, tenant, requests, contexts, recommender, now)
+    await store.decisions.record(tenant, *decisions)
+    await keep_states(known, store)
+    return [Chosen(decision, first.seq) for decision in decisions]
+
+
+def recommend_many(requests: Sequence[Request], learners: Sequence[KnownLearner], *, now: datetime) -> list[Decision]:
+    """The decision for each request, whose learner stands in the same place."""
+    return [
+        recommend(
+            request,
+            known.query(now=now, class_id=request.class_id),
+            known.recommender,
+            decision_id=uuid.uuid4().hex,
+            now=now,
+            state=known.state,
+            spoken=known.spoken,
+        )
+        for request, known in zip(requests, learners, strict=True)
+    ]
+
+
+def _all_decided(
+    tenant: str,
+    requests: Sequence[Request],
+    contexts: Mapping[str, LearnerContext],
+    recommender: Recommender,
+    now: datetime,
+) -> tuple[list[KnownLearner], list[Decision]]:
+    known = [learner_in_sight(tenant, r.learner_id, contexts[r.learner_id], recommender) for r in requests]
+    return known, recommend_many(requests, known, now=now)
+
+
+def _what_if(request: Request, known: KnownLearner, decision: Decision, now: datetime) -> Mapping[str, tuple[str, ...]]:
+    """What would be different; nothing where no state says what is so, or none was asked."""
+    if known.state is None or request.non_personalised:
+        return {}
+    query = known.query(now=now, class_id=request.class_id)
+    events = known.context.interactions
+    return what_if_of(request, query, known.state, events, decision, known.recommender, now=now)
+
+
+async def _who(asked: BatchIn, *, tenant: str, store: Store) -> Sequence[str]:
+    """The learners asked for, each once.
+
+    Raises:
+        BadInput: neither or both of class and learners are named, or the class is too large for one request.
+        Unknown: nobody told of the class and nobody is in it.
+    """
+    if (asked.class_id is None) == (asked.learner_ids is None):
+        raise BadInput("name either class_id or learner_ids: one of the two, not both")
+    if asked.learner_ids is not None:
+        return list(dict.fromkeys(map(str, asked.learner_ids)))
+    class_id = str(asked.class_id)
+    members = await store.people.members(tenant, class_id)
+    if not members and all(c.class_id != class_id for c in await store.people.classes(tenant)):
+        raise Unknown("nobody told of this class and no event names it; check class_id, or use learner_ids")
+    if len(members) > MAX_LEARNERS:
+        raise BadInput(f"this class has more than {MAX_LEARNERS} learners; ask for them in parts with learner_ids")
+    return members
+
+
+def _require_seen(token: str | None, seq: int) -> None:
+    if token is not None and seq_of(token) > seq:
+        raise Unavailable("the events of this seen_token have not arrived here; ask again, or leave it out")
