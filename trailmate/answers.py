@@ -7,13 +7,23 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reason:
-    """One term of an option's score, said for the learner and for the teacher."""
+    """One term of an option's score, said for the learner and for the teacher; `phrase` names the template of both."""
 
     code: str
     contribution: float
     text_learner: str
     text_teacher: str
     evidence: dict[str, Any] = field(default_factory=dict)
+    phrase: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flag:
+    """Something a teacher should know of: a `loop` is a skill on which the last steps brought no progress."""
+
+    code: str
+    skill_id: str
+    text_teacher: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +41,7 @@ class Option:
     p_success: float | None = None
     expected_minutes: float | None = None
     reasons: tuple[Reason, ...] = ()
-    what_if: tuple[Any, ...] = ()
+    what_if: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,8 +54,16 @@ class Recommendation:
     learner_id: str = field(repr=False)
     model_version: str | None = None
     rules: tuple[dict[str, Any], ...] = ()
+    flags: tuple[Flag, ...] = ()
     seen_token: str | None = None
     message: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """One decision for each learner asked for."""
+
+    decisions: tuple[Recommendation, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,25 +183,76 @@ class LearnerPortrait:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PreferencesSet:
-    """The preferences that hold now."""
+    """The preferences that hold now; `event_id` undoes them."""
 
     preferences: Preferences
+    event_id: str | None = None
     seen_token: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GoalSet:
-    """The goal that holds now, None where there is none."""
+    """The goal that holds now, None where there is none; `event_id` undoes it."""
 
     goal: Goal | None
+    event_id: str | None = None
     seen_token: str | None = None
     message: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Heard:
-    """The checks that are promised now; an answer on its skill keeps each of them."""
+    """A word that was heard: `event_id` undoes it, and it fades at `holds_until`, None for a promised check.
+
+    `checks` are promised now; an answer on its skill keeps each of them.
+    """
 
     checks: tuple[Check, ...]
+    event_id: str | None = None
+    holds_until: datetime | None = None
     seen_token: str | None = None
+    message: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Undone:
+    """`voids` is the event that was taken back, `event_id` the one that says so."""
+
+    event_id: str
+    voids: str
+    seen_token: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PathStep:
+    """One skill on the way: the `next` one, others that are `ready` too, or `waiting` for `waits_for`."""
+
+    skill_id: str
+    title: str
+    status: str
+    mastery: float
+    minutes: float
+    minutes_so_far: float
+    steps: float
+    waits_for: tuple[str, ...] = ()
+    is_goal: bool = False
+    can_be_checked: bool = False
+    resources: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Path:
+    """The plan to a goal; `choices` may come next. Numbers are None where there is no plan, `message` says why."""
+
+    learner_id: str = field(repr=False)
+    goal: tuple[str, ...]
+    by: str | None = None
+    steps: tuple[PathStep, ...] = ()
+    choices: tuple[str, ...] = ()
+    mastered: tuple[str, ...] = ()
+    minutes: float | None = None
+    minutes_a_week: float | None = None
+    finish_p50: str | None = None
+    finish_p90: str | None = None
+    on_track: float | None = None
     message: str | None = None

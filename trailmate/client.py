@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from types import TracebackType
-from typing import Any, Self, TypedDict, TypeVar, Unpack
-from urllib.parse import quote
+from typing import Any, Literal, Self, TypedDict, TypeVar, Unpack
+from urllib.parse import quote, urlencode
 
 import msgspec
 
@@ -15,14 +15,17 @@ from engine.domain.errors import BadInput, Unavailable
 from engine.domain.learner import Learner, SchoolClass
 from engine.domain.resource import Resource
 from trailmate.answers import (
+    Batch,
     GoalSet,
     Heard,
     LearnerPortrait,
+    Path,
     PreferencesSet,
     Receipt,
     Recommendation,
     Rejected,
     SyncReport,
+    Undone,
 )
 from trailmate.transport import Transport
 
@@ -30,6 +33,8 @@ DEFAULT_URL = "http://127.0.0.1:8000"
 EVENTS_A_REQUEST = 1_000
 
 _Answer = TypeVar("_Answer")
+# What a learner may say of a resource.
+Word = Literal["accept", "decline", "not_now", "too_easy", "too_hard"]
 
 
 class Wishes(TypedDict, total=False):
@@ -39,8 +44,12 @@ class Wishes(TypedDict, total=False):
     class_id: str
     minutes: float
     formats: Sequence[str]
+    goal: Sequence[str]
     candidates: Sequence[str]
     exclude: Sequence[str]
+    explore: bool
+    seed: int
+    what_if: bool
     non_personalised: bool
     seen_token: str | None
 
@@ -109,6 +118,19 @@ class Trailmate:
         answer = self._transport.call("POST", "/v1/recommendations", body=body, hidden=[learner_id])
         return _read(answer, Recommendation)
 
+    def recommend_batch(
+        self, learner_ids: Sequence[str] | None = None, *, k: int = 5, **wishes: Unpack[Wishes]
+    ) -> tuple[Recommendation, ...]:
+        """What each of these learners, at most 200, should do next; or with `class_id` alone, each of that class."""
+        body = {"learner_ids": learner_ids, "k": k, **wishes}
+        answer = self._transport.call(
+            "POST",
+            "/v1/recommendations/batch",
+            body={name: wish for name, wish in body.items() if wish is not None},
+            hidden=learner_ids or (),
+        )
+        return _read(answer, Batch).decisions
+
     def send_events(self, events: Iterable[Mapping[str, Any]]) -> Receipt:
         """Record interactions, in requests of at most 1,000; an event without `event_id` is given one.
 
@@ -168,14 +190,33 @@ class Trailmate:
 
     def know_it(self, learner_id: str, *, skills: Sequence[str] = (), resource_id: str | None = None) -> Heard:
         """The learner says they know these skills, or those of a resource: a check is promised."""
-        return self._speak(learner_id, "know_it", skills, resource_id)
+        return self._speak(learner_id, "know_it", skills=skills, resource_id=resource_id)
 
     def contest(self, learner_id: str, *, skills: Sequence[str] = (), resource_id: str | None = None) -> Heard:
         """The learner disagrees with what is estimated of these skills: a check is promised."""
-        return self._speak(learner_id, "contest", skills, resource_id)
+        return self._speak(learner_id, "contest", skills=skills, resource_id=resource_id)
 
-    def _speak(self, learner_id: str, voice: str, skills: Sequence[str], resource_id: str | None) -> Heard:
-        body = {"voice": voice, "skills": skills, "resource_id": resource_id}
+    def say(self, learner_id: str, word: Word, resource_id: str, *, decision_id: str | None = None) -> Heard:
+        """The learner says this of a resource: it counts from the next answer on, until it fades or is undone."""
+        return self._speak(learner_id, word, resource_id=resource_id, decision_id=decision_id)
+
+    def undo(self, learner_id: str, event_id: str) -> Undone:
+        """Take back a word, a goal or preferences; raises Unknown where no such word of this learner stands.
+
+        Asked once: what was taken back already could not be again.
+        """
+        path = _path(learner_id, f"/voice/{quote(event_id, safe='')}")
+        return _read(self._transport.call("DELETE", path, hidden=[learner_id], tries=1), Undone)
+
+    def path(self, learner_id: str, *, choose: str | None = None, goal: Sequence[str] = ()) -> Path:
+        """The plan to the learner's goal, or to these skills for this look; `choose` names the step to come first."""
+        asked = [("goal", skill) for skill in goal] + ([("choose", choose)] if choose else [])
+        query = f"?{urlencode(asked)}" if asked else ""
+        return _read(self._transport.call("GET", _path(learner_id, f"/path{query}"), hidden=[learner_id]), Path)
+
+    def _speak(self, learner_id: str, voice: str, **about: Any) -> Heard:
+        """An id that is given before sending makes a repeated request harmless."""
+        body = {"voice": voice, "event_id": uuid.uuid4().hex, **{k: v for k, v in about.items() if v}}
         return _read(self._transport.call("POST", _path(learner_id, "/voice"), body=body, hidden=[learner_id]), Heard)
 
     def ready(self) -> bool:

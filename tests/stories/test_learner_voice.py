@@ -14,7 +14,7 @@ from tests.stories.conftest import SCHOOL_NOW, Asking, Clock
 from training.log import interactions_of, read_log, resources_of
 
 LEARNER = "learner-000000"
-SKILL = "m7-frac-2"
+SKILL, TITLE = "m7-frac-2", "Adding and subtracting fractions"
 
 
 @pytest.fixture(scope="module")
@@ -162,8 +162,8 @@ def test_a_review_is_due_after_three_weeks_and_says_why(app: TestClient, clock: 
     assert due
     why = reasons(due[0])["review"]
     assert why["contribution"] > 0
-    assert why["text_learner"] == f"It is a good time to look at {SKILL} again."
-    assert f"The only answer on {SKILL} was right" in why["text_teacher"]
+    assert why["text_learner"] == f"It is a good time to look at {TITLE} again."
+    assert f"The only answer on {TITLE} was right" in why["text_teacher"]
     assert skill(app, SKILL, "kim")["recall"] < 0.9
     # Who wants nothing but what they are likeliest to take up is not reminded.
     assert not any("review" in reasons(o) for o in slate(app, "kim", objective="uptake"))
@@ -190,8 +190,8 @@ def test_learner_and_teacher_read_the_same_numbers_in_their_own_words(app: TestC
     numbers = ("skill_id", "answers", "right_of_last", "last_at", "due_at")
     assert [[s[n] for n in numbers] for s in teacher["skills"]] == [[s[n] for n in numbers] for s in learner["skills"]]
     mine, theirs = ({s["skill_id"]: s["text"] for s in p["skills"]}[SKILL] for p in (learner, teacher))
-    assert mine == f"You tried {SKILL} once, on 14 December 2023."
-    assert theirs == f"The only answer on {SKILL} was wrong, on 14 December 2023."
+    assert mine == f"You tried {TITLE} once, on 14 December 2023."
+    assert theirs == f"The only answer on {TITLE} was wrong, on 14 December 2023."
     # What others take up is the teacher's to see.
     assert all(f["usual"] is None for f in learner["formats"])
     assert all(f["usual"] > 0 for f in teacher["formats"])

@@ -65,7 +65,7 @@ def service() -> Iterator[tuple[str, Seen]]:
             seen.times.append(time.monotonic())
             seen.next_answer()(self)
 
-        do_GET = do_POST = do_PUT = _answer  # noqa: N815
+        do_GET = do_POST = do_PUT = do_DELETE = _answer  # noqa: N815
 
         def log_message(self, *arguments: object) -> None:
             """Stay quiet."""
@@ -286,11 +286,49 @@ def test_what_a_learner_says_goes_to_its_own_door(service: tuple[str, Seen]) -> 
     assert (wants.preferences.access_needs, goal.message, known.seen_token, other.checks) == (
         ("captions",), "No bundle", "s3", (),
     )  # fmt: skip
+    ids = [body.pop("event_id") for _, path, _, body in seen.requests if path.endswith("/voice")]
+    assert len(set(ids)) == 2
     assert [(method, path, body) for method, path, _, body in seen.requests] == [
         ("PUT", "/v1/learners/a%20b/preferences", {"access_needs": ["captions"], "minutes_per_day": 20}),
         ("PUT", "/v1/learners/a%20b/goal", {"skills": ["s"], "by": "2026-12-18", "floor": 0.0, "ceiling": 90}),
-        ("POST", "/v1/learners/a%20b/voice", {"voice": "know_it", "skills": ["s"], "resource_id": None}),
-        ("POST", "/v1/learners/a%20b/voice", {"voice": "contest", "skills": [], "resource_id": "r"}),
+        ("POST", "/v1/learners/a%20b/voice", {"voice": "know_it", "skills": ["s"]}),
+        ("POST", "/v1/learners/a%20b/voice", {"voice": "contest", "resource_id": "r"}),
+    ]
+
+
+def test_words_classes_and_paths_go_to_their_doors(service: tuple[str, Seen]) -> None:
+    url, seen = service
+    step = {
+        "skill_id": "s",
+        "title": "S",
+        "status": "next",
+        "mastery": 0.5,
+        "minutes": 9,
+        "minutes_so_far": 9,
+        "steps": 1,
+    }
+    seen.answers = [
+        answering(200, {"event_id": "e", "holds_until": "2026-09-16T04:00:00Z", "checks": []}),
+        answering(200, {"event_id": "v", "voids": "a/b", "seen_token": "s4"}),
+        answering(200, {"decisions": [ANSWER]}),
+        answering(200, {"learner_id": "lena", "goal": ["s"], "steps": [step], "choices": ["s"]}),
+    ]
+    with client(url) as trailmate:
+        heard = trailmate.say("lena", "not_now", "r1", decision_id="d1")
+        undone = trailmate.undo("lena", "a/b")
+        [decision] = trailmate.recommend_batch(class_id="7b", explore=True, seed=0, goal=["s"])
+        path = trailmate.path("lena", choose="s", goal=["s", "t"])
+    assert (heard.holds_until, undone.voids) == (datetime(2026, 9, 16, 4, tzinfo=UTC), "a/b")
+    assert (decision.slate[0].resource_id, path.steps[0].status, path.choices) == ("r1", "next", ("s",))
+    assert "lena" not in repr((decision, path))
+    said = seen.requests[0][3]
+    assert isinstance(said, dict)
+    assert said.pop("event_id")
+    assert [(method, path, body) for method, path, _, body in seen.requests] == [
+        ("POST", "/v1/learners/lena/voice", {"voice": "not_now", "resource_id": "r1", "decision_id": "d1"}),
+        ("DELETE", "/v1/learners/lena/voice/a%2Fb", None),
+        ("POST", "/v1/recommendations/batch", {"class_id": "7b", "k": 5, "explore": True, "seed": 0, "goal": ["s"]}),
+        ("GET", "/v1/learners/lena/path?goal=s&goal=t&choose=s", None),
     ]
 
 
