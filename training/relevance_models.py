@@ -26,7 +26,8 @@ class ModelSettings:
     ease_l2: float = 80.0
     ease_neighbours: int = 200
     # EASE on votes decayed by these half-lives in days, each with its own penalty.
-    recent_ease: tuple[tuple[float, float], ...] = ((7.0, 10.0), (21.0, 30.0))
+    recent_ease_half_lives: tuple[float, ...] = (7.0, 21.0)
+    recent_ease_l2: tuple[float, ...] = (10.0, 30.0)
     work_neighbours: int = 200
     # Above this the closed form costs more memory than a small machine has; the most taken up are kept.
     ease_max_resources: int = 5_000
@@ -83,7 +84,13 @@ def ease_arrays(votes: Votes, settings: ModelSettings) -> Arrays:
     counts = np.bincount(votes.resource, minlength=n_resources)
     kept = np.sort(np.argsort(-counts, kind="stable")[: settings.ease_max_resources])
     kept = kept[counts[kept] > 0]
-    weights = ease_weights(_told(_vote_matrix(votes)[:, kept]), settings.ease_l2)
+    matrix, l2 = _told(_vote_matrix(votes)[:, kept]), settings.ease_l2
+    if not votes.timed and matrix.nnz:
+        # Without a clock a long history is not a long time but many things at once: each learner has the same say.
+        lengths = np.diff(matrix.indptr)
+        l2 *= len(lengths) / matrix.nnz
+        matrix = sparse.diags(1.0 / np.sqrt(lengths)) @ matrix
+    weights = ease_weights(matrix, l2)
     width = min(settings.ease_neighbours, max(len(kept) - 1, 0))
     strongest = np.sort(np.argpartition(-np.abs(weights), max(width - 1, 0), axis=1)[:, :width], axis=1)
     lengths = np.zeros(n_resources + 1, np.int64)

@@ -38,7 +38,7 @@ def _matrices(votes: Votes, present: Present, kept: NDArray[np.int64], settings:
     before = np.where(past, present.aligned, np.inf)
     result = {
         f"ease_{h:g}d": ease_weights(_some(_matrix(votes, np.exp2(-before / h))[:, kept]), l2)
-        for h, l2 in settings.recent_ease
+        for h, l2 in zip(settings.recent_ease_half_lives, settings.recent_ease_l2, strict=True)
     }
     short, mid = np.exp2(-before / 14.0), np.exp2(-before / 45.0)
     # What earlier cohorts did next is what the youngest may do now.
