@@ -15,9 +15,9 @@ from training.pipeline import school_of
 from training.rehearsal import rehearsals_of
 from training.relevance_models import (
     ModelSettings,
-    ease_weights,
     course_day_arrays,
     ease_arrays,
+    ease_weights,
     factor_arrays,
     popularity_arrays,
 )
