@@ -48,7 +48,9 @@ def added_by_learning(
     gain = (weights.gain if has_goal else weights.gain_without_goal) * (worth.rate / best if best > 0 else worth.rate)
     low, high = band_of(state)
     outside = np.clip(np.maximum(low - known.p, known.p - high) / (1.0 - low), 0.0, 1.0)
-    strictness = weights.challenge_after_failures if failed_twice(state) else weights.challenge
+    strictness = weights.challenge if has_goal else weights.challenge_without_goal
+    if failed_twice(state):
+        strictness = max(strictness, weights.challenge_after_failures)
     curious = weights.information if is_placed(state) else weights.information_at_placement
     telling = 4.0 * known.p * (1.0 - known.p) * _doubt(worth, menu, known, state, model)
     return np.vstack([gain, -strictness * outside, curious * telling])

@@ -9,7 +9,8 @@ from typing import Any
 class ObjectiveWeights:
     """The most each term adds, on one scale: the best gain per minute among the candidates counts `gain`.
 
-    With a goal, what others take up counts little beside what the goal needs; without one, both count alike.
+    With a goal, what others take up counts little beside what the goal needs; without one, both count alike. A goal may
+    need what is hard; without one there is no reason to leave the success band.
     """
 
     gain: float = 1.0
@@ -17,6 +18,7 @@ class ObjectiveWeights:
     gain_without_goal: float = 0.5
     relevance_without_goal: float = 0.5
     challenge: float = 0.05
+    challenge_without_goal: float = 0.25
     challenge_after_failures: float = 0.5
     information: float = 0.02
     information_at_placement: float = 0.2
