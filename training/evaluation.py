@@ -16,7 +16,7 @@ CUTOFF = 10
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """Metrics of the blend and of each of its models alone, on the same queries.
+    """Metrics of what is served, of its first stage, and of each of its models alone, on the same queries.
 
     `metrics[model][metric]` is `{mean, low, high}`; `coverage[model]` the share of all candidates in any top ten.
     """
@@ -56,13 +56,14 @@ def _rankings(
     asked: Sequence[Asked], model: RelevanceModel
 ) -> tuple[dict[str, NDArray[np.bool_]], dict[str, set[int]], NDArray[np.int64]]:
     """By model: the hits `(n_learners, 10)` and all resources shown; and how many were there to be found."""
-    names = ["blend", *model.names]
+    names = ["ranked", "blend", *model.names]
     hits = {name: np.zeros((len(asked), CUTOFF), bool) for name in names}
     shown: dict[str, set[int]] = {name: set() for name in names}
     for row, one in enumerate(asked):
         terms = model.terms(one.query)
         blend = model.contributions(terms, terms.shape[1]).sum(axis=0, keepdims=True)
-        scores = np.vstack([blend, terms])[:, one.candidates]
+        ranked = model.scored(one.query, one.candidates).sum(axis=0, keepdims=True)
+        scores = np.vstack([ranked, np.vstack([blend, terms])[:, one.candidates]])
         top = np.argsort(-scores, axis=1, kind="stable")[:, :CUTOFF]
         for name, best, said in zip(names, top, scores, strict=True):
             if not np.isnan(said).all():

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.domain.history import NO_TIME
 from engine.domain.id_map import IdMap
 from engine.learner.gains import GainModel
 from engine.learner.model import LearnerModel
@@ -14,6 +15,7 @@ from engine.learner.model import arrays_of as learner_arrays
 from engine.learner.model import settings_of as learner_settings
 from engine.learner.paths import PathForest
 from engine.ranking.features import Features as RankFeatures
+from engine.ranking.popularity import DAY_US
 from engine.ranking.relevance import RelevanceModel, relevance_from, term_names
 from engine.ranking.weights import ObjectiveWeights
 from training.blend import Choices, choices_of, fitted_weights
@@ -28,7 +30,7 @@ from training.relevance_models import (
     factor_arrays,
     popularity_arrays,
 )
-from training.slices import Asked, Slice, apart_from_first, asked_in, matched_slices, slices_of
+from training.slices import HORIZON_DAYS, Asked, Slice, apart_from_first, asked_in, matched_slices, slices_of
 from training.votes import Votes
 from training.work_models import work_arrays
 
@@ -166,15 +168,18 @@ def fit_and_weigh(school: School, settings: ModelSettings, *, seed: int, report:
     report("weighing the models", 0.6)
     apart = apart_from_first(slices)
     earlier = _weighed(tried[0].fitted, [tried[n] for n in apart], rehearsed)
-    report("growing the ranker", 0.65)
+    later = tried[0].asked
+    report("fitting on everything", 0.65)
+    final = _weighed(fit(school, settings, seed=seed), tried, rehearsed)
+    # Without a clock nothing tells now from then, and trees fitted on thinner histories lost to the first stage.
+    if not school.votes.timed:
+        return Trained(final, earlier, later)
+    report("growing the ranker", 0.7)
     rows = [_rows(one, earlier, seed) for one in (*tried, *others)]
     unseen = [rows[n] for n in (*apart, *range(len(tried), len(rows)))]
     ranked = earlier.ranked_by(fitted_ranker(unseen, earlier.features, seed=seed))
-    later = tried[0].asked
-    helps = _mean_gain(ranked, later) > _mean_gain(earlier, later)
-    report("fitting on everything", 0.75)
-    final = _weighed(fit(school, settings, seed=seed), tried, rehearsed)
-    if not helps:
+    running = _still_running(later, school.votes)
+    if not running or _mean_gain(ranked, running) < _mean_gain(earlier, running):
         return Trained(final, earlier, later)
     return Trained(final.ranked_by(fitted_ranker(rows, final.features, seed=seed)), ranked, later)
 
@@ -215,6 +220,14 @@ def _formats(school: School) -> NDArray[np.int32]:
     return np.array([places[name] for name in told], np.int32)
 
 
+def _still_running(asked: Sequence[Asked], votes: Votes) -> list[Asked]:
+    """The queries of classes that go on at the end of the log: finished ones will ask no more."""
+    last_us = np.full(len(votes.class_ids), NO_TIME)
+    np.maximum.at(last_us, votes.school_class, votes.at_us)
+    runs = last_us >= last_us.max() - int(HORIZON_DAYS * DAY_US)
+    return [one for one in asked if runs[votes.class_ids.row(one.query.class_id or "")]]
+
+
 def _mean_gain(fitted: Fitted, asked: Sequence[Asked]) -> float:
     """The mean NDCG@10 of these queries."""
     model, hits = fitted.model, np.zeros((len(asked), 10), bool)
@@ -222,7 +235,7 @@ def _mean_gain(fitted: Fitted, asked: Sequence[Asked]) -> float:
         best = np.argsort(-model.scored(one.query, one.candidates).sum(axis=0), kind="stable")[:10]
         hits[row, : len(best)] = one.taken[best]
     n_relevant = np.array([one.taken.sum() for one in asked], np.int64)
-    return float(ranking_metrics(hits, n_relevant)["ndcg@10"].mean()) if len(asked) else 0.0
+    return float(ranking_metrics(hits, n_relevant)["ndcg@10"].mean())
 
 
 def _weighed(fitted: Fitted, pairs: Sequence[_Tried], rehearsed: Sequence[_Tried]) -> Fitted:

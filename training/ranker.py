@@ -22,9 +22,10 @@ PARAMETERS: Mapping[str, Any] = {
     "learning_rate": 0.12,
     "min_data_in_leaf": 100,
     "lambda_l2": 10.0,
-    "feature_fraction": 0.5,
+    # Every tree sees every column: with half of them, NDCG hung on the seed (.54 to .57).
+    "feature_fraction": 1.0,
     "bagging_fraction": 0.7,
-    "max_bin": 127,
+    "max_bin": 63,
     "lambdarank_truncation_level": 15,
 }
 N_TREES, N_SEEDS = 60, 2
@@ -34,18 +35,17 @@ N_TREES, N_SEEDS = 60, 2
 class RankRows:
     """The best of the first stage of many queries, one below the other.
 
-    `x`: `(n, n_columns)`. `first`: `(n,)` scores of the first stage. `taken`: `(n,)`. `sizes`: rows of each query.
+    `x`: `(n, n_columns)`. `taken`: `(n,)`. `sizes`: rows of each query.
     """
 
     x: NDArray[np.float32]
-    first: NDArray[np.float64]
     taken: NDArray[np.bool_]
     sizes: NDArray[np.int64]
 
 
 def rank_rows(asked: Iterable[Asked], model: RelevanceModel, features: Features, *, seed: int) -> RankRows:
     """What the ranker would be asked in these queries; one whose takings the first stage lets fall falls out."""
-    x, first, taken = [np.zeros((0, len(features.names)), np.float32)], [np.zeros(0)], [np.zeros(0, bool)]
+    x, taken = [np.zeros((0, len(features.names)), np.float32)], [np.zeros(0, bool)]
     for one in _with_short(asked, seed):
         terms = model.terms(one.query)
         if model.is_guided(terms):
@@ -54,24 +54,26 @@ def rank_rows(asked: Iterable[Asked], model: RelevanceModel, features: Features,
         top = best_of(scores)
         if one.taken[top].any():
             x.append(features.of(one.query, one.candidates[top].astype(np.int64), model.said(terms)))
-            first.append(scores[top])
             taken.append(one.taken[top])
     sizes = np.array([len(t) for t in taken[1:]], np.int64)
-    return RankRows(np.concatenate(x), np.concatenate(first), np.concatenate(taken), sizes)
+    return RankRows(np.concatenate(x), np.concatenate(taken), sizes)
 
 
 def fitted_ranker(rows: Sequence[RankRows], features: Features, *, seed: int) -> PathForest | None:
-    """Trees that add to the scores of the first stage; None where there is nothing to learn from."""
+    """Trees that put the best of the first stage in order; None where there is nothing to learn from.
+
+    They start from nothing: started from the scores of the first stage they were worse, and no steadier.
+    """
     rows = [r for r in rows if len(r.sizes)]
     if not rows:
         return None
     x, taken = np.concatenate([r.x for r in rows]), np.concatenate([r.taken for r in rows]).astype(np.float64)
-    sizes, first = np.concatenate([r.sizes for r in rows]), np.concatenate([r.first for r in rows])
+    sizes = np.concatenate([r.sizes for r in rows])
     grown = [
         grow_paths(
             x, taken, sizes,
             families=features.families, n_families=len(FAMILY_OF_BLOCK), n_trees=N_TREES, parameters=PARAMETERS,
-            seed=seed + n, offset=first,
+            seed=seed + n,
         )
         for n in range(N_SEEDS)
     ]  # fmt: skip

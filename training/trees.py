@@ -44,7 +44,7 @@ def grow(
     return forest_of(booster.dump_model()["tree_info"])
 
 
-def grow_paths(  # noqa: PLR0913 - what is grown from, and how
+def grow_paths(
     x: NDArray[np.float32],
     taken: NDArray[np.float64],
     sizes: NDArray[np.int64],
@@ -54,13 +54,12 @@ def grow_paths(  # noqa: PLR0913 - what is grown from, and how
     n_trees: int,
     parameters: Mapping[str, Any],
     seed: int,
-    offset: NDArray[np.float64] | None = None,
 ) -> PathForest:
     """Trees that put what was taken up above the rest within each query (LambdaMART, Burges 2010).
 
     `x`: `(n, n_columns)`, query by query. `taken`: `(n,)`, 1 where taken up. `sizes`: rows of each query.
     """
-    data = lightgbm.Dataset(x, taken, group=sizes, init_score=offset, free_raw_data=True)
+    data = lightgbm.Dataset(x, taken, group=sizes, free_raw_data=True)
     told = {**_ALWAYS, "boost_from_average": False, **parameters, "objective": "lambdarank", "seed": seed}
     trees = lightgbm.train({**told, "num_threads": 1}, data, n_trees).dump_model()["tree_info"]
     value = np.array([v for tree in trees for v in _values(tree["tree_structure"])], np.float64)

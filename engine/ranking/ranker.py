@@ -17,7 +17,7 @@ N_RANKED = 200
 
 @dataclass(frozen=True, slots=True)
 class Ranker:
-    """Trees over features; what they say adds to the score of the first stage."""
+    """Trees over features; what they say takes the place of the score of the first stage."""
 
     features: Features
     paths: PathForest

@@ -17,6 +17,8 @@ from engine.ranking.ranker import Ranker, best_of, ranker_from
 
 # What others do, what the time of the course says, what the learner worked on, and the ways of working they take up.
 FAMILIES = ("others", "course_time", "own_work", "format")
+# How far the best that was not ranked stays below the last that was.
+_BELOW = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,17 +106,23 @@ class RelevanceModel:
     def _ranked(
         self, query: Query, candidates: NDArray[np.int32], linear: NDArray[np.float64], terms: NDArray[np.float64]
     ) -> NDArray[np.float64]:
-        """The first stage, with what the trees add to its best; nothing below the bar may pass those above it."""
+        """The trees' word on the best of the first stage; the rest stays in its order, below them."""
         assert self.ranker is not None, "asked for only with a ranker"
         known = np.flatnonzero(candidates < self.n_resources)
+        if not len(known):
+            return linear
         top = known[best_of(linear[:, known].sum(axis=0))]
         added = self.ranker.added(query, candidates[top].astype(np.int64), self.said(terms))
         # A split on what nobody can say of this learner is no reason of its own: it belongs to what is usual.
         silent = [1, 2, 3] if self.is_cold(terms) else [1]
         added[0] += added[silent].sum(axis=0)
         added[silent] = 0.0
-        result = linear + added[:, [int(np.argmin(added.sum(axis=0)))]] if len(top) else linear
-        result[:, top] = linear[:, top] + added
+        rest = np.ones(len(candidates), bool)
+        rest[top] = False
+        result = linear.copy()
+        result[:, top] = added
+        if rest.any():
+            result[0, rest] += added.sum(axis=0).min() - linear[:, rest].sum(axis=0).max() - _BELOW
         return result
 
     @property
