@@ -39,6 +39,8 @@ Report = Callable[[str, float], None]
 
 # Weights settle well before this many queries a cut; more only cost time.
 MAX_QUERIES = 800
+# With fewer queries to judge it by the ranker is left out: nothing could show that it does harm.
+LEAST_JUDGED = 30
 MAX_QUERIES_UNTIMED = 2_500
 
 
@@ -178,8 +180,7 @@ def fit_and_weigh(school: School, settings: ModelSettings, *, seed: int, report:
     rows = [_rows(one, earlier, seed) for one in (*tried, *others)]
     unseen = [rows[n] for n in (*apart, *range(len(tried), len(rows)))]
     ranked = earlier.ranked_by(fitted_ranker(unseen, earlier.features, seed=seed))
-    running = _still_running(later, school.votes)
-    if not running or _mean_gain(ranked, running) < _mean_gain(earlier, running):
+    if not _holds_up(ranked, earlier, _still_running(later, school.votes)):
         return Trained(final, earlier, later)
     return Trained(final.ranked_by(fitted_ranker(rows, final.features, seed=seed)), ranked, later)
 
@@ -228,14 +229,21 @@ def _still_running(asked: Sequence[Asked], votes: Votes) -> list[Asked]:
     return [one for one in asked if runs[votes.class_ids.row(one.query.class_id or "")]]
 
 
-def _mean_gain(fitted: Fitted, asked: Sequence[Asked]) -> float:
-    """The mean NDCG@10 of these queries."""
+def _holds_up(ranked: Fitted, plain: Fitted, asked: Sequence[Asked]) -> bool:
+    """Whether the ranker is no worse than its first stage by more than chance, two standard errors, over queries."""
+    if len(asked) < LEAST_JUDGED:
+        return False
+    gains = _gains(ranked, asked) - _gains(plain, asked)
+    return bool(gains.mean() >= -2.0 * gains.std() / np.sqrt(len(gains)))
+
+
+def _gains(fitted: Fitted, asked: Sequence[Asked]) -> NDArray[np.float64]:
+    """The NDCG@10 of each of these queries."""
     model, hits = fitted.model, np.zeros((len(asked), 10), bool)
     for row, one in enumerate(asked):
         best = np.argsort(-model.scored(one.query, one.candidates).sum(axis=0), kind="stable")[:10]
         hits[row, : len(best)] = one.taken[best]
-    n_relevant = np.array([one.taken.sum() for one in asked], np.int64)
-    return float(ranking_metrics(hits, n_relevant)["ndcg@10"].mean())
+    return ranking_metrics(hits, np.array([one.taken.sum() for one in asked], np.int64))["ndcg@10"]
 
 
 def _weighed(fitted: Fitted, pairs: Sequence[_Tried], rehearsed: Sequence[_Tried]) -> Fitted:
