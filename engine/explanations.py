@@ -16,7 +16,7 @@ from engine.learner.menu import Menu
 from engine.learner.rows import skill_key
 from engine.learner.state import LearnerState
 from engine.phrases import reason
-from engine.ranking.learning import TERMS, Learning
+from engine.ranking.learning import REPEATED_WITHIN, TERMS, Learning
 from engine.ranking.objective import N_LOOP, band_of
 from engine.ranking.relevance import RelevanceModel
 from engine.ranking.said import REFUSED
@@ -62,7 +62,12 @@ class Told:
     titles: Mapping[str, str]
     resources: Sequence[Resource | None]
     voice_weight: float
+    lately: NDArray[np.int32]
     now_us: int
+
+    def times(self, row: int) -> float:
+        """How often the learner did this lately."""
+        return float((self.lately[-REPEATED_WITHIN:] == row).sum())
 
     def title(self, skill: int) -> str:
         """The name of a skill of the menu."""
@@ -83,6 +88,9 @@ def learning_reasons(row: int, position: int, told: Told) -> tuple[Reason, ...]:
         *_needed(added, row, told),
         *voice_reasons([added["voice"]], weight=told.voice_weight),
         reason("minutes", "minutes", added["minutes"]) if added["minutes"] else None,
+        reason("repeat", "repeat", added["repeat"], times=told.times(row), of=float(REPEATED_WITHIN))
+        if added["repeat"]
+        else None,
     )
     return tuple(r for r in own if r is not None)
 

@@ -73,11 +73,11 @@ PHRASES = {
     ),
     "approach_other": Phrase(
         "Another way in to {skill}.",
-        "The last {n} answers on {skill} were wrong: this leads to it in another way.",
+        "The last {n:.0f} answers on {skill} were wrong: this leads to it in another way.",
     ),
     "approach_same": Phrase(
         "You tried something like this on {skill} before.",
-        "The last {n} answers on {skill} were wrong; more of the same counts less.",
+        "The last {n:.0f} answers on {skill} were wrong; more of the same counts less.",
     ),
     "review": Phrase(
         "It is a good time to look at {skill} again.",
@@ -108,6 +108,9 @@ PHRASES = {
     "minutes": Phrase(
         "This takes longer than the minutes you have left today.",
         "It is expected to take longer than the minutes the learner has left today.",
+    ),
+    "repeat": Phrase(
+        "You did this a short while ago.", "Done {times:.0f} of the last {of:.0f} times; more of the same counts less."
     ),
     "planned_order": Phrase(
         "This is next in the plan of your course.", "No model is served yet: options follow the planned order."

@@ -411,6 +411,7 @@ def _reasons(
         titles=recommender.titles,
         resources=recommender.catalogue.resources,
         voice_weight=recommender.weights.voice,
+        lately=query.history.resource_index,
         now_us=query.now_us,
     )
     return [

@@ -54,6 +54,11 @@ class GainModel:
         gains: Floats = (prior_gains(facts) + self.scale * self.forest.sums(facts)) * factor
         return gains
 
+    @property
+    def fitted(self) -> bool:
+        """Whether a log was long enough to say anything; else the prior stands alone."""
+        return len(self.forest.column) > 0
+
     def format_number(self, name: str) -> float:
         """The number that stands for a format; -1 for one that was not in the log."""
         return float(self.formats.index(name)) if name in self.formats else -1.0

@@ -23,8 +23,10 @@ from engine.ranking.worth import Worth, worth_of
 
 # What is looked at closely; of a large catalogue what serves the goal, then what others take up.
 SHORTLIST = 200
-TERMS = (*OF_LEARNING, *of_needs.TERMS, "voice", "minutes")
+TERMS = (*OF_LEARNING, *of_needs.TERMS, "voice", "minutes", "repeat")
 _LAST = 3
+# A resource counts as repeated for so many of the learner's events.
+REPEATED_WITHIN = 10
 _NOBODY = np.empty(0, np.int64)
 
 Ints = NDArray[np.int64]
@@ -119,7 +121,7 @@ def learning_of(candidates: NDArray[np.int32], relevance: Floats, learner: Learn
     terms[: len(OF_LEARNING) - 1, places] = added_by_learning(
         menu, known, worth, state, model=teaching.model, weights=weights, has_goal=has_goal
     )
-    loops = loops_of(menu, taught, state)
+    loops = loops_of(menu, state)
     if loops:
         recent = learner.history.resource_index[-_LAST:]
         terms[TERMS.index("approach"), places] = added_by_approach(menu, known, loops, recent, weight=weights.approach)
@@ -128,6 +130,8 @@ def learning_of(candidates: NDArray[np.int32], relevance: Floats, learner: Learn
         learner.needs, candidates, catalogue=teaching.catalogue, skill_rows=teaching.skill_rows, weights=weights
     )
     terms[TERMS.index("voice")] = _voice(spoken, candidates, places, known, p_spoken, words, menu, weights.voice)
+    lately = np.bincount(learner.history.resource_index[-REPEATED_WITHIN:], minlength=len(menu.minutes))
+    terms[TERMS.index("repeat")] = -weights.repeat * np.maximum(lately[candidates] - 1, 0)
     if learner.minutes_left is not None:
         over = np.maximum(known.minutes - learner.minutes_left, 0.0) / np.maximum(known.minutes, 1.0)
         terms[TERMS.index("minutes"), places] = -weights.minutes * over

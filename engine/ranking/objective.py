@@ -56,17 +56,12 @@ def added_by_learning(
     return np.vstack([gain, -strictness * outside, curious * telling])
 
 
-def loops_of(menu: Menu, skills: NDArray[np.int64], state: LearnerState) -> list[int]:
-    """The skills among these on which the last answers were all wrong, so many that more of the same will not help."""
-    blocks = dict(zip(state.blocks["key"].tolist(), state.blocks[["n", "recent"]].tolist(), strict=True))
-    keys = menu.skill_keys
+def loops_of(menu: Menu, state: LearnerState) -> list[int]:
+    """The skills on which the last answers were all wrong, so many that more of the same will not help."""
     mask = (1 << N_LOOP) - 1
-    stuck = []
-    for skill in skills.tolist():
-        n, recent = blocks.get(int(keys[skill]), (0.0, 0))
-        if n >= N_LOOP and not int(recent) & mask:
-            stuck.append(skill)
-    return stuck
+    blocks = state.blocks
+    stuck = blocks["key"][(blocks["n"] >= N_LOOP) & (blocks["recent"] & mask == 0)]
+    return np.flatnonzero(np.isin(menu.skill_keys, stuck)).tolist() if len(stuck) else []
 
 
 def added_by_approach(

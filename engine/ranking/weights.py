@@ -27,6 +27,7 @@ class ObjectiveWeights:
     style: float = 0.1
     voice: float = 0.5
     approach: float = 0.3
+    repeat: float = 0.15
     minutes: float = 0.3
 
     def as_json(self) -> dict[str, float]:

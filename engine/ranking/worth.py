@@ -14,6 +14,8 @@ MASTERED = 0.85
 _READINESS = [FACTS.index("readiness"), FACTS.index("readiness_mean")]
 # A minute is the shortest step that is planned with.
 _SHORTEST = 0.25
+# While the weakest skill it waits for is as likely wrong as right, a skill is out of reach.
+UNREADY = 0.5
 _NOTHING = 1e-9
 
 Ints = NDArray[np.int64]
@@ -55,6 +57,8 @@ def worth_of(menu: Menu, known: Known, gains: GainModel, aims: Ints) -> Worth:
     )
     keys = menu.resources.item_key[known.rows][place]
     gain = np.maximum(gains.gains(facts, keys), 0.0)
+    if not gains.fitted:
+        gain *= _legal(readiness[skill])
     minutes = np.maximum(known.minutes, _SHORTEST)[place]
     ready = facts.copy()
     ready[:, _READINESS] = np.maximum(ready[:, _READINESS], np.float32(MASTERED))
@@ -65,6 +69,14 @@ def worth_of(menu: Menu, known: Known, gains: GainModel, aims: Ints) -> Worth:
     value, opens = _values(menu, known.mastery, aims, best, best_ready)
     rate = np.bincount(place, gain * value[skill] / minutes, len(known.rows)).astype(np.float64)
     return Worth(rate, place, skill, gain, value, opens, readiness)
+
+
+def _legal(readiness: Floats) -> Floats:
+    """What counts of a gain on a skill that waits for others: all of it once they are mastered, nothing far below.
+
+    The graph is the teacher's word on what comes first, and it holds until a log says what readiness is worth.
+    """
+    return np.clip((readiness - UNREADY) / (MASTERED - UNREADY), 0.0, 1.0)
 
 
 def readiness_of(menu: Menu, mastery: Floats) -> tuple[Floats, Floats]:

@@ -109,7 +109,10 @@ def test_a_short_log_leaves_the_prior_and_an_empty_one_too(tmp_path):
     gains, told = gain_model_for(log, model, seed=0)
     assert told["steps"] < LEAST_STEPS
     assert not gains.forest.leaf.any()
-    assert all(0 < g < 0.03 for g in expected_gains(log, model, gains).values())
+    found = expected_gains(log, model, gains)
+    assert all(0 <= g < 0.03 for g in found.values())
+    # While the prior stands alone the graph rules: what waits for nothing is worth more than what waits.
+    assert found["counting-quiz"] > max(found["adding-quiz"], found["doubling-quiz"])
 
 
 def test_the_same_log_gives_the_same_bytes(taught):
