@@ -6,14 +6,15 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.domain.catalogue import Catalogue
 from engine.learner.mastery import due_reviews
+from engine.learner.menu import Menu
 from engine.learner.preferences import Preferences
 from engine.learner.state import NO_STYLE, Check, LearnerState
 from engine.learner.style import format_shares
 from engine.ranking.weights import ObjectiveWeights
 
 TERMS = ("review", "check", "style")
+Ints = NDArray[np.int64]
 # Below this recall a review weighs all it can.
 _FORGOTTEN = 0.7
 # Fewer choices than these, or a smaller difference, say nothing of taste.
@@ -60,26 +61,25 @@ def needs_of(
 
 
 def contributions(
-    needs: Needs,
-    candidates: NDArray[np.int32],
-    *,
-    catalogue: Catalogue,
-    skill_rows: Mapping[str, NDArray[np.int32]],
-    weights: ObjectiveWeights,
+    needs: Needs, menu: Menu, rows: Ints, pairs: tuple[Ints, Ints], *, weights: ObjectiveWeights
 ) -> NDArray[np.float64]:
-    """What each of `TERMS` adds to each candidate's score: `(3, n_candidates)`."""
-    n = len(catalogue)
-    review, check = np.zeros(n), np.zeros(n)
-    for skill, recall in needs.reviews.items():
-        rows = skill_rows.get(skill)
-        if rows is not None:
-            weight = weights.review * min(1.0, (1.0 - recall) / (1.0 - _FORGOTTEN))
-            review[rows] = np.maximum(review[rows], weight)
-    for skill in needs.checks:
-        rows = skill_rows.get(skill)
-        if rows is not None:
-            check[rows] = weights.check
-    tilts = np.array([needs.tilts.get(name, 0.0) for name in catalogue.formats] + [0.0])
-    style = weights.style * tilts[catalogue.format_index]
-    result: NDArray[np.float64] = np.vstack([review, check, style])[:, candidates]
-    return result
+    """What each of `TERMS` adds to the score of each of these rows of the menu: `(3, n_rows)`.
+
+    `pairs` are the rows' places with each of their skills.
+    """
+    place, skill = pairs
+    added = np.zeros((len(TERMS), len(rows)))
+    for term, of_skill in enumerate((_weights_of(needs, weights), dict.fromkeys(needs.checks, weights.check))):
+        known = {menu.number[s]: weight for s, weight in of_skill.items() if s in menu.number}
+        if known:
+            weight = np.zeros(len(menu.skills))
+            weight[list(known)] = list(known.values())
+            np.maximum.at(added[term], place, weight[skill])
+    if needs.tilts:
+        tilts = np.array([needs.tilts.get(name, 0.0) for name in menu.format_names])
+        added[2] = weights.style * tilts[menu.format_index[rows]]
+    return added
+
+
+def _weights_of(needs: Needs, weights: ObjectiveWeights) -> dict[str, float]:
+    return {s: weights.review * min(1.0, (1.0 - r) / (1.0 - _FORGOTTEN)) for s, r in needs.reviews.items()}
