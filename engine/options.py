@@ -1,6 +1,6 @@
 """The options of a slate, each with its chances, its minutes and its reasons."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,12 +22,15 @@ from engine.explanations import (
     voice_reasons,
 )
 from engine.learner.fold import Offer, fresh
-from engine.learner.mastery import ResourceOutlook, resource_outlooks
+from engine.learner.mastery import ResourceOutlook
+from engine.learner.menu import Known, Menu, known_of
 from engine.learner.model import LearnerModel
 from engine.learner.state import LearnerState
 from engine.ranking.learning import Learning, Teaching
 from engine.ranking.relevance import RelevanceModel
 from engine.ranking.selection import Slate
+
+_NONE = np.empty(0, np.int64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,12 +112,13 @@ def _placed(slate: Slate, slot: int, *, inquiry: bool) -> tuple[Reason, ...]:
 
 
 def _considered(slate: Slate, slot: int, ranked: Ranked, ids: tuple[str, ...]) -> tuple[NearTie, ...]:
-    positions, chances = slate.considered(slot), slate.chances[slot]
-    places = list(positions)
+    chances, places = slate.chances[slot], list(slate.considered(slot))
     rows, scores = ranked.rows[places].tolist(), ranked.scores[places].tolist()
     return tuple(
-        NearTie(resource_id=ids[row], score=score, propensity=chances.get(p, 0.0))
-        for p, row, score in zip(positions, rows, scores, strict=True)
+        [
+            NearTie(resource_id=ids[row], score=score, propensity=chances.get(p, 0.0))
+            for p, row, score in zip(places, rows, scores, strict=True)
+        ]
     )
 
 
@@ -123,13 +127,19 @@ def _outlooks(
 ) -> list[ResourceOutlook]:
     """Chance and minutes of what was chosen; for nobody in particular, those of who is not known yet."""
     if ranked.learning is not None and answered.teaching is not None:
-        menu, known = answered.teaching.menu, ranked.learning.known
-        told = menu.timed[known.rows] | ~np.isnan(menu.minutes[known.rows])
-        return [ResourceOutlook(float(known.p[k]), float(known.minutes[k]) if told[k] else None) for k in chosen]
-    if answered.learner is None:
+        return _told(answered.teaching.menu, ranked.learning.known, chosen.tolist())
+    if answered.learner is None or answered.teaching is None:
         return [ResourceOutlook(None, r.minutes) for r in resources]
-    known_as = answered.state or fresh(answered.learner, answered.offer)
-    return resource_outlooks(known_as, resources, answered.learner, answered.query.now_us)
+    menu, model = answered.teaching.menu, answered.learner
+    state = answered.state or fresh(model, answered.offer)
+    known = known_of(menu, ranked.rows[chosen], _NONE, state=state, model=model, now_us=answered.query.now_us)
+    return _told(menu, known, range(len(chosen)))
+
+
+def _told(menu: Menu, known: Known, places: Iterable[int]) -> list[ResourceOutlook]:
+    """Chance and minutes of some of what is known; minutes only where the log or the catalogue says any."""
+    told = menu.timed[known.rows] | ~np.isnan(menu.minutes[known.rows])
+    return [ResourceOutlook(float(known.p[k]), float(known.minutes[k]) if told[k] else None) for k in places]
 
 
 def _reasons(

@@ -48,16 +48,24 @@ def needs_of(
     state: LearnerState, preferences: Preferences, format_mix: Mapping[str, float], skills: Sequence[str], now_us: int
 ) -> Needs:
     """The needs of a learner among the skills that are taught here."""
-    seen = state.style if sum(state.style.engaged) >= _LEAST_ENGAGED else NO_STYLE
-    usual = format_shares(NO_STYLE, format_mix, now_us)
-    shares = format_shares(seen, format_mix, now_us, preferences.formats)
-    above = {name: share - usual.get(name, 0.0) for name, share in shares.items()}
     return Needs(
         reviews=due_reviews(state.memories, skills, now_us),
         checks={c.skill_id: c for c in state.checks},
-        tilts={name: tilt for name, tilt in above.items() if tilt >= _LEAST_TILT},
+        tilts=_tilts(state, preferences, format_mix, now_us),
         declared=preferences.formats,
     )
+
+
+def _tilts(
+    state: LearnerState, preferences: Preferences, format_mix: Mapping[str, float], now_us: int
+) -> dict[str, float]:
+    seen = state.style if sum(state.style.engaged) >= _LEAST_ENGAGED else NO_STYLE
+    if seen is NO_STYLE and not preferences.formats:
+        return {}
+    usual = format_shares(NO_STYLE, format_mix, now_us)
+    shares = format_shares(seen, format_mix, now_us, preferences.formats)
+    above = {name: share - usual.get(name, 0.0) for name, share in shares.items()}
+    return {name: tilt for name, tilt in above.items() if tilt >= _LEAST_TILT}
 
 
 def contributions(

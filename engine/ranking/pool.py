@@ -37,14 +37,23 @@ def pool_of(
     if np.count_nonzero(allowed) <= n:
         return np.flatnonzero(allowed)
     best = best_rows(scores, allowed, offered.tie_break, n)
-    chosen = dict.fromkeys(row for row in wanted if allowed[row])
-    chosen.update(dict.fromkeys(best.tolist()))
-    rows = np.array(list(chosen)[:n], np.int64)
-    for other in (offered.formats != offered.formats[rows[0]], offered.inquiry):
-        if not other[rows].any():
-            found = best_rows(scores, allowed & other, offered.tie_break, _FOR_EACH)
-            rows = np.concatenate([rows[: n - len(found)], found])
-    return np.sort(rows)
+    rows = best
+    first = list(dict.fromkeys(row for row in wanted if allowed[row]))[:n]
+    if first:
+        rows = np.concatenate([np.array(first, np.int64), best[~np.isin(best, first)]])[:n]
+    if not offered.inquiry[rows].any():
+        rows = _with_some(rows, scores, allowed & offered.inquiry, offered)
+    usual = offered.formats[rows[0]]
+    if not (offered.formats[rows] != usual).any():
+        rows = _with_some(rows, scores, allowed & (offered.formats != usual), offered)
+    rows.sort()
+    return rows
+
+
+def _with_some(rows: Ints, scores: NDArray[np.float64], others: NDArray[np.bool_], offered: Offered) -> Ints:
+    """As many rows, the last of them the best of these others, where there are any."""
+    found = best_rows(scores, others, offered.tie_break, _FOR_EACH)
+    return np.concatenate([rows[: len(rows) - len(found)], found])
 
 
 def due_rows(skills: Iterable[str], menu: Menu, promising: Sequence[Ints], allowed: NDArray[np.bool_]) -> list[int]:

@@ -119,4 +119,5 @@ def _best(scores: NDArray[np.float64], tie_break: NDArray[np.int64], n: int) -> 
     rows = np.arange(len(scores))
     if len(scores) > 4 * n:
         rows = np.flatnonzero(scores >= -np.partition(-scores, n - 1)[n - 1])
-    return [int(p) for p in rows[np.lexsort((tie_break[rows], -scores[rows]))][:n]]
+    best: list[int] = rows[np.lexsort((tie_break[rows], -scores[rows]))][:n].tolist()
+    return best
