@@ -1,55 +1,24 @@
 """What a learner says changes the next reply, row by row as the guide for app developers promises, and back again."""
 
-from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
-import msgspec
-import polars as pl
 import pytest
 from starlette.testclient import TestClient
 
-from tests.stories.conftest import Asking, Clock
-from training.log import interactions_of, read_log, resources_of
+from tests.stories.conftest import LEARNER, Clock, recommended
 
-# One of mathematics, with a year behind them.
-LEARNER = "learner-000000"
 GOAL = ["m7-pct-1"]
 
 
-@pytest.fixture(scope="module")
-def told(school_log: Path) -> dict[str, Any]:
-    log = read_log(school_log)
-    year = log.interactions().filter(pl.col("learner_id") == LEARNER).collect()
-    # Somebody halfway through: most of the year's resources are left to choose from.
-    events = [_sent(event) for event in interactions_of(year)][:20]
-    return {"resources": [_sent(r) for r in resources_of(log.resources())], "events": events}
-
-
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def app(asking: Asking, school_bundle: Path, told: dict[str, Any], clock: Clock) -> Iterator[TestClient]:
-    with asking(school_bundle, clock=clock) as client:
-        client.put("/v1/resources", json={"resources": told["resources"]})
-        assert client.post("/v1/events", json={"events": told["events"]}).json()["accepted"] == len(told["events"])
-        yield client
-
-
-def _sent(noun: Any) -> dict[str, Any]:
-    return {name: value for name, value in msgspec.to_builtins(noun).items() if value is not None}
+def told(school_told: dict[str, Any]) -> dict[str, Any]:
+    """Somebody halfway through: most of the year's resources are left to choose from."""
+    return {**school_told, "events": school_told["events"][:20]}
 
 
 def slate(app: TestClient, learner_id: str = LEARNER, *, k: int = 5, **wanted: Any) -> list[dict[str, Any]]:
-    answer = app.post("/v1/recommendations", json={"learner_id": learner_id, "k": k, **wanted})
-    assert answer.status_code == 200, answer.text
-    options: list[dict[str, Any]] = answer.json()["slate"]
-    for option in options:
-        assert sum(r["contribution"] for r in option["reasons"]) == pytest.approx(option["score"], abs=1e-9)
+    options: list[dict[str, Any]] = recommended(app, learner_id, k=k, **wanted)["slate"]
     return options
 
 
