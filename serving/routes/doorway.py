@@ -11,15 +11,19 @@ from serving.auth import require
 from serving.house import house_of
 from serving.idempotency import HEADER, answered_once, asked_with
 from serving.storage.port import KeptAnswer
+from serving.unknown import require_known_parameters
 
 _encode = msgspec.json.Encoder().encode
 
 
 async def tenant_of(request: Request, *, scope: str) -> str:
-    """The tenant of the key; raises Unauthenticated, or Refused where the key lacks the scope."""
+    """The tenant of the key; raises Unauthenticated, Refused where the key lacks the scope, or WrongShape where
+    the address holds a query parameter that this door does not take.
+    """
     key = await house_of(request.scope).keys.verified(request.headers.get("authorization"))
     request.scope["state"]["tenant"] = key.tenant
     require(key, scope)
+    require_known_parameters(request)
     return key.tenant
 
 

@@ -57,6 +57,13 @@ DOORS = {
 }
 
 
+def test_every_door_that_makes_something_is_looked_at_here(school: httpx.Client) -> None:
+    paths = school.get("/openapi.json").json()["paths"]
+    made = {path.replace("{learner_id}", "lena"): doors["post"] for path, doors in paths.items() if "post" in doors}
+    assert made.keys() == DOORS.keys()
+    assert all(HEADER in {p["name"] for p in door["parameters"]} for door in made.values())
+
+
 @pytest.mark.parametrize("path", DOORS)
 def test_every_door_that_makes_something_answers_a_repeated_request_in_the_same_bytes(
     server: Served, school: httpx.Client, path: str, request: pytest.FixtureRequest
