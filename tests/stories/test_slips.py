@@ -1,7 +1,11 @@
 """A slip in a name is said with the name that was meant, over every door, and nothing of anybody is repeated."""
 
+import shutil
+import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import pytest
