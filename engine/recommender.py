@@ -24,13 +24,14 @@ from engine.explanations import (
     reasons_of,
     variety_reason,
     voice_reasons,
+    wish_reasons,
 )
 from engine.learner.fold import Offer, fresh, offer_of
 from engine.learner.gains import gain_model_of
 from engine.learner.mastery import ResourceOutlook, resource_outlooks
 from engine.learner.menu import menu_of
 from engine.learner.model import LearnerModel, learner_model_of
-from engine.learner.preferences import goal_of, preferences_of
+from engine.learner.preferences import Preferences, goal_of, preferences_of
 from engine.learner.rows import item_key, skill_key
 from engine.learner.state import LearnerState
 from engine.learner.voices import Spoken, standing
@@ -39,6 +40,7 @@ from engine.ranking.exploration import NEAR
 from engine.ranking.learning import Learner, Learning, Teaching, learning_of, minutes_left, promise_of
 from engine.ranking.needs import needs_of
 from engine.ranking.objective import band_of
+from engine.ranking.plain import planned, planned_order, wishes
 from engine.ranking.relevance import RelevanceModel, relevance_of
 from engine.ranking.said import added_by_voices, lift_of
 from engine.ranking.selection import INQUIRY_FORMATS, Exploring, Slate, Variety, slate_of
@@ -144,16 +146,18 @@ def recommend(
     now: datetime,
     state: LearnerState | None = None,
     spoken: Sequence[Spoken] | None = None,
+    preferences: Preferences | None = None,
 ) -> Decision:
     """The decision for one request, always: an unknown learner or an empty catalogue get a labelled answer.
 
-    `spoken` is what the learner said of resources, where no state says it.
+    `spoken` and `preferences` are what the learner said, where no state says it.
     """
     anybody = request.non_personalised
     asked = replace(query, history=History.empty(), features=()) if anybody else query
     voices = () if anybody else standing(state.spoken if state is not None else spoken or (), query.now_us)
     candidates = candidates_of(request, query, recommender.catalogue, welcome=_accepted(voices, recommender))
-    ranked = _ranked(request, asked, candidates, recommender, None if anybody else state, voices)
+    wished = None if anybody or request.objective != "learning" else preferences
+    ranked = _ranked(request, asked, candidates, recommender, None if anybody else state, voices, wished)
     slate = slate_of(
         ranked.scores,
         recommender.catalogue.format_index[candidates],
@@ -183,7 +187,8 @@ class _Ranked:
     """Candidates with what each family of relevance, each term of learning and the learner's words add to them.
 
     `relevant`: `(n_families, n)`. `learning` is None where nothing but relevance was asked for; `voice` `(n,)` then
-    says what the learner's words add. `scores` `(n,)` add up all of it.
+    says what the learner's words add, and `wishes` `(2, n)` what they asked for where no model is served. `scores`
+    `(n,)` add up all of it.
     """
 
     relevant: NDArray[np.float64]
@@ -191,6 +196,22 @@ class _Ranked:
     voice: NDArray[np.float64]
     scores: NDArray[np.float64]
     span: float
+    spoken: tuple[Spoken, ...] = ()
+    wishes: NDArray[np.float64] | None = None
+
+
+def _wishes(
+    preferences: Preferences | None,
+    query: Query,
+    candidates: NDArray[np.int32],
+    plain: NDArray[np.float64],
+    recommender: Recommender,
+) -> NDArray[np.float64]:
+    """What the learner asked for adds to the teacher's plan: `(2, n)`; nothing where a model is served."""
+    if recommender.model is not None or preferences is None:
+        return np.zeros((2, len(candidates)))
+    catalogue, weights = recommender.catalogue, recommender.weights
+    return wishes(preferences, query, catalogue=catalogue, plain=plain, weights=weights)[:, candidates]
 
 
 def _ranked(
@@ -200,15 +221,18 @@ def _ranked(
     recommender: Recommender,
     state: LearnerState | None,
     voices: tuple[Spoken, ...],
+    preferences: Preferences | None,
 ) -> _Ranked:
     relevant = relevance(query, candidates, recommender)
     plain = added_up(relevant)
     span = float(np.ptp(plain)) if len(plain) else 0.0
     weights, teaching = recommender.weights, recommender.teaching
     if teaching is None or state is None or request.objective != "learning":
+        added = _wishes(preferences, query, candidates, plain, recommender)
+        plain = added_up(np.vstack([plain[None], added]))
         voice = added_by_voices(voices, recommender.keys[candidates], weight=weights.voice * (span or 1.0))
         voice += lift_of(plain + voice, voice, _accepted(voices, recommender, candidates))
-        return _Ranked(relevant, None, voice, plain + voice, span or 1.0)
+        return _Ranked(relevant, None, voice, plain + voice, span or 1.0, voices, added)
     goal = goal_of(state.goal)
     preferences = preferences_of(state.preferences)
     known = [s for key in state.memories if (s := recommender.skill_by_key.get(key)) is not None]
@@ -228,7 +252,7 @@ def _ranked(
     if len(accepted := _accepted(voices, recommender, candidates)):
         learning.voice[:] += lift_of(scores, learning.voice, accepted)
         scores = added_up(np.vstack([relevant, learning.terms]))
-    return _Ranked(relevant, learning, np.zeros(len(candidates)), scores, 1.0)
+    return _Ranked(relevant, learning, np.zeros(len(candidates)), scores, 1.0, voices)
 
 
 def _accepted(
@@ -280,7 +304,7 @@ def mode_of(request: Request, query: Query, recommender: Recommender) -> str:
 def relevance(query: Query, candidates: NDArray[np.int32], recommender: Recommender) -> NDArray[np.float64]:
     """What each family of terms adds to each candidate: `(n_families, n_candidates)`."""
     if recommender.model is None:
-        return _planned_order(recommender)[:, candidates]
+        return planned_order(recommender.catalogue)[None, candidates]
     return recommender.model.scored(query, candidates)
 
 
@@ -290,14 +314,6 @@ def added_up(contributions: NDArray[np.float64]) -> NDArray[np.float64]:
     for term in contributions:
         scores += term
     return scores
-
-
-def _planned_order(recommender: Recommender) -> NDArray[np.float64]:
-    """Without a model: minus the place in the teacher's plan, unplanned resources last."""
-    resources = recommender.catalogue.resources
-    last = float(len(resources))
-    places = [last if r is None or r.position is None else float(r.position) for r in resources]
-    return -np.array([places])
 
 
 def _skill_rows(catalogue: Catalogue) -> dict[str, NDArray[np.int32]]:
@@ -395,10 +411,11 @@ def _reasons(
     state: LearnerState | None,
     recommender: Recommender,
 ) -> list[tuple[Reason, ...]]:
-    voices = voice_reasons(ranked.voice[chosen])
+    said = {v.key: v.kind for v in ranked.spoken}
+    words = [said.get(int(recommender.keys[row])) for row in rows]
+    voices = voice_reasons(ranked.voice[chosen], words)
     if recommender.model is None:
-        planned = (planned_reason(float(terms.sum())) for terms in ranked.relevant[:, chosen].T)
-        return [in_order(one, voice) for one, voice in zip(planned, voices, strict=True)]
+        return _planned_reasons(rows, chosen, ranked, voices, recommender)
     relevant = reasons_of(
         rows, ranked.relevant[:, chosen], query=query, model=recommender.model, catalogue=recommender.catalogue
     )
@@ -410,13 +427,34 @@ def _reasons(
         state=state,
         titles=recommender.titles,
         resources=recommender.catalogue.resources,
-        voice_weight=recommender.weights.voice,
+        words={int(row): word for row, word in zip(rows, words, strict=True) if word},
         lately=query.history.resource_index,
         now_us=query.now_us,
     )
     return [
         in_order(*first, *learning_reasons(int(row), int(position), told))
         for row, position, first in zip(rows, chosen, relevant, strict=True)
+    ]
+
+
+def _planned_reasons(
+    rows: NDArray[np.int32],
+    chosen: NDArray[np.int64],
+    ranked: _Ranked,
+    voices: Sequence[Reason | None],
+    recommender: Recommender,
+) -> list[tuple[Reason, ...]]:
+    """Why these, where no model is served."""
+    has_place, catalogue = planned(recommender.catalogue), recommender.catalogue
+    assert ranked.wishes is not None
+    wished = ranked.wishes[:, chosen].T
+    return [
+        in_order(
+            planned_reason(float(ranked.relevant[:, position].sum()), planned=bool(has_place[row])),
+            *wish_reasons(float(style), float(minutes), catalogue.formats[catalogue.format_index[row]]),
+            voice,
+        )
+        for row, position, (style, minutes), voice in zip(rows, chosen, wished, voices, strict=True)
     ]
 
 

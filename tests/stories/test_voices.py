@@ -60,6 +60,18 @@ def test_yes_moves_up_by_a_place_at_least_until_it_is_undone_and_keeps_it_on_off
     assert ranks(app) == before
 
 
+SAID = {
+    "decline": "You turned this down.",
+    "not_now": "You said: not now.",
+    "too_easy": "You said this is too easy for you.",
+    "too_hard": "You said this is too hard for you.",
+}
+
+
+def heard_as(voice: str) -> str:
+    return "declined" if voice == "decline" else voice
+
+
 @pytest.mark.parametrize(
     ("voice", "holds"),
     [
@@ -76,6 +88,9 @@ def test_no_takes_a_resource_out_of_the_slate_for_as_long_as_is_said(
     about = before[0]["resource_id"]
     heard = say(app, voice, about)
     said_at = clock.now
+    [still] = slate(app, k=1, candidates=[about])
+    [why] = [r for r in still["reasons"] if r["code"] == "voice"]
+    assert (why["phrase"], why["text_learner"]) == (f"voice_{heard_as(voice)}", SAID[voice])
     assert about not in ids(slate(app, seen_token=heard["seen_token"]))
     assert heard["holds_until"] is not None
     clock.now = said_at + holds - timedelta(minutes=1)
