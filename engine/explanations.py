@@ -61,6 +61,7 @@ class Told:
     titles: Mapping[str, str]
     resources: Sequence[Resource | None]
     words: Mapping[int, str]
+    again: frozenset[int]
     lately: NDArray[np.int32]
     now_us: int
 
@@ -87,9 +88,7 @@ def learning_reasons(row: int, position: int, told: Told) -> tuple[Reason, ...]:
         *_needed(added, row, told),
         *voice_reasons([added["voice"]], [told.words.get(row)]),
         reason("minutes", "minutes", added["minutes"]) if added["minutes"] else None,
-        reason("repeat", "repeat", added["repeat"], times=told.times(row), of=float(REPEATED_WITHIN))
-        if added["repeat"]
-        else None,
+        _repeat(added["repeat"], row, told),
     )
     return tuple(r for r in own if r is not None)
 
@@ -207,6 +206,14 @@ def _approach(contribution: float, row: int, told: Told) -> Reason | None:
         stuck = next((k for k in loops if mine & set(told.menu.needed_by(k).tolist())), loops[0])
     phrase = "approach_other" if contribution > 0 else "approach_same"
     return reason("approach", phrase, contribution, skill=told.title(stuck), n=float(N_LOOP))
+
+
+def _repeat(contribution: float, row: int, told: Told) -> Reason | None:
+    if row in told.again:
+        return reason("repeat", "again", contribution, times=told.times(row), of=float(REPEATED_WITHIN))
+    if not contribution:
+        return None
+    return reason("repeat", "repeat", contribution, times=told.times(row), of=float(REPEATED_WITHIN))
 
 
 def _needed(added: Mapping[str, float], row: int, told: Told) -> list[Reason]:

@@ -115,6 +115,10 @@ PHRASES = {
     "repeat": Phrase(
         "You did this a short while ago.", "Done {times:.0f} of the last {of:.0f} times; more of the same counts less."
     ),
+    "again": Phrase(
+        "You did this before; doing it again is practice.",
+        "Done before, and offered again for a check, a review or a goal with nothing new left; the last counts least.",
+    ),
     "planned_order": Phrase(
         "This is next in the plan of your course.", "No model is served yet: options follow the planned order."
     ),

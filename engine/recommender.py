@@ -14,6 +14,7 @@ from engine.domain.history import History
 from engine.domain.query import Query
 from engine.domain.resource import Resource
 from engine.domain.skill import Skill, mended
+from engine.emptiness import GOAL_MASTERED, Shop, why_no_gain, why_nothing
 from engine.explanations import (
     Told,
     explored_reason,
@@ -35,8 +36,10 @@ from engine.learner.preferences import Preferences, goal_of, preferences_of
 from engine.learner.rows import item_key, skill_key
 from engine.learner.state import LearnerState
 from engine.learner.voices import Spoken, standing
+from engine.ranking.again import NOTHING, Again, added_by_again, again_of
 from engine.ranking.candidates import candidates_of
 from engine.ranking.exploration import NEAR
+from engine.ranking.learning import TERMS as LEARNING_TERMS
 from engine.ranking.learning import Learner, Learning, Teaching, learning_of, minutes_left, promise_of
 from engine.ranking.needs import needs_of
 from engine.ranking.objective import band_of
@@ -155,9 +158,10 @@ def recommend(
     anybody = request.non_personalised
     asked = replace(query, history=History.empty(), features=()) if anybody else query
     voices = () if anybody else standing(state.spoken if state is not None else spoken or (), query.now_us)
-    candidates = candidates_of(request, query, recommender.catalogue, welcome=_accepted(voices, recommender))
+    learner = None if anybody else _learner(request, asked, state, voices, recommender)
+    candidates, again = _candidates(request, query, learner, voices, recommender)
     wished = None if anybody or request.objective != "learning" else preferences
-    ranked = _ranked(request, asked, candidates, recommender, None if anybody else state, voices, wished)
+    ranked = _ranked(asked, candidates, learner, again, voices, wished, recommender)
     slate = slate_of(
         ranked.scores,
         recommender.catalogue.format_index[candidates],
@@ -178,8 +182,48 @@ def recommend(
             slate, candidates, ranked, query=asked, state=None if anybody else state, recommender=recommender
         ),
         flags=_flags(ranked, recommender),
-        message=None if len(candidates) else _nothing(recommender),
+        message=_message(request, query, candidates, ranked, learner, recommender),
     )
+
+
+def _learner(
+    request: Request,
+    query: Query,
+    state: LearnerState | None,
+    voices: tuple[Spoken, ...],
+    recommender: Recommender,
+) -> Learner | None:
+    """Who is led on; None where nothing but relevance is asked for, or no state says what they know."""
+    teaching = recommender.teaching
+    if teaching is None or state is None or request.objective != "learning":
+        return None
+    goal = goal_of(state.goal)
+    preferences = preferences_of(state.preferences)
+    known = [s for key in state.memories if (s := recommender.skill_by_key.get(key)) is not None]
+    return Learner(
+        state=state,
+        goal=request.goal if request.goal is not None else goal.skills if goal else (),
+        needs=needs_of(state, preferences, teaching.model.format_mix, known, query.now_us),
+        spoken=voices,
+        history=query.history,
+        minutes_left=minutes_left(preferences.minutes_per_day, query.history, teaching.menu, query.now_us),
+        now_us=query.now_us,
+    )
+
+
+def _candidates(
+    request: Request, query: Query, learner: Learner | None, voices: tuple[Spoken, ...], recommender: Recommender
+) -> tuple[NDArray[np.int32], Again]:
+    """What may be shown: what is new, what was accepted, and what comes back for a need or a goal."""
+    catalogue, welcome = recommender.catalogue, _accepted(voices, recommender)
+    candidates = candidates_of(request, query, catalogue, welcome=welcome)
+    if learner is None or recommender.teaching is None or request.candidates is not None or not request.again:
+        return candidates, NOTHING
+    again = again_of(candidates, learner, recommender.teaching)
+    if len(again.rows):
+        welcome = np.concatenate([welcome, again.rows])
+        candidates = candidates_of(request, query, catalogue, welcome=welcome)
+    return candidates, again
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,6 +242,7 @@ class _Ranked:
     span: float
     spoken: tuple[Spoken, ...] = ()
     wishes: NDArray[np.float64] | None = None
+    again: Again = NOTHING
 
 
 def _wishes(
@@ -215,44 +260,34 @@ def _wishes(
 
 
 def _ranked(
-    request: Request,
     query: Query,
     candidates: NDArray[np.int32],
-    recommender: Recommender,
-    state: LearnerState | None,
+    learner: Learner | None,
+    again: Again,
     voices: tuple[Spoken, ...],
     preferences: Preferences | None,
+    recommender: Recommender,
 ) -> _Ranked:
     relevant = relevance(query, candidates, recommender)
     plain = added_up(relevant)
     span = float(np.ptp(plain)) if len(plain) else 0.0
     weights, teaching = recommender.weights, recommender.teaching
-    if teaching is None or state is None or request.objective != "learning":
+    if teaching is None or learner is None:
         added = _wishes(preferences, query, candidates, plain, recommender)
         plain = added_up(np.vstack([plain[None], added]))
         voice = added_by_voices(voices, recommender.keys[candidates], weight=weights.voice * (span or 1.0))
         voice += lift_of(plain + voice, voice, _accepted(voices, recommender, candidates))
         return _Ranked(relevant, None, voice, plain + voice, span or 1.0, voices, added)
-    goal = goal_of(state.goal)
-    preferences = preferences_of(state.preferences)
-    known = [s for key in state.memories if (s := recommender.skill_by_key.get(key)) is not None]
-    learner = Learner(
-        state=state,
-        goal=request.goal if request.goal is not None else goal.skills if goal else (),
-        needs=needs_of(state, preferences, teaching.model.format_mix, known, query.now_us),
-        spoken=voices,
-        history=query.history,
-        minutes_left=minutes_left(preferences.minutes_per_day, query.history, teaching.menu, query.now_us),
-        now_us=query.now_us,
-    )
     learning = learning_of(candidates, plain, learner, teaching)
+    repeat = added_by_again(again, candidates, query.history, weight=weights.repeat)
+    learning.terms[LEARNING_TERMS.index("repeat")] += repeat
     share = weights.relevance if learning.has_goal else weights.relevance_without_goal
     relevant = relevant * (share / span if span else 0.0)
     scores = added_up(np.vstack([relevant, learning.terms]))
     if len(accepted := _accepted(voices, recommender, candidates)):
         learning.voice[:] += lift_of(scores, learning.voice, accepted)
         scores = added_up(np.vstack([relevant, learning.terms]))
-    return _Ranked(relevant, learning, np.zeros(len(candidates)), scores, 1.0, voices)
+    return _Ranked(relevant, learning, np.zeros(len(candidates)), scores, 1.0, voices, again=again)
 
 
 def _accepted(
@@ -428,6 +463,7 @@ def _reasons(
         titles=recommender.titles,
         resources=recommender.catalogue.resources,
         words={int(row): word for row, word in zip(rows, words, strict=True) if word},
+        again=frozenset(ranked.again.rows.tolist()),
         lately=query.history.resource_index,
         now_us=query.now_us,
     )
@@ -465,9 +501,19 @@ def _flags(ranked: _Ranked, recommender: Recommender) -> tuple[Flag, ...]:
     return tuple(loop_flag(s, recommender.titles.get(s, s)) for s in skills)
 
 
-def _nothing(recommender: Recommender) -> str:
-    if not any(recommender.catalogue.resources):
-        return "The catalogue is empty: send resources with PUT /v1/resources."
-    return (
-        "Nothing is left that may be shown: all was seen, withdrawn, or does not meet the needs and limits asked for."
-    )
+def _message(
+    request: Request,
+    query: Query,
+    candidates: NDArray[np.int32],
+    ranked: _Ranked,
+    learner: Learner | None,
+    recommender: Recommender,
+) -> str | None:
+    """Why there is nothing, or nothing for the goal; None where all is as hoped."""
+    shop = Shop(recommender.catalogue, recommender.skill_rows, recommender.titles)
+    for_goal = None
+    if ranked.learning is not None and learner is not None:
+        for_goal = why_no_gain(request, query, ranked.learning, goal=learner.goal, again=ranked.again, shop=shop)
+    if len(candidates):
+        return for_goal
+    return for_goal if for_goal == GOAL_MASTERED else why_nothing(request, query, shop)

@@ -89,6 +89,7 @@ def request_in(learner_id: Id, asked: ChoiceIn) -> Request:
         explore=bool(asked.explore),
         seed=asked.seed,
         non_personalised=asked.non_personalised,
+        again=asked.again,
     )
 
 

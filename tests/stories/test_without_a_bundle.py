@@ -1,4 +1,4 @@
-"""A school without a bundle: the teacher's plan, what the learner asked for, and no word of a plan that is not there."""
+"""A school without a bundle: the teacher's plan, what the learner asked for, and no word of a plan that is none."""
 
 from datetime import UTC, datetime
 from typing import Any
