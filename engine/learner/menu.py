@@ -140,22 +140,27 @@ def known_of(menu: Menu, rows: Ints, skills: Ints, *, state: LearnerState, model
     return Known(rows, p[:n], minutes, x[:n][:, ROW_COLUMNS], mastery, facts)
 
 
-def seconds_on(
+def usual_time(
     menu: Menu, skills: Ints, *, state: LearnerState, model: LearnerModel, now_us: int
 ) -> tuple[Floats, Floats]:
-    """Mean and spread of the log seconds of a usual item of each of these skills: `(n,)` both."""
+    """Minutes of a usual item of each of these skills, and the spread of their log: `(n,)` both.
+
+    Where the log knows no time of a skill's items, minutes are what a resource usually takes, at the learner's pace.
+    """
+    if not len(skills):
+        return np.zeros(0), np.zeros(0)
     lengths = np.diff(menu.usual_ptr)[skills]
     first = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
     usual = np.arange(first[-1]) + np.repeat(menu.usual_ptr[skills] - first[:-1], lengths)
-    if not len(skills):
-        return np.zeros(0), np.zeros(0)
     asked = menu.usual.taken(usual)
     asked = replace(asked, t=np.full(len(asked), minutes_of(now_us)))
     _, _, x = fold(model.prepared, asked, state.whole, state.blocks, update=False, features=True)
     assert x is not None
     said = model.outlook(x[:, model.columns], asked.item_row)
     mean, sd = (np.add.reduceat(of, first[:-1]) / lengths for of in (said.log_seconds_mean, said.log_seconds_sd))
-    return mean, sd
+    timed = np.logical_or.reduceat(np.append(model.vocabulary.timed, False)[asked.item_row], first[:-1])
+    unknown = usual_minutes(np.full(len(skills), np.nan)) * pace_of(state)
+    return np.where(timed, np.exp(mean) / 60.0, unknown), sd
 
 
 def _usual(skills: Sequence[str], model: LearnerModel) -> tuple[Rows, Ints]:
