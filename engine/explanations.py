@@ -223,7 +223,7 @@ def _needed(added: Mapping[str, float], row: int, told: Told) -> list[Reason]:
         return []
     due, promised = needs.most_due(resource.skills), needs.promised(resource.skills)
     reasons: list[Reason] = []
-    if due is not None:
+    if due is not None and added["review"]:
         title, recall = told.titles.get(due, due), needs.reviews[due]
         evidence = evidence_of(told.state, skill_key(due))
         words = teacher_text(evidence, title, told.now_us)
@@ -233,7 +233,7 @@ def _needed(added: Mapping[str, float], row: int, told: Told) -> list[Reason]:
                 skill=title, skill_id=due, recall=recall, told=words, answers=float(evidence.n),
             )
         )  # fmt: skip
-    if promised is not None:
+    if promised is not None and added["check"]:
         title = told.titles.get(promised.skill_id, promised.skill_id)
         phrase = "check_known" if promised.because == "know_it" else "check_contested"
         facts = {"skill": title, "skill_id": promised.skill_id, "because": promised.because}

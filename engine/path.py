@@ -163,7 +163,7 @@ def _steps(
                 mastery=float(known.mastery[k]),
                 waits_for=waits,
                 is_goal=k in aims,
-                can_be_checked=bool(known.mastery[k] >= CHECKABLE),
+                can_be_checked=bool(known.mastery[k] >= CHECKABLE) and menu.skills[k] in teaching.answer_rows,
                 steps=steps,
                 minutes=steps * minutes,
                 minutes_so_far=so_far,

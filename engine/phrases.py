@@ -159,6 +159,7 @@ WHAT_IF = {
     "opens": "Get this right, and this opens: {skills}.",
     "moves": "Get this right, and the estimate of {skill} goes from {now:.0%} to {then:.0%}.",
     "next": "Then “{title}” would come first.",
+    "done": "Once you have done this, “{title}” would come first.",
     "moved": "Without {answer}, this would stand {place}.",
     "gone": "Without {answer}, this would not be among the first {n}.",
 }

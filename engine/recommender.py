@@ -136,6 +136,7 @@ def _teaching(
         weights=weights,
         catalogue=catalogue,
         skill_rows=skill_rows,
+        answer_rows={s: told for s, rows in skill_rows.items() if len(told := rows[menu.answerable[rows]])},
         promise=promise_of(menu, gains),
     )
 

@@ -119,8 +119,8 @@ class PathOut(msgspec.Struct, kw_only=True):
     """The plan to a goal: skills in order, none before what it waits for; `choices` may come next instead.
 
     `minutes` are all that is expected, `minutes_p90` suffice in nine cases of ten, `mastered` are skills of the way
-    that need no more. Days are those by whose end the goal is reached; `on_track` is the minutes there will be before `by`,
-    for each minute needed. Numbers are null where there is no plan, and `message` says why.
+    that need no more. Days are those by whose end the goal is reached; `on_track` is the minutes there will be before
+    `by`, for each minute needed. Numbers are null where there is no plan, and `message` says why.
     """
 
     learner_id: str

@@ -25,6 +25,8 @@ class Menu:
     The skills of resource `r` are `skill_ptr[r]:skill_ptr[r + 1]` of `skill`; what is needed before skill `k` is
     `needed_ptr[k]:needed_ptr[k + 1]` of `needed`; its usual items are rows `usual_ptr[k]:usual_ptr[k + 1]` of `usual`.
     `minutes`: `(n_resources,)` declared, NaN where not. `timed`: whether the log knows times of the resource.
+    `answerable`: whether an answer may be expected of it, which is so until the log shows that none ever comes of it,
+    or where it is hardly known, of its format.
     """
 
     resources: Rows
@@ -38,6 +40,7 @@ class Menu:
     needed: Ints
     minutes: Floats
     timed: NDArray[np.bool_]
+    answerable: NDArray[np.bool_]
     formats: tuple[str, ...]
     _closures: dict[int, frozenset[int]] = field(default_factory=dict, repr=False, compare=False)
 
@@ -98,6 +101,7 @@ def menu_of(resources: Sequence[Resource | None], needed: Mapping[str, Sequence[
         needed=np.array([p for b in before for p in b], np.int64),
         minutes=np.array([np.nan if r is None or r.minutes is None else r.minutes for r in resources], np.float64),
         timed=np.append(model.vocabulary.timed, False)[items],
+        answerable=_answerable(resources, items, model),
         formats=tuple(r.format if r else "" for r in resources),
     )
 
@@ -170,6 +174,14 @@ def _usual(skills: Sequence[str], model: LearnerModel) -> tuple[Rows, Ints]:
     rows = _plain(asked_rows([("", (skills[k],)) for k in of_skill], 0, model.vocabulary))
     rows = replace(rows, item_row=items, item_key=np.full(len(items), NEVER_MET, np.uint64))
     return rows, np.searchsorted(of_skill, np.arange(len(skills) + 1)).astype(np.int64)
+
+
+def _answerable(
+    resources: Sequence[Resource | None], items: NDArray[np.int32], model: LearnerModel
+) -> NDArray[np.bool_]:
+    told = np.append(model.vocabulary.answered, 0)[items]
+    silent = np.array([r is not None and r.format in model.silent_formats for r in resources], bool)
+    return np.where(told == 0, ~silent, told > 0)
 
 
 def _plain(rows: Rows | PackedRows) -> Rows:

@@ -36,7 +36,11 @@ def again_of(candidates: Rows, learner: Learner, teaching: Teaching) -> Again:
     if not len(seen):
         return NOTHING
     spent = _spent(candidates, seen, learner, teaching)
-    taught = [teaching.skill_rows.get(s) for s in (*learner.needs.checks, *learner.needs.reviews, *spent)]
+    taught = [
+        *(teaching.answer_rows.get(s) for s in learner.needs.checks),
+        *(teaching.review_rows(s) for s in learner.needs.reviews),
+        *(teaching.skill_rows.get(s) for s in spent),
+    ]
     rows = [found for found in taught if found is not None]
     if not rows:
         return NOTHING

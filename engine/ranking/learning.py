@@ -59,7 +59,10 @@ class Learning:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Teaching:
-    """What a bundle and a catalogue know of learning, made once."""
+    """What a bundle and a catalogue know of learning, made once.
+
+    `skill_rows` are the rows that teach each skill, `answer_rows` those of them of which an answer may be expected.
+    """
 
     menu: Menu
     model: LearnerModel
@@ -67,7 +70,12 @@ class Teaching:
     weights: ObjectiveWeights
     catalogue: Catalogue
     skill_rows: Mapping[str, NDArray[np.int32]]
+    answer_rows: Mapping[str, NDArray[np.int32]]
     promise: Floats
+
+    def review_rows(self, skill: str) -> NDArray[np.int32] | None:
+        """The rows a review of this skill falls on: those that show what is remembered, where there are any."""
+        return self.answer_rows.get(skill, self.skill_rows.get(skill))
 
 
 def promise_of(menu: Menu, gains: GainModel) -> Floats:
@@ -127,7 +135,7 @@ def learning_of(candidates: NDArray[np.int32], relevance: Floats, learner: Learn
         terms[TERMS.index("approach"), places] = added_by_approach(menu, known, loops, recent, weight=weights.approach)
     first = TERMS.index("review")
     terms[first : first + len(of_needs.TERMS)] = of_needs.contributions(
-        learner.needs, candidates, catalogue=teaching.catalogue, skill_rows=teaching.skill_rows, weights=weights
+        learner.needs, candidates, teaching=teaching, weights=weights
     )
     terms[TERMS.index("voice")] = _voice(spoken, candidates, places, known, p_spoken, words, menu, weights.voice)
     lately = np.bincount(learner.history.resource_index[-REPEATED_WITHIN:], minlength=len(menu.minutes))

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,6 +44,21 @@ class Needs:
         return min(waiting, key=lambda c: (c.since_us, c.skill_id), default=None)
 
 
+class Taught(Protocol):
+    """What is on offer for each skill; `engine.ranking.learning.Teaching` is one."""
+
+    @property
+    def catalogue(self) -> Catalogue:
+        """The catalogue."""
+
+    @property
+    def answer_rows(self) -> Mapping[str, NDArray[np.int32]]:
+        """The rows that teach each skill and of which an answer may be expected."""
+
+    def review_rows(self, skill: str) -> NDArray[np.int32] | None:
+        """The rows a review of this skill falls on."""
+
+
 def needs_of(
     state: LearnerState, preferences: Preferences, format_mix: Mapping[str, float], skills: Sequence[str], now_us: int
 ) -> Needs:
@@ -63,20 +79,23 @@ def contributions(
     needs: Needs,
     candidates: NDArray[np.int32],
     *,
-    catalogue: Catalogue,
-    skill_rows: Mapping[str, NDArray[np.int32]],
+    teaching: Taught,
     weights: ObjectiveWeights,
 ) -> NDArray[np.float64]:
-    """What each of `TERMS` adds to each candidate's score: `(3, n_candidates)`."""
+    """What each of `TERMS` adds to each candidate's score: `(3, n_candidates)`.
+
+    Only an answer keeps a promised check, so it falls on what is answered; a review does where anything is.
+    """
+    catalogue = teaching.catalogue
     n = len(catalogue)
     review, check = np.zeros(n), np.zeros(n)
     for skill, recall in needs.reviews.items():
-        rows = skill_rows.get(skill)
+        rows = teaching.review_rows(skill)
         if rows is not None:
             weight = weights.review * min(1.0, (1.0 - recall) / (1.0 - _FORGOTTEN))
             review[rows] = np.maximum(review[rows], weight)
     for skill in needs.checks:
-        rows = skill_rows.get(skill)
+        rows = teaching.answer_rows.get(skill)
         if rows is not None:
             check[rows] = weights.check
     tilts = np.array([needs.tilts.get(name, 0.0) for name in catalogue.formats] + [0.0])

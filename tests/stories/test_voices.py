@@ -239,8 +239,10 @@ def test_what_would_be_different_is_said_where_it_is_asked_for(app: TestClient) 
 
 
 def test_a_resource_added_now_is_recommended_now(app: TestClient, told: dict[str, Any]) -> None:
-    new = {"resource_id": "brand-new", "title": "New", "format": "video", "minutes": 5, "skills": GOAL}
+    new = {"resource_id": "brand-new", "title": "New", "format": "exercise", "minutes": 5, "skills": GOAL}
     app.put("/v1/resources", json={"resources": [*told["resources"], new]})
     # The very next answer has it: nothing waits for a training or a timer.
     assert "brand-new" in ids(slate(app, k=50, goal=GOAL))
     assert "brand-new" in ids(slate(app, "nobody-yet", k=50, goal=GOAL))
+    app.put("/v1/resources", json={"resources": [*told["resources"], {**new, "format": "video"}]})
+    assert ids(slate(app, candidates=["brand-new"])) == ["brand-new"]
