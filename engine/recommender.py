@@ -314,18 +314,20 @@ def _variety(
 
 
 def _exploring(request: Request, decision_id: str, ranked: _Ranked, state: LearnerState | None) -> Exploring | None:
-    """Who may take turns: with a state, what lies inside the success band; the seed is given or the decision's own."""
+    """Who may take turns: with a state, what is no further outside the success band than the best; the seed is given or
+    the decision's own.
+    """
     if not request.explore:
         return None
-    eligible = np.ones(len(ranked.scores), bool)
+    outside = np.zeros(len(ranked.scores))
     if ranked.learning is not None and state is not None:
         low, high = band_of(state)
-        eligible[:] = False
+        outside[:] = np.nan
         p = ranked.learning.known.p
-        eligible[ranked.learning.places] = (p >= low) & (p <= high)
+        outside[ranked.learning.places] = np.maximum(low - p, 0.0) - np.maximum(p - high, 0.0)
     seed = request.seed if request.seed is not None else int.from_bytes(decision_id.encode()[:16].ljust(1, b"0"))
     rng = np.random.default_rng([_NO_SEED, abs(seed)])
-    return Exploring(eligible=eligible, near=NEAR * ranked.span, rng=rng)
+    return Exploring(outside=outside, near=NEAR * ranked.span, rng=rng)
 
 
 def mode_of(request: Request, query: Query, recommender: Recommender) -> str:
