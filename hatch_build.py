@@ -11,7 +11,7 @@ from typing import Any
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 # Contraction of a * b + c would make machines differ in the last digit.
-FLAGS = ("-O2", "-ffp-contract=off", "-fPIC", "-shared")
+FLAGS = ("-O3", "-ffp-contract=off", "-fPIC", "-shared")
 
 
 class KernelsHook(BuildHookInterface):

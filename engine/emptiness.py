@@ -1,6 +1,6 @@
 """Why there is nothing to show, or nothing for the goal: one sentence with the next step, worked out only then."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from engine.domain.catalogue import Catalogue
 from engine.domain.decision import Request
 from engine.domain.query import Query
-from engine.ranking.again import Again
+from engine.learner.menu import Menu
 from engine.ranking.candidates import candidates_of
 from engine.ranking.learning import Learning
 from engine.ranking.worth import MASTERED
@@ -39,94 +39,84 @@ _CALLED = {
 }  # fmt: skip
 _OF_GOAL = " for the skills of this goal"
 
-Rows = NDArray[np.int32]
+Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
-class Shop:
-    """What is on offer: the catalogue, the rows that teach each skill, and the names of skills."""
+class Gained:
+    """What a learner can gain for a goal: its skills, those with nothing new left, and the names of skills."""
 
-    catalogue: Catalogue
-    skill_rows: Mapping[str, NDArray[np.int32]]
+    goal: tuple[str, ...]
+    spent: tuple[str, ...]
+    learning: Learning
+    menu: Menu
     titles: Mapping[str, str]
 
 
-def why_nothing(request: Request, query: Query, shop: Shop) -> str:
+def why_nothing(request: Request, query: Query, catalogue: Catalogue) -> str:
     """Why no resource at all can be shown to this learner now."""
-    resources = shop.catalogue.resources
+    resources = catalogue.resources
     if not any(resources):
         return EMPTY
     if request.candidates is not None:
         if not request.candidates:
             return NAMED_NONE
-        rows = shop.catalogue.resource_map.rows(request.candidates)
+        rows = catalogue.resource_map.rows(request.candidates)
         if all(row < 0 or resources[row] is None for row in rows.tolist()):
             return NAMED_UNKNOWN
-    if not shop.catalogue.available(query.now_us).any():
+    if not catalogue.available(query.now_us).any():
         return NOT_NOW
-    return _in_the_way(request, query, shop.catalogue, None)
+    return _in_the_way(request, query, catalogue, None)
 
 
-def why_no_gain(
-    request: Request, query: Query, learning: Learning, *, goal: Iterable[str], again: Again, shop: Shop
-) -> str | None:
+def why_no_gain(request: Request, query: Query, gained: Gained, catalogue: Catalogue) -> str | None:
     """Why nothing here is worth something new for the goal; None where something is, or no goal was named."""
-    skills = tuple(goal)
-    if not skills:
+    if not gained.goal:
         return None
-    rows = _offered(skills, shop)
-    if not learning.has_goal or not len(rows):
+    menu, learning = gained.menu, gained.learning
+    if not learning.has_goal or not menu.teaching.lengths[learning.aims].any():
         return GOAL_UNTAUGHT
     if (learning.known.mastery[learning.aims] >= MASTERED).all():
         return GOAL_MASTERED
-    if again.spent:
-        spent = [shop.titles.get(s, s) for s in again.spent]
+    if gained.spent:
+        spent = [gained.titles.get(s, s) for s in gained.spent]
         return (
             f"There is nothing new on offer for {_listed(spent)}: what was done least lately is offered again. "
             "Add resources with PUT /v1/resources."
         )
     if float(learning.worth.rate.max(initial=0.0)) > 0:
         return None
-    return _in_the_way(request, query, shop.catalogue, rows)
+    return _in_the_way(request, query, catalogue, np.unique(menu.teaching.gathered(learning.aims)[1]))
 
 
-def _offered(skills: Iterable[str], shop: Shop) -> Rows:
-    """Rows on offer that teach any of these skills, ascending."""
-    found = [shop.skill_rows[s] for s in skills if s in shop.skill_rows]
-    rows = np.unique(np.concatenate(found)) if found else np.empty(0, np.int64)
-    return np.array([r for r in rows.tolist() if shop.catalogue.resources[r] is not None], np.int32)
-
-
-def _in_the_way(request: Request, query: Query, catalogue: Catalogue, rows: Rows | None) -> str:
+def _in_the_way(request: Request, query: Query, catalogue: Catalogue, rows: Ints | None) -> str:
     """The one condition without which something could be shown, of `rows` alone where given; else all that hold."""
-
-    def shown(one: Request, of: Query, welcome: NDArray[np.int64] | None = None) -> bool:
-        found = candidates_of(one, of, catalogue, welcome=welcome)
-        return bool(len(found) if rows is None else np.isin(found, rows).any())
-
-    without: dict[str, Callable[[], bool]] = {}
-    if request.exclude:
-        without["exclude"] = lambda: shown(replace(request, exclude=()), query)
-    if request.formats is not None:
-        without["formats"] = lambda: shown(replace(request, formats=None), query)
-    if request.minutes is not None:
-        without["minutes"] = lambda: shown(replace(request, minutes=None), query)
-    if request.candidates is None and len(query.history.seen):
-        without["seen"] = lambda: shown(request, query, query.history.seen.astype(np.int64))
-    if query.access_needs:
-        without["needs"] = lambda: shown(request, replace(query, access_needs=()))
-    if query.languages:
-        without["languages"] = lambda: shown(request, replace(query, languages=()))
-    if request.candidates is not None:
-        without["candidates"] = lambda: shown(replace(request, candidates=None), query)
     goal = "" if rows is None else _OF_GOAL
-    alone = next((name for name, helps in without.items() if helps()), None)
-    if alone is not None:
-        return IN_THE_WAY[alone].format(goal=goal)
+    without = _without(request, query)
+    for name, (one, of, welcome) in without.items():
+        allowed = candidates_of(one, of, catalogue, welcome=welcome)
+        if (allowed if rows is None else allowed[rows]).any():
+            return IN_THE_WAY[name].format(goal=goal)
     if not without:
         return NOT_NOW
     named = _listed([_CALLED[name] for name in without])
     return f"Nothing on offer{goal} meets all of this at once ({named}): loosen some of it."
+
+
+def _without(request: Request, query: Query) -> dict[str, tuple[Request, Query, Ints | None]]:
+    """What was asked by whom, with one of the conditions that hold left out at a time, and what is welcome again."""
+    seen = query.history.seen.astype(np.int64)
+    named = request.candidates is not None
+    asked: dict[str, tuple[bool, tuple[Request, Query, Ints | None]]] = {
+        "exclude": (bool(request.exclude), (replace(request, exclude=()), query, None)),
+        "formats": (request.formats is not None, (replace(request, formats=None), query, None)),
+        "minutes": (request.minutes is not None, (replace(request, minutes=None), query, None)),
+        "seen": (not named and len(seen) > 0, (request, query, seen)),
+        "needs": (bool(query.access_needs), (request, replace(query, access_needs=()), None)),
+        "languages": (bool(query.languages), (request, replace(query, languages=()), None)),
+        "candidates": (named, (replace(request, candidates=None), query, None)),
+    }
+    return {name: one for name, (holds, one) in asked.items() if holds}
 
 
 def _listed(names: list[str]) -> str:

@@ -24,7 +24,7 @@ _FEW = 5
 
 
 def reasons_of(
-    rows: NDArray[np.int32],
+    rows: NDArray[np.int64],
     contributions: NDArray[np.float64],
     *,
     query: Query,
@@ -76,13 +76,11 @@ class Told:
 
 
 def learning_reasons(row: int, position: int, told: Told) -> tuple[Reason, ...]:
-    """What learning says for one candidate: its row of the catalogue, its position among the candidates."""
+    """What learning says for one candidate: its row of the catalogue, its position among those looked at closely."""
     added = dict(zip(TERMS, told.learning.terms[:, position].tolist(), strict=True))
-    place = int(np.searchsorted(told.learning.places, position))
-    close = place < len(told.learning.places) and told.learning.places[place] == position
     own = (
-        _gain(added["gain"], place, told) if close else None,
-        _challenge(added["challenge"], float(told.learning.known.p[place]), told) if close else None,
+        _gain(added["gain"], position, told),
+        _challenge(added["challenge"], float(told.learning.known.p[position]), told),
         reason("information", "information", added["information"]) if added["information"] else None,
         _approach(added["approach"], row, told),
         *_needed(added, row, told),
@@ -245,7 +243,7 @@ def _needed(added: Mapping[str, float], row: int, told: Told) -> list[Reason]:
 
 
 def _strongest(
-    rows: NDArray[np.int32], query: Query, model: RelevanceModel, catalogue: Catalogue
+    rows: NDArray[np.int64], query: Query, model: RelevanceModel, catalogue: Catalogue
 ) -> Sequence[Sequence[str] | None]:
     """For each row the titles of up to two seen resources that speak most for it; None for who has no history."""
     seen = query.history.seen

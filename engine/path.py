@@ -116,7 +116,7 @@ def _looked_at(
     """What the state says of everything on offer to this learner for the skills of the way, done before or not."""
     menu = teaching.menu
     anything = replace(query, history=History.empty())
-    rows = candidates_of(Request(learner_id=""), anything, recommender.catalogue).astype(np.int64)
+    rows = np.flatnonzero(candidates_of(Request(learner_id=""), anything, recommender.catalogue))
     place, skill = menu.pairs(rows)
     rows = rows[np.unique(place[np.isin(skill, way)])]
     asked = np.array(menu.closure([*way.tolist(), *menu.pairs(rows)[1].tolist()]), np.int64)
@@ -163,7 +163,7 @@ def _steps(
                 mastery=float(known.mastery[k]),
                 waits_for=waits,
                 is_goal=k in aims,
-                can_be_checked=bool(known.mastery[k] >= CHECKABLE) and menu.skills[k] in teaching.answer_rows,
+                can_be_checked=bool(known.mastery[k] >= CHECKABLE) and len(menu.answering(k)) > 0,
                 steps=steps,
                 minutes=steps * minutes,
                 minutes_so_far=so_far,

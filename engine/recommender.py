@@ -1,4 +1,4 @@
-"""The recipe: candidates → relevance → learning → selection → reasons."""
+"""The recipe: candidates → relevance → a closer look at the best → learning → selection → reasons."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -9,56 +9,47 @@ from numpy.typing import NDArray
 
 from engine.bundle import Bundle
 from engine.domain.catalogue import Catalogue, catalogue_of
-from engine.domain.decision import Decision, Flag, NearTie, Option, Reason, Request
+from engine.domain.decision import Decision, Request
 from engine.domain.history import History
 from engine.domain.query import Query
 from engine.domain.resource import Resource
 from engine.domain.skill import Skill, mended
-from engine.emptiness import GOAL_MASTERED, Shop, why_no_gain, why_nothing
-from engine.explanations import (
-    Told,
-    explored_reason,
-    in_order,
-    learning_reasons,
-    loop_flag,
-    planned_reason,
-    reasons_of,
-    variety_reason,
-    voice_reasons,
-    wish_reasons,
-)
-from engine.learner.fold import Offer, fresh, offer_of
+from engine.emptiness import GOAL_MASTERED, Gained, why_no_gain, why_nothing
+from engine.learner.fold import Offer, offer_of
 from engine.learner.gains import gain_model_of
-from engine.learner.mastery import ResourceOutlook, resource_outlooks
 from engine.learner.menu import menu_of
 from engine.learner.model import LearnerModel, learner_model_of
 from engine.learner.preferences import Preferences, goal_of, preferences_of
 from engine.learner.rows import item_key, skill_key
 from engine.learner.state import LearnerState
 from engine.learner.voices import Spoken, standing
+from engine.options import Answered, Ranked, flags_of, options_of
 from engine.ranking.again import NOTHING, Again, added_by_again, again_of
 from engine.ranking.candidates import candidates_of
 from engine.ranking.exploration import NEAR
 from engine.ranking.learning import TERMS as LEARNING_TERMS
-from engine.ranking.learning import Learner, Learning, Teaching, learning_of, minutes_left, promise_of
+from engine.ranking.learning import Learner, Teaching, aims_of, learning_of, minutes_left, teaching_of
 from engine.ranking.needs import needs_of
 from engine.ranking.objective import band_of
-from engine.ranking.plain import planned, planned_order, wishes
-from engine.ranking.relevance import RelevanceModel, relevance_of
+from engine.ranking.plain import planned_order, wishes
+from engine.ranking.pool import N_LEARNING, N_UPTAKE, Offered, due_rows, pool_of, way_rows
+from engine.ranking.relevance import FirstStage, RelevanceModel, added_up, relevance_of
 from engine.ranking.said import added_by_voices, lift_of
-from engine.ranking.selection import INQUIRY_FORMATS, Exploring, Slate, Variety, slate_of
+from engine.ranking.selection import INQUIRY_FORMATS, N_CONSIDERED, Exploring, Variety, slate_of
 from engine.ranking.weights import ObjectiveWeights, weights_from
 
 _NO_SEED = 0x7472_6169_6C
+
+Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
 class Recommender:
     """A bundle beside a catalogue, ready to answer; without a bundle it answers in the planned order.
 
-    `skill_rows` are the rows of the catalogue that teach each skill, `titles` the names of skills, `graph` the skills
-    needed before each. `teaching` is what the bundle and the catalogue know of learning, None without a bundle.
-    `inquiry`: `(n_resources,)` which resources are inquiry or project work.
+    `planned`: `(n_resources,)` minus the place in the teacher's plan. `skill_rows` are the rows of the catalogue that
+    teach each skill, `titles` the names of skills, `graph` the skills needed before each. `teaching` is what the bundle
+    and the catalogue know of learning, None without a bundle.
     """
 
     version: str
@@ -67,9 +58,9 @@ class Recommender:
     learner: LearnerModel | None
     teaching: Teaching | None
     offer: Offer
-    tie_break: NDArray[np.int64]
+    planned: NDArray[np.float64]
+    offered: Offered
     keys: NDArray[np.uint64]
-    inquiry: NDArray[np.bool_]
     skill_rows: Mapping[str, NDArray[np.int32]]
     skill_by_key: Mapping[int, str]
     graph: Mapping[str, tuple[str, ...]]
@@ -95,6 +86,7 @@ def recommender_of(
     tie_break = np.empty(len(ids), np.int64)
     tie_break[np.argsort(ids, kind="stable")] = np.arange(len(ids))
     graph, _ = mended({s.skill_id: s.prerequisites for s in known})
+    inquiry = np.array([r is not None and r.format in INQUIRY_FORMATS for r in catalogue.resources], bool)
     weights = weights_from(bundle.settings) if bundle else ObjectiveWeights()
     skill_rows = _skill_rows(catalogue)
     return Recommender(
@@ -102,42 +94,16 @@ def recommender_of(
         catalogue=catalogue,
         model=relevance_of(bundle) if bundle else None,
         learner=learner_model_of(bundle) if bundle else None,
-        teaching=_teaching(bundle, catalogue, graph, skill_rows, weights) if bundle else None,
+        teaching=_teaching(bundle, catalogue, graph, weights) if bundle else None,
         offer=offer_of([*withdrawn, *offered]),
-        tie_break=tie_break,
+        planned=planned_order(catalogue),
+        offered=Offered(tie_break, catalogue.format_index, inquiry),
         keys=np.array([item_key(x) for x in ids.tolist()], np.uint64),
-        inquiry=np.array([r is not None and r.format in INQUIRY_FORMATS for r in catalogue.resources], bool),
         skill_rows=skill_rows,
         skill_by_key={skill_key(s): s for s in sorted(skill_rows)},
         graph=graph,
         titles={s.skill_id: s.title for s in known},
         weights=weights,
-    )
-
-
-def _skills_of(bundle: Bundle | None) -> list[Skill]:
-    told = bundle.settings.get("skills", ()) if bundle else ()
-    return [Skill(skill_id=s, title=title, prerequisites=tuple(needed)) for s, title, needed in told]
-
-
-def _teaching(
-    bundle: Bundle,
-    catalogue: Catalogue,
-    graph: Mapping[str, tuple[str, ...]],
-    skill_rows: Mapping[str, NDArray[np.int32]],
-    weights: ObjectiveWeights,
-) -> Teaching:
-    model, gains = learner_model_of(bundle), gain_model_of(bundle)
-    menu = menu_of(catalogue.resources, graph, model)
-    return Teaching(
-        menu=menu,
-        model=model,
-        gains=gains,
-        weights=weights,
-        catalogue=catalogue,
-        skill_rows=skill_rows,
-        answer_rows={s: told for s, rows in skill_rows.items() if len(told := rows[menu.answerable[rows]])},
-        promise=promise_of(menu, gains),
     )
 
 
@@ -160,16 +126,31 @@ def recommend(
     asked = replace(query, history=History.empty(), features=()) if anybody else query
     voices = () if anybody else standing(state.spoken if state is not None else spoken or (), query.now_us)
     learner = None if anybody else _learner(request, asked, state, voices, recommender)
-    candidates, again = _candidates(request, query, learner, voices, recommender)
-    wished = None if anybody or request.objective != "learning" else preferences
-    ranked = _ranked(asked, candidates, learner, again, voices, wished, recommender)
+    allowed, again = _allowed(request, query, learner, voices, recommender)
+    if learner is None:
+        wished = None if anybody or request.objective != "learning" else preferences
+        ranked = _relevant(request, asked, allowed, voices, wished, recommender)
+    else:
+        ranked = _worthwhile(request, asked, allowed, again, learner, recommender)
     slate = slate_of(
         ranked.scores,
-        recommender.catalogue.format_index[candidates],
-        recommender.tie_break[candidates],
+        recommender.offered.formats[ranked.rows],
+        recommender.offered.tie_break[ranked.rows],
         k=request.k,
-        variety=_variety(request, candidates, ranked, recommender),
+        variety=_variety(request, ranked, recommender),
         exploring=_exploring(request, decision_id, ranked, state),
+    )
+    answered = Answered(
+        model=recommender.model,
+        learner=recommender.learner,
+        teaching=recommender.teaching,
+        catalogue=recommender.catalogue,
+        offer=recommender.offer,
+        titles=recommender.titles,
+        inquiry=recommender.offered.inquiry,
+        query=asked,
+        state=None if anybody else state,
+        words=_words(voices, recommender),
     )
     return Decision(
         decision_id=decision_id,
@@ -179,12 +160,96 @@ def recommend(
         bundle=recommender.version,
         catalogue_hash=recommender.catalogue.hash,
         class_id=query.class_id,
-        slate=_options(
-            slate, candidates, ranked, query=asked, state=None if anybody else state, recommender=recommender
-        ),
-        flags=_flags(ranked, recommender),
-        message=_message(request, query, candidates, ranked, learner, recommender),
+        slate=options_of(slate, ranked, answered),
+        flags=flags_of(ranked, answered),
+        message=_message(request, query, ranked, learner, again, recommender),
     )
+
+
+def _allowed(
+    request: Request, query: Query, learner: Learner | None, voices: tuple[Spoken, ...], recommender: Recommender
+) -> tuple[NDArray[np.bool_], Again]:
+    """What may be shown, `(n_resources,)`: what is new, what was accepted, and what comes back for a need or a goal."""
+    catalogue, welcome = recommender.catalogue, _accepted(voices, recommender)
+    allowed = candidates_of(request, query, catalogue, welcome=welcome)
+    if learner is None or recommender.teaching is None or request.candidates is not None or not request.again:
+        return allowed, NOTHING
+    again = again_of(allowed, learner, recommender.teaching)
+    if len(again.rows):
+        welcome = np.concatenate([welcome, again.rows])
+        allowed = candidates_of(request, query, catalogue, welcome=welcome)
+    return allowed, again
+
+
+def _families(query: Query, first: FirstStage | None, rows: Ints, recommender: Recommender) -> NDArray[np.float64]:
+    """What each family of relevance adds to each of these rows: `(n_families, n_rows)`."""
+    if recommender.model is None or first is None:
+        return recommender.planned[rows][None]
+    return recommender.model.families_of(query, first, rows)
+
+
+def _relevant(
+    request: Request,
+    query: Query,
+    allowed: NDArray[np.bool_],
+    voices: tuple[Spoken, ...],
+    preferences: Preferences | None,
+    recommender: Recommender,
+) -> Ranked:
+    """Relevance and the learner's words alone; without a model the plan, and what the learner asked for."""
+    model, added = recommender.model, None
+    first = model.first(query, len(recommender.catalogue)) if model else None
+    scores = first.scores if first else recommender.planned
+    if model is None and preferences is not None:
+        added = wishes(
+            preferences, query, catalogue=recommender.catalogue, plain=scores[allowed], weights=recommender.weights
+        )
+        scores = added_up(np.vstack([scores, added]))
+    n = max(N_UPTAKE, request.k + N_CONSIDERED)
+    rows = pool_of(scores, allowed, recommender.offered, n=n, wanted=_accepted(voices, recommender).tolist())
+    relevant = _families(query, first, rows, recommender)
+    plain = added_up(relevant)
+    span = (float(np.ptp(plain)) if len(plain) else 0.0) or 1.0
+    if added is not None:
+        added = added[:, rows]
+        plain = added_up(np.vstack([plain, added]))
+    voice = np.zeros(len(rows))
+    if voices:
+        voice = added_by_voices(voices, recommender.keys[rows], weight=recommender.weights.voice * span)
+        voice += lift_of(plain + voice, voice, _accepted(voices, recommender, rows))
+    return Ranked(rows, relevant, None, voice, plain + voice, span, wishes=added)
+
+
+def _worthwhile(
+    request: Request,
+    query: Query,
+    allowed: NDArray[np.bool_],
+    again: Again,
+    learner: Learner,
+    recommender: Recommender,
+) -> Ranked:
+    """Relevance as one term beside those of learning."""
+    model, teaching, weights = recommender.model, recommender.teaching, recommender.weights
+    assert model is not None
+    assert teaching is not None
+    first = model.first(query, len(recommender.catalogue))
+    n = max(N_LEARNING, request.k + N_CONSIDERED)
+    wanted = _wanted(learner, allowed, recommender, n)
+    rows = pool_of(first.scores, allowed, recommender.offered, n=n, wanted=wanted)
+    relevant = _families(query, first, rows, recommender)
+    plain = added_up(relevant)
+    span = float(np.ptp(plain)) if len(plain) else 0.0
+    learning = learning_of(rows, learner, teaching)
+    if len(again.rows):
+        repeat = added_by_again(again, rows, query.history, weight=weights.repeat)
+        learning.terms[LEARNING_TERMS.index("repeat")] += repeat
+    share = weights.relevance if learning.has_goal else weights.relevance_without_goal
+    relevant = relevant * (share / span if span else 0.0)
+    scores = added_up(np.vstack([relevant, learning.terms]))
+    if len(accepted := _accepted(learner.spoken, recommender, rows)):
+        learning.voice[:] += lift_of(scores, learning.voice, accepted)
+        scores = added_up(np.vstack([relevant, learning.terms]))
+    return Ranked(rows, relevant, learning, learning.voice, scores, 1.0, again=frozenset(again.rows.tolist()))
 
 
 def _learner(
@@ -212,88 +277,21 @@ def _learner(
     )
 
 
-def _candidates(
-    request: Request, query: Query, learner: Learner | None, voices: tuple[Spoken, ...], recommender: Recommender
-) -> tuple[NDArray[np.int32], Again]:
-    """What may be shown: what is new, what was accepted, and what comes back for a need or a goal."""
-    catalogue, welcome = recommender.catalogue, _accepted(voices, recommender)
-    candidates = candidates_of(request, query, catalogue, welcome=welcome)
-    if learner is None or recommender.teaching is None or request.candidates is not None or not request.again:
-        return candidates, NOTHING
-    again = again_of(candidates, learner, recommender.teaching)
-    if len(again.rows):
-        welcome = np.concatenate([welcome, again.rows])
-        candidates = candidates_of(request, query, catalogue, welcome=welcome)
-    return candidates, again
+def _wanted(learner: Learner, allowed: NDArray[np.bool_], recommender: Recommender, n: int) -> list[int]:
+    """What a learner needs a close look at, however relevant it is; nothing where everything is looked at."""
+    teaching = recommender.teaching
+    if teaching is None or np.count_nonzero(allowed) <= n:
+        return []
+    menu, promising = teaching.menu, teaching.promising
+    way = menu.closure(aims_of(learner.goal, menu).tolist())
+    return [
+        *_accepted(learner.spoken, recommender).tolist(),
+        *due_rows([*learner.needs.checks, *learner.needs.reviews], menu, promising, allowed),
+        *way_rows(way, promising, allowed, n),
+    ]
 
 
-@dataclass(frozen=True, slots=True)
-class _Ranked:
-    """Candidates with what each family of relevance, each term of learning and the learner's words add to them.
-
-    `relevant`: `(n_families, n)`. `learning` is None where nothing but relevance was asked for; `voice` `(n,)` then
-    says what the learner's words add, and `wishes` `(2, n)` what they asked for where no model is served. `scores`
-    `(n,)` add up all of it.
-    """
-
-    relevant: NDArray[np.float64]
-    learning: Learning | None
-    voice: NDArray[np.float64]
-    scores: NDArray[np.float64]
-    span: float
-    spoken: tuple[Spoken, ...] = ()
-    wishes: NDArray[np.float64] | None = None
-    again: Again = NOTHING
-
-
-def _wishes(
-    preferences: Preferences | None,
-    query: Query,
-    candidates: NDArray[np.int32],
-    plain: NDArray[np.float64],
-    recommender: Recommender,
-) -> NDArray[np.float64]:
-    """What the learner asked for adds to the teacher's plan: `(2, n)`; nothing where a model is served."""
-    if recommender.model is not None or preferences is None:
-        return np.zeros((2, len(candidates)))
-    catalogue, weights = recommender.catalogue, recommender.weights
-    return wishes(preferences, query, catalogue=catalogue, plain=plain, weights=weights)[:, candidates]
-
-
-def _ranked(
-    query: Query,
-    candidates: NDArray[np.int32],
-    learner: Learner | None,
-    again: Again,
-    voices: tuple[Spoken, ...],
-    preferences: Preferences | None,
-    recommender: Recommender,
-) -> _Ranked:
-    relevant = relevance(query, candidates, recommender)
-    plain = added_up(relevant)
-    span = float(np.ptp(plain)) if len(plain) else 0.0
-    weights, teaching = recommender.weights, recommender.teaching
-    if teaching is None or learner is None:
-        added = _wishes(preferences, query, candidates, plain, recommender)
-        plain = added_up(np.vstack([plain[None], added]))
-        voice = added_by_voices(voices, recommender.keys[candidates], weight=weights.voice * (span or 1.0))
-        voice += lift_of(plain + voice, voice, _accepted(voices, recommender, candidates))
-        return _Ranked(relevant, None, voice, plain + voice, span or 1.0, voices, added)
-    learning = learning_of(candidates, plain, learner, teaching)
-    repeat = added_by_again(again, candidates, query.history, weight=weights.repeat)
-    learning.terms[LEARNING_TERMS.index("repeat")] += repeat
-    share = weights.relevance if learning.has_goal else weights.relevance_without_goal
-    relevant = relevant * (share / span if span else 0.0)
-    scores = added_up(np.vstack([relevant, learning.terms]))
-    if len(accepted := _accepted(voices, recommender, candidates)):
-        learning.voice[:] += lift_of(scores, learning.voice, accepted)
-        scores = added_up(np.vstack([relevant, learning.terms]))
-    return _Ranked(relevant, learning, np.zeros(len(candidates)), scores, 1.0, voices, again=again)
-
-
-def _accepted(
-    voices: tuple[Spoken, ...], recommender: Recommender, rows: NDArray[np.int32] | None = None
-) -> NDArray[np.int64]:
+def _accepted(voices: tuple[Spoken, ...], recommender: Recommender, rows: Ints | None = None) -> Ints:
     """Places among these rows, or all, of what the learner accepted and has not worked on yet: it stays on the list."""
     keys = np.array([v.key for v in voices if v.kind == "accepted"], np.uint64)
     if not len(keys):
@@ -301,19 +299,14 @@ def _accepted(
     return np.flatnonzero(np.isin(recommender.keys if rows is None else recommender.keys[rows], keys))
 
 
-def _variety(
-    request: Request, candidates: NDArray[np.int32], ranked: _Ranked, recommender: Recommender
-) -> Variety | None:
+def _variety(request: Request, ranked: Ranked, recommender: Recommender) -> Variety | None:
     """Learning is varied; what others take up is shown as it is."""
     if request.objective != "learning":
         return None
-    voice = ranked.voice
-    if ranked.learning is not None:
-        voice = ranked.learning.voice
-    return Variety(inquiry=recommender.inquiry[candidates], refused=voice < 0)
+    return Variety(inquiry=recommender.offered.inquiry[ranked.rows], refused=ranked.voice < 0)
 
 
-def _exploring(request: Request, decision_id: str, ranked: _Ranked, state: LearnerState | None) -> Exploring | None:
+def _exploring(request: Request, decision_id: str, ranked: Ranked, state: LearnerState | None) -> Exploring | None:
     """Who may take turns: with a state, what is no further outside the success band than the best; the seed is given or
     the decision's own.
     """
@@ -322,9 +315,8 @@ def _exploring(request: Request, decision_id: str, ranked: _Ranked, state: Learn
     outside = np.zeros(len(ranked.scores))
     if ranked.learning is not None and state is not None:
         low, high = band_of(state)
-        outside[:] = np.nan
         p = ranked.learning.known.p
-        outside[ranked.learning.places] = np.maximum(low - p, 0.0) - np.maximum(p - high, 0.0)
+        outside = np.maximum(low - p, 0.0) - np.maximum(p - high, 0.0)
     seed = request.seed if request.seed is not None else int.from_bytes(decision_id.encode()[:16].ljust(1, b"0"))
     rng = np.random.default_rng([_NO_SEED, abs(seed)])
     return Exploring(outside=outside, near=NEAR * ranked.span, rng=rng)
@@ -339,19 +331,16 @@ def mode_of(request: Request, query: Query, recommender: Recommender) -> str:
     return "personalised" if len(query.history.resource_index) else "cold"
 
 
-def relevance(query: Query, candidates: NDArray[np.int32], recommender: Recommender) -> NDArray[np.float64]:
-    """What each family of terms adds to each candidate: `(n_families, n_candidates)`."""
-    if recommender.model is None:
-        return planned_order(recommender.catalogue)[None, candidates]
-    return recommender.model.scored(query, candidates)
+def _skills_of(bundle: Bundle | None) -> list[Skill]:
+    told = bundle.settings.get("skills", ()) if bundle else ()
+    return [Skill(skill_id=s, title=title, prerequisites=tuple(needed)) for s, title, needed in told]
 
 
-def added_up(contributions: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Scores, `(n_resources,)`, added term by term: a BLAS sum could differ in the last digit with the shape."""
-    scores = np.zeros(contributions.shape[1])
-    for term in contributions:
-        scores += term
-    return scores
+def _teaching(
+    bundle: Bundle, catalogue: Catalogue, graph: Mapping[str, tuple[str, ...]], weights: ObjectiveWeights
+) -> Teaching:
+    model = learner_model_of(bundle)
+    return teaching_of(menu_of(catalogue.resources, graph, model), model, gain_model_of(bundle), weights)
 
 
 def _skill_rows(catalogue: Catalogue) -> dict[str, NDArray[np.int32]]:
@@ -362,161 +351,29 @@ def _skill_rows(catalogue: Catalogue) -> dict[str, NDArray[np.int32]]:
     return {skill: np.array(found, np.int32) for skill, found in rows.items()}
 
 
-def _options(
-    slate: Slate,
-    candidates: NDArray[np.int32],
-    ranked: _Ranked,
-    *,
-    query: Query,
-    state: LearnerState | None,
-    recommender: Recommender,
-) -> tuple[Option, ...]:
-    chosen = np.array(slate.chosen, dtype=np.int64)
-    rows = candidates[chosen]
-    reasons = _reasons(rows, chosen, ranked, query, state, recommender)
-    resources = [resource for row in rows if (resource := recommender.catalogue.resources[row]) is not None]
-    outlooks = _known_outlooks(chosen, ranked, recommender) or _outlooks(resources, query, state, recommender)
-    return tuple(
-        Option(
-            resource_id=resource.resource_id,
-            title=resource.title,
-            format=resource.format,
-            rank=slot + 1,
-            score=float(ranked.scores[position]),
-            propensity=slate.chances[slot][position],
-            p_success=outlook.p,
-            expected_minutes=outlook.minutes,
-            reasons=(*reasons[slot], *_placed(slate, slot, recommender, int(rows[slot]))),
-            near_ties=_considered(slate, slot, candidates, ranked.scores, recommender),
-        )
-        for slot, (position, resource, outlook) in enumerate(zip(slate.chosen, resources, outlooks, strict=True))
-    )
-
-
-def _placed(slate: Slate, slot: int, recommender: Recommender, row: int) -> tuple[Reason, ...]:
-    """Why it stands in this slot and not another, where its score alone does not say so."""
-    position = slate.chosen[slot]
-    if position in slate.varied:
-        return (variety_reason(inquiry=bool(recommender.inquiry[row])),)
-    chances = slate.chances[slot]
-    return (explored_reason(chances[position]),) if chances[position] < max(chances.values()) else ()
-
-
-def _considered(
-    slate: Slate,
-    slot: int,
-    candidates: NDArray[np.int32],
-    scores: NDArray[np.float64],
-    recommender: Recommender,
-) -> tuple[NearTie, ...]:
-    ids = recommender.catalogue.resource_map.ids
-    return tuple(
-        NearTie(
-            resource_id=ids[candidates[p]], score=float(scores[p]), propensity=float(slate.chances[slot].get(p, 0.0))
-        )
-        for p in slate.considered(slot)
-    )
-
-
-def _known_outlooks(chosen: NDArray[np.int64], ranked: _Ranked, recommender: Recommender) -> list[ResourceOutlook]:
-    """What was looked at closely already; nothing where anything of it was not."""
-    if ranked.learning is None or recommender.teaching is None:
-        return []
-    menu = recommender.teaching.menu
-    known, places = ranked.learning.known, ranked.learning.places
-    at = np.searchsorted(places, chosen)
-    if (at >= len(places)).any() or (places[at] != chosen).any():
-        return []
-    told = menu.timed[known.rows] | ~np.isnan(menu.minutes[known.rows])
-    return [ResourceOutlook(float(known.p[k]), float(known.minutes[k]) if told[k] else None) for k in at]
-
-
-def _outlooks(
-    resources: list[Resource], query: Query, state: LearnerState | None, recommender: Recommender
-) -> list[ResourceOutlook]:
-    """Chance and minutes of what was chosen; for nobody in particular, those of who is not known yet."""
-    if recommender.learner is None:
-        return [ResourceOutlook(None, r.minutes) for r in resources]
-    known = state or fresh(recommender.learner, recommender.offer)
-    return resource_outlooks(known, resources, recommender.learner, query.now_us)
-
-
-def _reasons(
-    rows: NDArray[np.int32],
-    chosen: NDArray[np.int64],
-    ranked: _Ranked,
-    query: Query,
-    state: LearnerState | None,
-    recommender: Recommender,
-) -> list[tuple[Reason, ...]]:
-    said = {v.key: v.kind for v in ranked.spoken}
-    words = [said.get(int(recommender.keys[row])) for row in rows]
-    voices = voice_reasons(ranked.voice[chosen], words)
-    if recommender.model is None:
-        return _planned_reasons(rows, chosen, ranked, voices, recommender)
-    relevant = reasons_of(
-        rows, ranked.relevant[:, chosen], query=query, model=recommender.model, catalogue=recommender.catalogue
-    )
-    if ranked.learning is None or state is None or recommender.teaching is None:
-        return [in_order(*one, voice) for one, voice in zip(relevant, voices, strict=True)]
-    told = Told(
-        learning=ranked.learning,
-        menu=recommender.teaching.menu,
-        state=state,
-        titles=recommender.titles,
-        resources=recommender.catalogue.resources,
-        words={int(row): word for row, word in zip(rows, words, strict=True) if word},
-        again=frozenset(ranked.again.rows.tolist()),
-        lately=query.history.resource_index,
-        now_us=query.now_us,
-    )
-    return [
-        in_order(*first, *learning_reasons(int(row), int(position), told))
-        for row, position, first in zip(rows, chosen, relevant, strict=True)
-    ]
-
-
-def _planned_reasons(
-    rows: NDArray[np.int32],
-    chosen: NDArray[np.int64],
-    ranked: _Ranked,
-    voices: Sequence[Reason | None],
-    recommender: Recommender,
-) -> list[tuple[Reason, ...]]:
-    """Why these, where no model is served."""
-    has_place, catalogue = planned(recommender.catalogue), recommender.catalogue
-    assert ranked.wishes is not None
-    wished = ranked.wishes[:, chosen].T
-    return [
-        in_order(
-            planned_reason(float(ranked.relevant[:, position].sum()), planned=bool(has_place[row])),
-            *wish_reasons(float(style), float(minutes), catalogue.formats[catalogue.format_index[row]]),
-            voice,
-        )
-        for row, position, (style, minutes), voice in zip(rows, chosen, wished, voices, strict=True)
-    ]
-
-
-def _flags(ranked: _Ranked, recommender: Recommender) -> tuple[Flag, ...]:
-    if ranked.learning is None or recommender.teaching is None:
-        return ()
-    skills = [recommender.teaching.menu.skills[k] for k in ranked.learning.loops]
-    return tuple(loop_flag(s, recommender.titles.get(s, s)) for s in skills)
+def _words(voices: tuple[Spoken, ...], recommender: Recommender) -> dict[int, str]:
+    """The kind of word that stands of a resource, by its row."""
+    said = {v.key: v.kind for v in voices}
+    if not said:
+        return {}
+    rows = np.flatnonzero(np.isin(recommender.keys, np.array(list(said), np.uint64))).tolist()
+    return {row: said[int(recommender.keys[row])] for row in rows}
 
 
 def _message(
     request: Request,
     query: Query,
-    candidates: NDArray[np.int32],
-    ranked: _Ranked,
+    ranked: Ranked,
     learner: Learner | None,
+    again: Again,
     recommender: Recommender,
 ) -> str | None:
     """Why there is nothing, or nothing for the goal; None where all is as hoped."""
-    shop = Shop(recommender.catalogue, recommender.skill_rows, recommender.titles)
     for_goal = None
-    if ranked.learning is not None and learner is not None:
-        for_goal = why_no_gain(request, query, ranked.learning, goal=learner.goal, again=ranked.again, shop=shop)
-    if len(candidates):
+    if ranked.learning is not None and learner is not None and recommender.teaching is not None:
+        menu, titles = recommender.teaching.menu, recommender.titles
+        gained = Gained(learner.goal, again.spent, ranked.learning, menu, titles)
+        for_goal = why_no_gain(request, query, gained, recommender.catalogue)
+    if len(ranked.rows) or for_goal == GOAL_MASTERED:
         return for_goal
-    return for_goal if for_goal == GOAL_MASTERED else why_nothing(request, query, shop)
+    return why_nothing(request, query, recommender.catalogue)

@@ -56,7 +56,12 @@ def _unanswerable(known: KnownLearner, portrait: Portrait | None) -> str | None:
     teaching = known.recommender.teaching
     if teaching is None or portrait is None:
         return None
-    waiting = [check.title for check in portrait.checks if check.skill_id not in teaching.answer_rows]
+    menu = teaching.menu
+    waiting = [
+        check.title
+        for check in portrait.checks
+        if check.skill_id not in menu.number or not len(menu.answering(menu.number[check.skill_id]))
+    ]
     return WAITS.format(skills=" and ".join(waiting)) if waiting else None
 
 

@@ -112,9 +112,11 @@ def step_facts(
     formats: Floats,
 ) -> NDArray[np.float32]:
     """`FACTS` of pairs: `(n, n_facts)` float32, from arrays `(n,)`, `of_skill` `(n, 4)` and `own` `(n, 5)`."""
-    return np.column_stack(
-        [
-            mastery, p, readiness, readiness_mean, of_skill[:, 0], of_skill[:, 1], own[:, 0], own[:, 1],
-            of_skill[:, 2], of_skill[:, 3], own[:, 2], log_minutes, formats, own[:, 3], own[:, 4],
-        ]
-    ).astype(np.float32)  # fmt: skip
+    facts = np.empty((len(p), len(FACTS)), np.float32)
+    columns: tuple[NDArray[Any], ...] = (
+        mastery, p, readiness, readiness_mean, of_skill[:, 0], of_skill[:, 1], own[:, 0], own[:, 1],
+        of_skill[:, 2], of_skill[:, 3], own[:, 2], log_minutes, formats, own[:, 3], own[:, 4],
+    )  # fmt: skip
+    for k, column in enumerate(columns):
+        facts[:, k] = column
+    return facts

@@ -15,6 +15,12 @@
 #define N_ROW 49
 #define N_FEATURES (3 * N_BLOCK + N_ROW)
 #define NEVER -1e9
+/* Where the processor adds eight numbers at a time, compiled for that too; each sum stays what it is. */
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
+#define WIDE __attribute__((target_clones("avx2", "default"), optimize("O3")))
+#else
+#define WIDE
+#endif
 #define N_LEAN 8 /* what a learner's own answers may lean on, beside the abilities */
 
 /* What is known of a learner on one skill or item, 256 bytes. Sums of outcomes are of y, of misses 1 - y. */
@@ -589,72 +595,237 @@ int learner_encode(const Statics *m, const Rows *rows, const int64_t *learner_pt
     return failed ? -1 : 0;
 }
 
-/* Sums of the leaves of trees [tree_ptr] that rows of x (n, n_columns) reach; children >= 0 are nodes, ~child a leaf. */
-void forest_walk(const float *x, int64_t n, int64_t n_columns, int64_t n_trees, const int64_t *node_ptr,
-                 const int64_t *leaf_ptr, const int32_t *column, const float *threshold, const int32_t *left,
-                 const int32_t *right, const double *leaf, double *sums) {
-    enum { CHUNK = 64 };
+/* Features of rows of a larger set, `which` (n,), all asked at one moment t without a trace: `columns` of them into out
+ * (n, n_columns), `more` of them into out_more (n, n_more). 0, or -1 without memory. */
+int learner_ask(const Statics *m, const Rows *rows, const int64_t *which, int64_t n, double t, Self *self, Block *blocks,
+                int64_t n_blocks, const int32_t *columns, int64_t n_columns, float *out, const int32_t *more,
+                int64_t n_more, float *out_more) {
+    enum { SEGMENT = 128 };
+    int64_t n_skills = 0;
+    for (int64_t r = 0; r < n; r++) n_skills += rows->skill_ptr[which[r] + 1] - rows->skill_ptr[which[r]];
+    double *numbers = malloc((size_t)(3 * n + 1) * sizeof *numbers);
+    uint64_t *keys = malloc((size_t)(n + n_skills + 1) * sizeof *keys);
+    int32_t *places = malloc((size_t)(n + n_skills + 1) * sizeof *places);
+    int64_t *ptr = malloc((size_t)(n + 1) * sizeof *ptr);
+    float *all = malloc((size_t)SEGMENT * N_FEATURES * sizeof *all);
+    int failed = !numbers || !keys || !places || !ptr || !all;
+    if (!failed) {
+        ptr[0] = 0;
+        for (int64_t r = 0; r < n; r++) {
+            int64_t row = which[r], from = rows->skill_ptr[row], k = rows->skill_ptr[row + 1] - from;
+            numbers[r] = t;
+            numbers[n + r] = rows->y[row];
+            numbers[2 * n + r] = rows->seconds[row];
+            keys[r] = rows->item_key[row];
+            places[r] = rows->item_row[row];
+            ptr[r + 1] = ptr[r] + k;
+            memcpy(keys + n + ptr[r], rows->skill_key + from, (size_t)k * sizeof *keys);
+            memcpy(places + n + ptr[r], rows->skill_row + from, (size_t)k * sizeof *places);
+        }
+    }
+    Rows asked = {numbers, numbers + n, numbers + 2 * n, keys, places, ptr, keys + n, places + n};
+    for (int64_t from = 0; from < n && !failed; from += SEGMENT) {
+        int64_t to = from + SEGMENT < n ? from + SEGMENT : n;
+        failed = one_learner(m, &asked, from, to, 0, DECAYS, self, blocks, &n_blocks, all, NULL);
+        for (int64_t r = from; r < to && !failed; r++) {
+            const float *x = all + (r - from) * N_FEATURES;
+            for (int64_t c = 0; c < n_columns; c++) out[r * n_columns + c] = x[columns[c]];
+            for (int64_t c = 0; c < n_more; c++) out_more[r * n_more + c] = x[more[c]];
+        }
+    }
+    free(numbers);
+    free(keys);
+    free(places);
+    free(ptr);
+    free(all);
+    return failed ? -1 : 0;
+}
+
+/* Trees as engine/learner/forest.py packs them: the children of a node lie beside each other, from `child` on; a leaf's
+ * child is the leaf itself. `leaf` is a leaf's row of what the leaves say. */
+typedef struct {
+    float split;
+    int32_t child, leaf;
+    int16_t column, inner;
+} Node;
+
+/* One level down, the same work for a leaf, which stays: there is nothing to guess wrong. */
+static int32_t below(const Node *node, const float *x) {
+    return node->child + ((x[node->column] <= node->split ? 0 : 1) & node->inner);
+}
+
+static void add(const double *says, int64_t n_out, double *out) {
+    for (int64_t k = 0; k < n_out; k++) out[k] += says[k];
+}
+
+/* What the leaves say that rows of x (n, n_columns) reach, added tree by tree: `says` (n_leaves, n_out) to out (n, n_out).
+ * The root of tree k is nodes[roots[k]]. */
+void forest_walk(const float *x, int64_t n, int64_t n_columns, int64_t n_trees, const int64_t *roots, const Node *nodes,
+                 const double *says, int64_t n_out, double *out) {
+    enum { CHUNK = 64, TOGETHER = 8 };
     for (int64_t from = 0; from < n; from += CHUNK) {
         int64_t to = from + CHUNK < n ? from + CHUNK : n;
         for (int64_t k = 0; k < n_trees; k++) {
-            int64_t node = node_ptr[k];
-            const int32_t *c = column + node, *l = left + node, *r = right + node;
-            const float *split = threshold + node;
-            const double *value = leaf + leaf_ptr[k];
-            if (node_ptr[k + 1] == node) {
-                for (int64_t row = from; row < to; row++) sums[row] += value[0];
-                continue;
-            }
+            const Node *tree = nodes + roots[k];
             int64_t row = from;
-            /* Four rows at a time: each waits for memory on its own, and the processor has time for the others. */
-            for (; row + 4 <= to; row += 4) {
-                const float *f0 = x + row * n_columns, *f1 = f0 + n_columns, *f2 = f1 + n_columns, *f3 = f2 + n_columns;
-                int32_t a0 = 0, a1 = 0, a2 = 0, a3 = 0;
-                do {
-                    if (a0 >= 0) a0 = f0[c[a0]] <= split[a0] ? l[a0] : r[a0];
-                    if (a1 >= 0) a1 = f1[c[a1]] <= split[a1] ? l[a1] : r[a1];
-                    if (a2 >= 0) a2 = f2[c[a2]] <= split[a2] ? l[a2] : r[a2];
-                    if (a3 >= 0) a3 = f3[c[a3]] <= split[a3] ? l[a3] : r[a3];
-                } while ((a0 & a1 & a2 & a3) >= 0);
-                sums[row] += value[~a0];
-                sums[row + 1] += value[~a1];
-                sums[row + 2] += value[~a2];
-                sums[row + 3] += value[~a3];
+            /* Several rows at a time: each waits for memory on its own, and the processor has time for the others. */
+            for (; row + TOGETHER <= to; row += TOGETHER) {
+                const float *f = x + row * n_columns;
+                int32_t at[TOGETHER] = {0}, going = tree->inner;
+                while (going) {
+                    going = 0;
+                    for (int j = 0; j < TOGETHER; j++) {
+                        at[j] = below(tree + at[j], f + j * n_columns);
+                        going |= tree[at[j]].inner;
+                    }
+                }
+                for (int j = 0; j < TOGETHER; j++) add(says + tree[at[j]].leaf * n_out, n_out, out + (row + j) * n_out);
             }
             for (; row < to; row++) {
-                const float *features_of = x + row * n_columns;
-                int32_t at_node = 0;
-                do at_node = features_of[c[at_node]] <= split[at_node] ? l[at_node] : r[at_node];
-                while (at_node >= 0);
-                sums[row] += value[~at_node];
+                int32_t at = 0;
+                while (tree[at].inner) at = below(tree + at, x + row * n_columns);
+                add(says + tree[at].leaf * n_out, n_out, out + row * n_out);
             }
         }
     }
 }
 
-/* What each family of columns adds on the way from the root to the leaf, over all trees: by_family (n, n_families).
- * A step from a node to its child adds the child's value less the node's to the family of the node's column. */
-void forest_paths(const float *x, int64_t n, int64_t n_columns, int64_t n_trees, const int64_t *node_ptr,
-                  const int64_t *leaf_ptr, const int32_t *column, const float *threshold, const int32_t *left,
-                  const int32_t *right, const double *leaf, const double *value, const int32_t *family,
-                  int64_t n_families, double *by_family) {
-    enum { CHUNK = 64 };
-    for (int64_t from = 0; from < n; from += CHUNK) {
-        int64_t to = from + CHUNK < n ? from + CHUNK : n;
+enum { LANES = 32 };
+
+/* The leaves left over of one tree for many rows at once: a node that sends a row to the right strikes out the leaves on
+ * its left, and what is then the lowest is where the row ends (QuickScorer, Lucchese et al. 2015). */
+WIDE static void strike(const float *xt, int64_t n_nodes, const float *split, const int32_t *column,
+                        const uint32_t *right, uint32_t *left_over) {
+    for (int j = 0; j < LANES; j++) left_over[j] = ~0u;
+    for (int64_t k = 0; k < n_nodes; k++) {
+        const float *f = xt + (int64_t)column[k] * LANES;
+        float at = split[k];
+        uint32_t kept = right[k];
+        for (int j = 0; j < LANES; j++) left_over[j] &= f[j] <= at ? ~0u : kept;
+    }
+}
+
+/* The same sums as forest_walk, for trees of at most 32 leaves and many rows: node k of a tree is node_ptr[tree] + k,
+ * its leaves are leaf_ptr[tree] + their place from left to right. 0, or -1 without memory. */
+int forest_strike(const float *x, int64_t n, int64_t n_columns, int64_t n_trees, const int64_t *node_ptr,
+                  const int64_t *leaf_ptr, const float *split, const int32_t *column, const uint32_t *right,
+                  const double *says, int64_t n_out, double *out) {
+    float *xt = malloc((size_t)(n_columns * LANES + 1) * sizeof *xt);
+    if (!xt) return -1;
+    for (int64_t from = 0; from < n; from += LANES) {
+        int64_t rows = from + LANES < n ? LANES : n - from;
+        for (int64_t c = 0; c < n_columns; c++)
+            for (int64_t j = 0; j < LANES; j++) xt[c * LANES + j] = j < rows ? x[(from + j) * n_columns + c] : 0.0f;
         for (int64_t k = 0; k < n_trees; k++) {
-            int64_t node = node_ptr[k];
-            const double *leaves = leaf + leaf_ptr[k];
-            if (node_ptr[k + 1] == node) continue;
-            for (int64_t row = from; row < to; row++) {
-                const float *f = x + row * n_columns;
-                double *out = by_family + row * n_families;
-                int32_t at = 0;
-                do {
-                    int64_t here = node + at;
-                    at = f[column[here]] <= threshold[here] ? left[here] : right[here];
-                    out[family[column[here]]] += (at >= 0 ? value[node + at] : leaves[~at]) - value[here];
-                } while (at >= 0);
-            }
+            uint32_t left_over[LANES];
+            int64_t a = node_ptr[k];
+            strike(xt, node_ptr[k + 1] - a, split + a, column + a, right + a, left_over);
+            const double *of_tree = says + leaf_ptr[k] * n_out;
+            for (int64_t j = 0; j < rows; j++)
+                add(of_tree + __builtin_ctz(left_over[j]) * n_out, n_out, out + (from + j) * n_out);
         }
     }
+    free(xt);
+    return 0;
+}
+
+/* out (n_out,) += the rows of a (n_in,) by weights (n_in, n_out), one input after the other: the same for a row on its
+ * own and among others. */
+WIDE static void pour(const float *a, int64_t n_in, const float *weights, int64_t n_out, float *out) {
+    for (int64_t i = 0; i < n_in; i++) {
+        const float *w = weights + i * n_out;
+        float by = a[i];
+        for (int64_t j = 0; j < n_out; j++) out[j] += by * w[j];
+    }
+}
+
+typedef struct {
+    int64_t d, h1, h2;
+    const float *mean, *scale, *first, *first_bias, *item_shift, *second, *second_bias, *out, *straight, *item_bias, *bias;
+} Net;
+
+/* Logits of a network with two hidden layers for rows of x, `stride` apart, and items, the last of which is unknown;
+ * 0, or -1 without memory. */
+int net_logits(const Net *net, const float *x, int64_t n, int64_t stride, const int32_t *item_row, int64_t n_items,
+               float farthest, double *logits) {
+    float *z = malloc((size_t)(net->d + net->h1 + net->h2) * sizeof *z);
+    if (!z) return -1;
+    float *one = z + net->d, *two = one + net->h1;
+    for (int64_t r = 0; r < n; r++) {
+        int64_t item = item_row[r] < 0 ? n_items - 1 : item_row[r];
+        for (int64_t c = 0; c < net->d; c++) {
+            float v = (x[r * stride + c] - net->mean[c]) / net->scale[c];
+            z[c] = v > farthest ? farthest : v < -farthest ? -farthest : v;
+        }
+        memset(one, 0, (size_t)(net->h1 + net->h2) * sizeof *one);
+        pour(z, net->d, net->first, net->h1, one);
+        for (int64_t j = 0; j < net->h1; j++) {
+            float v = one[j] + net->first_bias[j] + net->item_shift[item * net->h1 + j];
+            one[j] = v > 0.0f ? v : 0.0f;
+        }
+        pour(one, net->h1, net->second, net->h2, two);
+        float last = 0.0f, straight = 0.0f;
+        for (int64_t j = 0; j < net->h2; j++) {
+            float v = two[j] + net->second_bias[j];
+            last += (v > 0.0f ? v : 0.0f) * net->out[j];
+        }
+        for (int64_t c = 0; c < net->d; c++) straight += z[c] * net->straight[c];
+        logits[r] = (double)(last + straight + net->item_bias[item] + net->bias[0]);
+    }
+    free(z);
+    return 0;
+}
+
+/* Sums (n,) of the rows `from` (n_from,) of a sparse matrix by their weights; rows i hold starts[i] .. starts[i + 1]. */
+void sparse_sums(const int64_t *starts, const int32_t *neighbour, const float *weight, const int64_t *from,
+                 const double *by, int64_t n_from, double *sums) {
+    for (int64_t k = 0; k < n_from; k++)
+        for (int64_t e = starts[from[k]]; e < starts[from[k] + 1]; e++) sums[neighbour[e]] += by[k] * (double)weight[e];
+}
+
+typedef struct {
+    double score;
+    int64_t tie, row;
+} Placed;
+
+static int behind(const Placed *a, const Placed *b) {
+    return a->score < b->score || (a->score == b->score && a->tie > b->tie);
+}
+
+/* Put `one` at the root of a heap with the last of all on top. */
+static void sink(Placed *heap, int64_t n, Placed one) {
+    int64_t at = 0;
+    for (int64_t child = 1; child < n; child = 2 * at + 1) {
+        if (child + 1 < n && behind(&heap[child + 1], &heap[child])) child++;
+        if (!behind(&heap[child], &one)) break;
+        heap[at] = heap[child];
+        at = child;
+    }
+    heap[at] = one;
+}
+
+/* The best k allowed rows by score (n,), the highest first, equals by `tie`, without NaN: rows into out (k,), how many
+ * is the result; -1 without memory. One pass: what does not reach the last of the best so far costs one comparison. */
+int64_t best_rows(const double *score, const uint8_t *allowed, const int64_t *tie, int64_t n, int64_t k, int64_t *out) {
+    Placed *heap = malloc((size_t)(k + 1) * sizeof *heap);
+    if (!heap) return -1;
+    int64_t found = 0;
+    for (int64_t r = 0; r < n && k > 0; r++) {
+        if (!allowed[r] || score[r] != score[r]) continue;
+        Placed one = {score[r], tie[r], r};
+        if (found == k) {
+            if (!behind(&heap[0], &one)) continue;
+            sink(heap, k, one);
+        } else {
+            int64_t at = found++;
+            for (; at && behind(&one, &heap[(at - 1) / 2]); at = (at - 1) / 2) heap[at] = heap[(at - 1) / 2];
+            heap[at] = one;
+        }
+    }
+    for (int64_t left = found; left > 0; left--) {
+        out[left - 1] = heap[0].row;
+        sink(heap, left - 1, heap[left - 1]);
+    }
+    free(heap);
+    return found;
 }

@@ -2,7 +2,7 @@
 
 import ctypes
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -117,8 +117,8 @@ class Prepared:
             statics.m,
             self.arrays[0].shape[1],
             self.arrays[4].shape[1],
-            *[_at(a) for a in self.arrays],
-            *[_at(a) for a in _CONSTANTS],
+            *[address(a) for a in self.arrays],
+            *[address(a) for a in _CONSTANTS],
         )
         self.at = ctypes.addressof(self.c)
 
@@ -144,10 +144,18 @@ def library() -> Any:
     loaded.learner_encode.argtypes = [
         pointer, pointer, pointer, number, number, pointer, integer, pointer, number, pointer, pointer, pointer,
     ]  # fmt: skip
-    loaded.forest_walk.argtypes = [pointer, number, number, number, *[pointer] * 8]
+    loaded.learner_ask.argtypes = [
+        pointer, pointer, pointer, number, ctypes.c_double, pointer, pointer, number, pointer, number, pointer, pointer,
+        number, pointer,
+    ]  # fmt: skip
+    loaded.forest_walk.argtypes = [pointer, number, number, number, *[pointer] * 3, number, pointer]
     loaded.forest_walk.restype = None
-    loaded.forest_paths.argtypes = [pointer, number, number, number, *[pointer] * 9, number, pointer]
-    loaded.forest_paths.restype = None
+    loaded.forest_strike.argtypes = [pointer, number, number, number, *[pointer] * 6, number, pointer]
+    loaded.net_logits.argtypes = [pointer, pointer, number, number, pointer, number, ctypes.c_float, pointer]
+    loaded.sparse_sums.argtypes = [*[pointer] * 5, number, pointer]
+    loaded.sparse_sums.restype = None
+    loaded.best_rows.argtypes = [pointer, pointer, pointer, number, number, pointer]
+    loaded.best_rows.restype = number
     return loaded
 
 
@@ -159,7 +167,7 @@ def started(statics: Statics) -> NDArray[np.void]:
 
         twin.start(whole, statics.mean)
     else:
-        library().learner_start(_at(whole), statics.mean)
+        library().learner_start(address(whole), statics.mean)
     return whole
 
 
@@ -183,14 +191,14 @@ def fold(
     out = np.empty((len(rows), N_FEATURES), np.float32) if features else None
     flags = DECAYS | (UPDATE if update else 0)
     n = ctypes.c_int64(len(blocks))
-    at_whole, at_blocks = (_at(whole), _at(blocks))
+    at_whole, at_blocks = (address(whole), address(blocks))
     if update:
         # One piece of memory, copied as bytes: field by field it would take longer than the fold of an event.
         room = len(rows) + (rows.n_skills if isinstance(rows, PackedRows) else len(rows.skill_key))
         grown = np.zeros(SELF.itemsize + (len(blocks) + room) * BLOCK.itemsize, np.uint8)
         grown[: SELF.itemsize] = whole.view(np.uint8)
         grown[SELF.itemsize : SELF.itemsize + blocks.nbytes] = blocks.view(np.uint8)
-        at_whole = _at(grown)
+        at_whole = address(grown)
         at_blocks = at_whole + SELF.itemsize
         whole, blocks = grown[: SELF.itemsize].view(SELF), grown[SELF.itemsize :].view(BLOCK)
     if library() is None:
@@ -199,7 +207,7 @@ def fold(
         plain = rows.arrays() if isinstance(rows, PackedRows) else rows
         n.value = twin.fold(prepared.statics, plain, statics_fold, flags, whole, blocks, n.value, out)
     else:
-        about = (statics_fold, flags, at_whole, at_blocks, ctypes.byref(n), None if out is None else _at(out))
+        about = (statics_fold, flags, at_whole, at_blocks, ctypes.byref(n), None if out is None else address(out))
         if isinstance(rows, PackedRows):
             failed = library().learner_fold_packed(prepared.at, rows.content, rows.n, rows.n_skills, *about)
         else:
@@ -207,6 +215,46 @@ def fold(
             failed = library().learner_fold(prepared.at, ctypes.byref(kept), len(rows), *about)
         _check(failed)
     return whole, blocks[: n.value] if update else blocks, out
+
+
+def ask(
+    prepared: Prepared,
+    rows: "AskedRows",
+    which: NDArray[np.int64],
+    t: float,
+    *,
+    whole: NDArray[np.void],
+    blocks: NDArray[np.void],
+    columns: NDArray[np.int32],
+    more: NDArray[np.int32],
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Features of rows `which` `(n,)`, asked at minute `t`: `(n, len(columns))`, and `(n, len(more))` of others.
+
+    Raises:
+        MemoryError: the machine has none left.
+    """
+    if library() is None:
+        asked = replace(rows.rows.taken(which), t=np.full(len(which), t))
+        _, _, x = fold(prepared, asked, whole, blocks, update=False, features=True)
+        assert x is not None
+        return np.ascontiguousarray(x[:, columns]), x[:, more]
+    out = np.empty((len(which), len(columns)), np.float32)
+    other = np.empty((len(which), len(more)), np.float32)
+    failed = library().learner_ask(
+        prepared.at, rows.at, address(which), len(which), t, address(whole), address(blocks), len(blocks),
+        address(columns), len(columns), address(out), address(more), len(more), address(other),
+    )  # fmt: skip
+    _check(failed)
+    return out, other
+
+
+class AskedRows:
+    """Rows to be asked about again and again, in the shape the kernels read."""
+
+    def __init__(self, rows: Rows) -> None:
+        self.rows = rows
+        self._c = _rows(rows)
+        self.at = ctypes.addressof(self._c)
 
 
 def encode(
@@ -259,22 +307,24 @@ def _encode(  # noqa: PLR0913 - one argument for each the compiled function take
         twin.encode(prepared.statics, rows, learner_ptr, first, last, folds, flags, columns, kept, out, told)
         return
     c_rows = _rows(rows)
-    c_traces = None if told is None else _CTraces(*[_at(getattr(told, n)) for n in Traces.__dataclass_fields__])
+    c_traces = None if told is None else _CTraces(*[address(getattr(told, n)) for n in Traces.__dataclass_fields__])
     failed = library().learner_encode(
-        prepared.at, ctypes.byref(c_rows), _at(learner_ptr), first, last, _at(folds), flags, _at(columns),
-        len(columns), _at(kept), None if out is None else _at(out),
+        prepared.at, ctypes.byref(c_rows), address(learner_ptr), first, last, address(folds), flags, address(columns),
+        len(columns), address(kept), None if out is None else address(out),
         None if c_traces is None else ctypes.byref(c_traces),
     )  # fmt: skip
     _check(failed)
 
 
 def _rows(rows: Rows) -> _CRows:
-    return _CRows(*[_at(getattr(rows, name)) for name in Rows.__dataclass_fields__])
+    return _CRows(*[address(getattr(rows, name)) for name in Rows.__dataclass_fields__])
 
 
-def _at(array: NDArray[Any]) -> int:
+def address(array: NDArray[Any]) -> int:
     """Where an array's numbers lie; every array handed over is in C order."""
-    return int(array.ctypes.data)
+    # Of numbers the interface is quicker to make, of records their description would be made each time.
+    at: int = array.ctypes.data if array.dtype.names else array.__array_interface__["data"][0]
+    return at
 
 
 def _check(failed: int) -> None:

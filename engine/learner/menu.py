@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.domain.resource import Resource
-from engine.learner.gains import ROW_COLUMNS, SKILL_COLUMNS, usual_minutes
-from engine.learner.kernels import fold
+from engine.learner.gains import ROW_COLUMNS, SKILL_COLUMNS, USUAL_MINUTES, usual_minutes
+from engine.learner.kernels import AskedRows, ask
 from engine.learner.mastery import NEVER_MET, pace_of, usual_items
 from engine.learner.model import LearnerModel
 from engine.learner.rows import PackedRows, Rows, asked_rows, minutes_of, skill_key, stacked
@@ -17,51 +18,93 @@ from engine.learner.state import LearnerState
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
+# Beside what the learner model looks at: what a step is judged by.
+_MORE = np.concatenate([SKILL_COLUMNS, ROW_COLUMNS]).astype(np.int32)
+
+
+@dataclass(frozen=True, slots=True)
+class Spans:
+    """Lists of numbers, one after the other: list `k` is `ptr[k]:ptr[k + 1]` of `values`, `lengths[k]` long."""
+
+    ptr: Ints
+    values: Ints
+    lengths: Ints
+
+    def of(self, k: int) -> Ints:
+        """One list."""
+        return self.values[self.ptr[k] : self.ptr[k + 1]]
+
+    def gathered(self, of: Ints) -> tuple[Ints, Ints]:
+        """All numbers of these lists: whose they are, as places in `of`, and the numbers; `(n,)` both."""
+        lengths = self.lengths[of]
+        ends = np.cumsum(lengths)
+        place = np.repeat(np.arange(len(of)), lengths)
+        return place, self.values[np.arange(len(place)) + (self.ptr[of] - ends + lengths)[place]]
+
+
+def spans_of(lists: Sequence[Sequence[int]]) -> Spans:
+    """These lists as spans."""
+    lengths = np.array([len(one) for one in lists], np.int64)
+    values = np.array([number for one in lists for number in one], np.int64)
+    return Spans(np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64), values, lengths)
+
 
 @dataclass(frozen=True, slots=True)
 class Menu:
     """Rows of the catalogue as rows to ask about; skills are numbered in the order of `skills`.
 
-    The skills of resource `r` are `skill_ptr[r]:skill_ptr[r + 1]` of `skill`; what is needed before skill `k` is
-    `needed_ptr[k]:needed_ptr[k + 1]` of `needed`; its usual items are rows `usual_ptr[k]:usual_ptr[k + 1]` of `usual`.
-    `minutes`: `(n_resources,)` declared, NaN where not. `timed`: whether the log knows times of the resource.
-    `answerable`: whether an answer may be expected of it, which is so until the log shows that none ever comes of it,
-    or where it is hardly known, of its format.
+    `asked` holds the resources in the order of the catalogue, then the usual items of skills, which `usual` names for
+    each skill. `taught` are the skills of each resource, `needed` what is needed before each skill, `teaching` the
+    resources that teach each skill. `skill_keys`: `(n_skills,)`. `minutes`: `(n_resources,)` declared, NaN where not;
+    `usual_minutes` the same, with the usual ones where not. `timed`: whether the log knows times of the resource.
+    `formats` names the format of each resource, `format_index` its place in `format_names`. `answerable`: whether an
+    answer may be expected of a resource, which is so until the log shows that none ever comes of it, or where it is
+    hardly known, of its format.
     """
 
-    resources: Rows
-    usual: Rows
-    usual_ptr: Ints
+    asked: AskedRows
     skills: tuple[str, ...]
     number: Mapping[str, int]
-    skill_ptr: Ints
-    skill: Ints
-    needed_ptr: Ints
-    needed: Ints
+    skill_keys: NDArray[np.uint64]
+    usual: Spans
+    taught: Spans
+    needed: Spans
+    teaching: Spans
     minutes: Floats
+    usual_minutes: Floats
     timed: NDArray[np.bool_]
-    answerable: NDArray[np.bool_]
     formats: tuple[str, ...]
+    format_names: tuple[str, ...]
+    format_index: Ints
+    answerable: NDArray[np.bool_]
     _closures: dict[int, frozenset[int]] = field(default_factory=dict, repr=False, compare=False)
 
     @property
-    def skill_keys(self) -> NDArray[np.uint64]:
-        """The keys of the skills: `(n_skills,)`."""
-        return self.usual.skill_key[self.usual.skill_ptr[self.usual_ptr[:-1]]]
+    def item_keys(self) -> NDArray[np.uint64]:
+        """The keys of the resources: `(n_resources,)`."""
+        return self.asked.rows.item_key[: len(self.minutes)]
 
     def skills_of(self, row: int) -> Ints:
         """The skills a resource teaches, ascending."""
-        return self.skill[self.skill_ptr[row] : self.skill_ptr[row + 1]]
+        return self.taught.of(row)
 
     def needed_by(self, skill: int) -> Ints:
         """What is needed before a skill."""
-        return self.needed[self.needed_ptr[skill] : self.needed_ptr[skill + 1]]
+        return self.needed.of(skill)
 
     def pairs(self, rows: Ints) -> tuple[Ints, Ints]:
         """Each resource with each of its skills: places in `rows`, and skills; `(n_pairs,)` both."""
-        lengths = np.diff(self.skill_ptr)[rows]
-        starts = np.repeat(self.skill_ptr[rows] - np.concatenate([[0], np.cumsum(lengths)[:-1]]), lengths)
-        return np.repeat(np.arange(len(rows)), lengths), self.skill[np.arange(int(lengths.sum())) + starts]
+        return self.taught.gathered(rows)
+
+    def answering(self, skill: int) -> Ints:
+        """The resources that teach a skill and of which an answer may be expected."""
+        rows = self.teaching.of(skill)
+        return rows[self.answerable[rows]]
+
+    def reviewing(self, skill: int) -> Ints:
+        """The resources a review of a skill falls on: those that show what is remembered, where there are any."""
+        rows = self.answering(skill)
+        return rows if len(rows) else self.teaching.of(skill)
 
     def closure(self, skills: Sequence[int]) -> list[int]:
         """These skills and everything needed before them, ascending."""
@@ -85,24 +128,35 @@ def menu_of(resources: Sequence[Resource | None], needed: Mapping[str, Sequence[
     offered = [(r.resource_id, tuple(sorted(set(r.skills)))) if r else ("", ()) for r in resources]
     skills = tuple(sorted({*needed, *(p for ps in needed.values() for p in ps), *(s for _, ss in offered for s in ss)}))
     number = {skill: k for k, skill in enumerate(skills)}
+    keys = np.array([skill_key(s) for s in skills], np.uint64)
     rows = _plain(asked_rows(offered, 0, model.vocabulary))
     items = model.vocabulary.item_rows(rows.item_key)
-    before = [sorted({number[p] for p in needed.get(skill, ())}) for skill in skills]
-    usual, usual_ptr = _usual(skills, model)
+    usual, n_usual = _usual(skills, keys, model)
+    taught = [[number[s] for s in ss] for _, ss in offered]
+    teaching: list[list[int]] = [[] for _ in skills]
+    for row, own in enumerate(taught):
+        for k in own:
+            teaching[k].append(row)
+    formats = tuple(r.format if r else "" for r in resources)
+    names = tuple(sorted(set(formats)))
+    minutes = np.array([np.nan if r is None or r.minutes is None else r.minutes for r in resources], np.float64)
+    ends = len(resources) + np.concatenate([[0], np.cumsum(n_usual)])
     return Menu(
-        resources=rows,
-        usual=usual,
-        usual_ptr=usual_ptr,
+        asked=AskedRows(stacked([rows, usual])),
         skills=skills,
         number=number,
-        skill_ptr=_ptr([len(ss) for _, ss in offered]),
-        skill=np.array([number[s] for _, ss in offered for s in ss], np.int64),
-        needed_ptr=_ptr([len(b) for b in before]),
-        needed=np.array([p for b in before for p in b], np.int64),
-        minutes=np.array([np.nan if r is None or r.minutes is None else r.minutes for r in resources], np.float64),
+        skill_keys=keys,
+        usual=spans_of([range(a, b) for a, b in pairwise(ends.tolist())]),
+        taught=spans_of(taught),
+        needed=spans_of([sorted({number[p] for p in needed.get(skill, ())}) for skill in skills]),
+        teaching=spans_of(teaching),
+        minutes=minutes,
+        usual_minutes=usual_minutes(minutes),
         timed=np.append(model.vocabulary.timed, False)[items],
+        formats=formats,
+        format_names=names,
+        format_index=np.array([names.index(name) for name in formats], np.int64),
         answerable=_answerable(resources, items, model),
-        formats=tuple(r.format if r else "" for r in resources),
     )
 
 
@@ -124,24 +178,20 @@ class Known:
 
 def known_of(menu: Menu, rows: Ints, skills: Ints, *, state: LearnerState, model: LearnerModel, now_us: int) -> Known:
     """What a learner's state says now of these rows and skills of the menu."""
-    lengths = np.diff(menu.usual_ptr)[skills]
-    first = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-    usual = np.arange(first[-1]) + np.repeat(menu.usual_ptr[skills] - first[:-1], lengths)
-    asked = stacked([menu.resources.taken(rows), menu.usual.taken(usual)])
-    asked = replace(asked, t=np.full(len(asked), minutes_of(now_us)))
-    _, _, x = fold(model.prepared, asked, state.whole, state.blocks, update=False, features=True)
-    assert x is not None
-    seen, n = np.ascontiguousarray(x[:, model.columns]), len(rows)
-    p = model.p_success(seen, asked.item_row)
+    n, lengths = len(rows), menu.usual.lengths[skills]
+    asked = np.concatenate([rows, menu.usual.gathered(skills)[1]])
+    seen, more = _asked(menu, asked, state, model, now_us)
+    p = model.p_success(seen, menu.asked.rows.item_row[asked])
     mastery, facts = np.full(len(menu.skills), np.nan), np.full((len(menu.skills), 4), np.nan, np.float32)
     if len(skills):
-        mastery[skills] = np.add.reduceat(p[n:], first[:-1]) / lengths
-        facts[skills] = x[n:][first[:-1]][:, SKILL_COLUMNS]
-    minutes = usual_minutes(menu.minutes[rows]) * pace_of(state)
+        first = n + np.cumsum(lengths) - lengths
+        mastery[skills] = np.add.reduceat(p[n:], first - n) / lengths
+        facts[skills] = more[first, : len(SKILL_COLUMNS)]
+    minutes = menu.usual_minutes[rows] * pace_of(state)
     timed = menu.timed[rows]
     if timed.any():
         minutes[timed] = np.exp(model.log_seconds(seen[:n][timed])) / 60.0
-    return Known(rows, p[:n], minutes, x[:n][:, ROW_COLUMNS], mastery, facts)
+    return Known(rows, p[:n], minutes, more[:n, len(SKILL_COLUMNS) :], mastery, facts)
 
 
 def usual_time(
@@ -153,27 +203,31 @@ def usual_time(
     """
     if not len(skills):
         return np.zeros(0), np.zeros(0)
-    lengths = np.diff(menu.usual_ptr)[skills]
-    first = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-    usual = np.arange(first[-1]) + np.repeat(menu.usual_ptr[skills] - first[:-1], lengths)
-    asked = menu.usual.taken(usual)
-    asked = replace(asked, t=np.full(len(asked), minutes_of(now_us)))
-    _, _, x = fold(model.prepared, asked, state.whole, state.blocks, update=False, features=True)
-    assert x is not None
-    said = model.outlook(x[:, model.columns], asked.item_row)
-    mean, sd = (np.add.reduceat(of, first[:-1]) / lengths for of in (said.log_seconds_mean, said.log_seconds_sd))
-    timed = np.logical_or.reduceat(np.append(model.vocabulary.timed, False)[asked.item_row], first[:-1])
-    unknown = usual_minutes(np.full(len(skills), np.nan)) * pace_of(state)
-    return np.where(timed, np.exp(mean) / 60.0, unknown), sd
+    asked, lengths = menu.usual.gathered(skills)[1], menu.usual.lengths[skills]
+    seen, _ = _asked(menu, asked, state, model, now_us)
+    items = menu.asked.rows.item_row[asked]
+    said = model.outlook(seen, items)
+    first = np.cumsum(lengths) - lengths
+    mean, sd = (np.add.reduceat(of, first) / lengths for of in (said.log_seconds_mean, said.log_seconds_sd))
+    timed = np.logical_or.reduceat(np.append(model.vocabulary.timed, False)[items], first)
+    return np.where(timed, np.exp(mean) / 60.0, USUAL_MINUTES * pace_of(state)), sd
 
 
-def _usual(skills: Sequence[str], model: LearnerModel) -> tuple[Rows, Ints]:
-    """The usual items of each skill as if nobody had ever met them, and where those of each skill begin."""
-    keys = np.array([skill_key(s) for s in skills], np.uint64)
+def _asked(
+    menu: Menu, which: Ints, state: LearnerState, model: LearnerModel, now_us: int
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    return ask(
+        model.prepared, menu.asked, which, minutes_of(now_us),
+        whole=state.whole, blocks=state.blocks, columns=model.columns, more=_MORE,
+    )  # fmt: skip
+
+
+def _usual(skills: Sequence[str], keys: NDArray[np.uint64], model: LearnerModel) -> tuple[Rows, Ints]:
+    """The usual items of each skill as if nobody had ever met them, and how many each skill has."""
     items, of_skill = usual_items(keys, model)
     rows = _plain(asked_rows([("", (skills[k],)) for k in of_skill], 0, model.vocabulary))
     rows = replace(rows, item_row=items, item_key=np.full(len(items), NEVER_MET, np.uint64))
-    return rows, np.searchsorted(of_skill, np.arange(len(skills) + 1)).astype(np.int64)
+    return rows, np.bincount(of_skill, minlength=len(skills)).astype(np.int64)
 
 
 def _answerable(
@@ -186,7 +240,3 @@ def _answerable(
 
 def _plain(rows: Rows | PackedRows) -> Rows:
     return rows.arrays() if isinstance(rows, PackedRows) else rows
-
-
-def _ptr(lengths: Sequence[int]) -> Ints:
-    return np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)

@@ -1,13 +1,13 @@
 """Scores of trees, told apart by what each split looked at."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.learner.forest import PARTS, Forest, forest_from
+from engine.learner.forest import Forest, Packed, forest_from
 from engine.learner.kernels import library
 
 
@@ -22,36 +22,51 @@ class PathForest:
     value: NDArray[np.float64]
     family: NDArray[np.int32]
     n_families: int
+    packed: Packed = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "packed", Packed(self.forest, self.by_leaf()))
 
     def contributions(self, x: NDArray[np.float32]) -> NDArray[np.float64]:
         """What each family of columns adds to each row: `(n_families, n)` from `(n, n_columns)`."""
-        loaded = library()
-        if loaded is None:
-            return self.walked(x)
-        x = np.ascontiguousarray(x, np.float32)
-        parts = [getattr(self.forest, part).ctypes.data for part in PARTS]
-        result = np.zeros((len(x), self.n_families))
-        loaded.forest_paths(
-            x.ctypes.data, *x.shape, len(self.forest.node_ptr) - 1, *parts, self.value.ctypes.data,
-            self.family.ctypes.data, self.n_families, result.ctypes.data,
-        )  # fmt: skip
-        return result.T
+        return self.walked(x) if library() is None else self.packed.said(x).T
+
+    def by_leaf(self) -> NDArray[np.float64]:
+        """What each family of columns adds on the way from the root to each leaf: `(n_leaves, n_families)`.
+
+        A step from a node to its child adds the child's value less the node's to the family of the node's column.
+        """
+        f = self.forest
+        result = np.zeros((len(f.leaf), self.n_families))
+        for tree in range(len(f.node_ptr) - 1):
+            first, last = int(f.node_ptr[tree]), int(f.node_ptr[tree + 1])
+            todo = [(0, np.zeros(self.n_families))] if last > first else []
+            while todo:
+                node, so_far = todo.pop()
+                family, value = self.family[f.column[first + node]], self.value[first + node]
+                for child in (int(f.left[first + node]), int(f.right[first + node])):
+                    there = so_far.copy()
+                    if child < 0:
+                        leaf = int(f.leaf_ptr[tree]) + ~child
+                        there[family] += f.leaf[leaf] - value
+                        result[leaf] = there
+                    else:
+                        there[family] += self.value[first + child] - value
+                        todo.append((child, there))
+        return result
 
     def walked(self, x: NDArray[np.float32]) -> NDArray[np.float64]:
         """The same in numpy, all rows a level at a time: the compiled walk's oracle and stand-in."""
-        f, rows = self.forest, np.arange(len(x))
+        f, rows, by_leaf = self.forest, np.arange(len(x)), self.by_leaf()
         result = np.zeros((len(x), self.n_families))
         for tree in range(len(f.node_ptr) - 1):
             first, last = f.node_ptr[tree : tree + 2]
-            leaves = f.leaf[f.leaf_ptr[tree] : f.leaf_ptr[tree + 1]]
-            at = np.zeros(len(x), np.int64)
-            while last > first and (going := rows[at >= 0]).size:
+            at = np.full(len(x), 0 if last > first else -1, np.int64)
+            while (going := rows[at >= 0]).size:
                 here = first + at[going]
-                column = f.column[here]
-                to = np.where(x[going, column] <= f.threshold[here], f.left[here], f.right[here])
-                value = np.where(to >= 0, self.value[first + np.maximum(to, 0)], leaves[np.maximum(~to, 0)])
-                result[going, self.family[column]] += value - self.value[here]
-                at[going] = to
+                to_left = x[going, f.column[here]] <= f.threshold[here]
+                at[going] = np.where(to_left, f.left[here], f.right[here])
+            result += by_leaf[f.leaf_ptr[tree] + ~at]
         return result.T
 
     def arrays(self, name: str) -> dict[str, NDArray[Any]]:

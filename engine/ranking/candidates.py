@@ -1,64 +1,51 @@
 """What may be recommended to this learner now."""
 
-from collections.abc import Callable
-
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.domain.catalogue import Catalogue
 from engine.domain.decision import Request
 from engine.domain.query import Query
-from engine.domain.resource import Resource
 
 
 def candidates_of(
     request: Request, query: Query, catalogue: Catalogue, *, welcome: NDArray[np.int64] | None = None
-) -> NDArray[np.int32]:
-    """Rows of the catalogue that may be shown, ascending: `(n_candidates,)` int32.
+) -> NDArray[np.bool_]:
+    """Which rows of the catalogue may be shown: `(n_resources,)` bool.
 
     Named candidates are taken as they are named, also where they were seen before; without them everything is a
     candidate that was not yet seen or is `welcome` again (rows). Availability, access needs, languages, formats and
     minutes hold in both cases.
     """
-    allowed = catalogue.available(query.now_us)
+    available = catalogue.available(query.now_us)
     if request.candidates is not None:
-        named = np.zeros(len(catalogue), dtype=bool)
+        allowed = np.zeros(len(catalogue), dtype=bool)
         rows = catalogue.resource_map.rows(request.candidates)
-        named[rows[rows >= 0]] = True
-        allowed &= named
+        allowed[rows[rows >= 0]] = True
+        allowed &= available
     else:
-        unseen = np.ones(len(catalogue), dtype=bool)
-        unseen[query.history.seen] = False
+        allowed = available.copy()
+        allowed[query.history.resource_index] = False
         if welcome is not None:
-            unseen[welcome] = True
-        allowed &= unseen
+            allowed[welcome] = available[welcome]
     if request.exclude:
         rows = catalogue.resource_map.rows(request.exclude)
         allowed[rows[rows >= 0]] = False
-    fits = _conditions(request, query)
-    found = np.flatnonzero(allowed).astype(np.int32)
-    if not fits:
-        return found
-    return found[[_meets(catalogue.resources[row], fits) for row in found]] if len(found) else found
+    for fits in _conditions(request, query, catalogue):
+        allowed &= fits
+    return allowed
 
 
-def _conditions(request: Request, query: Query) -> list[Callable[[Resource], bool]]:
+def _conditions(request: Request, query: Query, catalogue: Catalogue) -> list[NDArray[np.bool_]]:
     """What this request and this learner demand of a resource; what a resource does not say never excludes it,
     except for access needs, which are hard.
     """
-    needs, languages = set(query.access_needs), set(query.languages)
-    formats, minutes = request.formats, request.minutes
-    conditions: list[Callable[[Resource], bool]] = []
-    if needs:
-        conditions.append(lambda r: needs <= set(r.access))
-    if languages:
-        conditions.append(lambda r: r.language is None or r.language in languages)
-    if formats is not None:
-        conditions.append(lambda r: r.format in formats)
-    if minutes is not None:
-        conditions.append(lambda r: r.minutes is None or r.minutes <= minutes)
+    conditions = [catalogue.with_access(need) for need in query.access_needs]
+    if query.languages:
+        conditions.append(np.logical_or.reduce([catalogue.in_language(x) for x in query.languages]))
+    if request.formats is not None:
+        nothing = np.zeros(len(catalogue), dtype=bool)
+        conditions.append(np.logical_or.reduce([nothing, *(catalogue.of_format(x) for x in request.formats)]))
+    if request.minutes is not None:
+        conditions.append(~(catalogue.minutes > request.minutes))
     return conditions
-
-
-def _meets(resource: Resource | None, conditions: list[Callable[[Resource], bool]]) -> bool:
-    return resource is not None and all(fits(resource) for fits in conditions)

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.domain.id_map import IdMap
+from engine.ranking.neighbours import Neighbours
 
 # EASE's sums are close to chances; as logarithms they add up with the logarithms of votes. Below this they are noise,
 # and the term is counted from there, so that it is 0 where nothing speaks for a resource.
@@ -20,29 +21,27 @@ class Ease:
     """
 
     def __init__(self, arrays: Mapping[str, NDArray[Any]], n_resources: int) -> None:
-        self._starts = np.asarray(arrays["ease_starts"])
-        self._neighbours = arrays["ease_neighbour"]
-        self._weights = arrays["ease_weight"]
+        self._matrix = Neighbours(arrays, "ease", n_resources)
         self._n = n_resources
 
     def score(self, seen: NDArray[np.int32]) -> NDArray[np.float64]:
         """Logarithm of the summed weights from all seen resources: `(n_resources,)`; NaN where nothing was seen."""
-        spans = [slice(self._starts[i], self._starts[i + 1]) for i in seen]
-        if not spans:
+        if not len(seen):
             return np.full(self._n, np.nan)
-        neighbours = np.concatenate([self._neighbours[s] for s in spans])
-        weights = np.concatenate([self._weights[s] for s in spans])
-        sums = np.bincount(neighbours, weights, self._n)
-        result: NDArray[np.float64] = np.log1p(np.maximum(sums, 0.0) / EASE_FLOOR)
+        result = np.zeros(self._n)
+        rows, said = self.touched(seen)
+        result[rows] = said
         return result
+
+    def touched(self, seen: NDArray[np.int32]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """The rows that anything seen speaks for, and the logarithms of the summed weights there, `(n,)` both."""
+        sums = self._matrix.sums(seen.astype(np.int64), np.ones(len(seen)))
+        rows = np.flatnonzero(sums > 0)
+        return rows, np.log1p(sums[rows] / EASE_FLOOR)
 
     def speaking_for(self, seen: NDArray[np.int32], rows: NDArray[np.int32]) -> NDArray[np.float64]:
         """The weight from each seen resource to each of some others: `(len(seen), len(rows))`, 0 where none."""
-        weights = np.zeros((len(seen), self._n))
-        for place, i in enumerate(seen):
-            span = slice(self._starts[i], self._starts[i + 1])
-            weights[place, self._neighbours[span]] = self._weights[span]
-        return weights[:, rows]
+        return self._matrix.between(seen, rows)
 
 
 class Factors:
@@ -53,18 +52,23 @@ class Factors:
     """
 
     def __init__(self, arrays: Mapping[str, NDArray[Any]], features: IdMap) -> None:
-        self._vectors = np.asarray(arrays["factor_vectors"], dtype=np.float64)
+        self._vectors = np.ascontiguousarray(arrays["factor_vectors"], dtype=np.float32)
         self._biases = np.asarray(arrays["factor_biases"], dtype=np.float64)
         self._feature_vectors = np.asarray(arrays["factor_feature_vectors"], dtype=np.float64)
         self._features = features
 
     def score(self, seen: NDArray[np.int32], features: Sequence[str]) -> NDArray[np.float64]:
         """Dot product with each resource, plus its bias: `(n_resources,)`; all NaN for who has neither."""
+        said = self.said(seen, features)
+        return np.full(len(self._biases), np.nan) if said is None else said
+
+    def said(self, seen: NDArray[np.int32], features: Sequence[str]) -> NDArray[np.float64] | None:
+        """The same; None for who has neither. Every resource is asked, so that BLAS sums alike for all learners."""
         rows = [row for row in (self._features.row(f) for f in features) if row >= 0]
         if len(seen) == 0 and not rows:
-            return np.full(len(self._biases), np.nan)
+            return None
         learner = self._feature_vectors[rows].sum(axis=0)
         if len(seen):
-            learner = learner + self._vectors[seen].mean(axis=0)
-        result: NDArray[np.float64] = self._vectors @ learner + self._biases
+            learner = learner + self._vectors[seen].mean(axis=0, dtype=np.float64)
+        result: NDArray[np.float64] = (self._vectors @ learner.astype(np.float32)) + self._biases
         return result

@@ -1,4 +1,4 @@
-"""All terms of the learning objective for one learner: which candidates are looked at closely, and what they get."""
+"""All terms of the learning objective for one learner, over the few candidates that are looked at closely."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,9 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.domain.catalogue import Catalogue
 from engine.domain.history import NO_TIME, History
-from engine.learner.gains import GainModel, step_facts, usual_minutes
+from engine.learner.gains import GainModel, step_facts
 from engine.learner.menu import Known, Menu, known_of
 from engine.learner.model import LearnerModel
 from engine.learner.state import LearnerState
@@ -21,13 +20,11 @@ from engine.ranking.said import added_by_voices
 from engine.ranking.weights import ObjectiveWeights
 from engine.ranking.worth import Worth, worth_of
 
-# What is looked at closely; of a large catalogue what serves the goal, then what others take up.
-SHORTLIST = 200
 TERMS = (*OF_LEARNING, *of_needs.TERMS, "voice", "minutes", "repeat")
+_PLACE = {name: place for place, name in enumerate(TERMS)}
 _LAST = 3
 # A resource counts as repeated for so many of the learner's events.
 REPEATED_WITHIN = 10
-_NOBODY = np.empty(0, np.int64)
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -35,14 +32,13 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Learning:
-    """What stands behind an answer: `terms` `(n_terms, n_candidates)` as `TERMS`, and what they were made from.
+    """What stands behind an answer: `terms` `(n_terms, n_rows)` as `TERMS`, and what they were made from.
 
-    `known` and `worth` speak of the shortlist, whose places among the candidates are `places`; `aims` are skills of the
-    menu, `has_goal` whether the learner or the request named them.
+    `known` and `worth` speak of the same rows; `aims` are skills of the menu, `has_goal` whether the learner or the
+    request named them.
     """
 
     terms: Floats
-    places: Ints
     known: Known
     worth: Worth
     aims: Ints
@@ -52,8 +48,8 @@ class Learning:
 
     @property
     def voice(self) -> Floats:
-        """What the learner's words add: `(n_candidates,)`."""
-        voice: Floats = self.terms[TERMS.index("voice")]
+        """What the learner's words add: `(n_rows,)`."""
+        voice: Floats = self.terms[_PLACE["voice"]]
         return voice
 
 
@@ -61,27 +57,37 @@ class Learning:
 class Teaching:
     """What a bundle and a catalogue know of learning, made once.
 
-    `skill_rows` are the rows that teach each skill, `answer_rows` those of them of which an answer may be expected.
+    `promising`: for each skill of the menu the resources that teach it, the most promising first. `row_of_key` finds a
+    resource by its key.
     """
 
     menu: Menu
     model: LearnerModel
     gains: GainModel
     weights: ObjectiveWeights
-    catalogue: Catalogue
-    skill_rows: Mapping[str, NDArray[np.int32]]
-    answer_rows: Mapping[str, NDArray[np.int32]]
-    promise: Floats
+    promising: tuple[Ints, ...]
+    row_of_key: Mapping[int, int]
 
-    def review_rows(self, skill: str) -> NDArray[np.int32] | None:
-        """The rows a review of this skill falls on: those that show what is remembered, where there are any."""
-        return self.answer_rows.get(skill, self.skill_rows.get(skill))
+
+def teaching_of(menu: Menu, model: LearnerModel, gains: GainModel, weights: ObjectiveWeights) -> Teaching:
+    """What is known of learning with this menu."""
+    promise = promise_of(menu, gains)
+    return Teaching(
+        menu=menu,
+        model=model,
+        gains=gains,
+        weights=weights,
+        promising=tuple(
+            rows[np.lexsort((rows, -promise[rows]))] for rows in map(menu.teaching.of, range(len(menu.skills)))
+        ),
+        row_of_key={key: row for row, key in reversed(list(enumerate(menu.item_keys.tolist())))},
+    )
 
 
 def promise_of(menu: Menu, gains: GainModel) -> Floats:
     """What a step on each resource is worth per minute to somebody in the middle of everything: `(n_resources,)`."""
     n = len(menu.minutes)
-    middle, minutes = np.full(n, 0.5), usual_minutes(menu.minutes)
+    middle, minutes = np.full(n, 0.5), menu.usual_minutes
     facts = step_facts(
         mastery=middle,
         readiness=middle,
@@ -92,7 +98,7 @@ def promise_of(menu: Menu, gains: GainModel) -> Floats:
         log_minutes=np.log(minutes),
         formats=np.array([gains.format_number(name) for name in menu.formats]),
     )
-    promise: Floats = gains.gains(facts, menu.resources.item_key) / minutes
+    promise: Floats = gains.gains(facts, menu.item_keys) / minutes
     return promise
 
 
@@ -109,41 +115,51 @@ class Learner:
     now_us: int
 
 
-def learning_of(candidates: NDArray[np.int32], relevance: Floats, learner: Learner, teaching: Teaching) -> Learning:
-    """The learning terms of candidates, whose relevance `(n_candidates,)` says which of many are looked at closely."""
+def aims_of(goal: tuple[str, ...], menu: Menu) -> Ints:
+    """The skills of a goal that the menu knows, ascending."""
+    return np.array(sorted({menu.number[s] for s in goal if s in menu.number}), np.int64)
+
+
+def learning_of(rows: Ints, learner: Learner, teaching: Teaching) -> Learning:
+    """The learning terms of these rows of the catalogue, all of them looked at closely."""
     menu, weights, state, spoken = teaching.menu, teaching.weights, learner.state, learner.spoken
-    aims = np.array(sorted({menu.number[s] for s in learner.goal if s in menu.number}), np.int64)
+    aims = aims_of(learner.goal, menu)
     has_goal = len(aims) > 0
-    places = _shortlist(candidates, relevance, teaching, menu.closure(aims.tolist()) if has_goal else [])
-    rows = candidates[places].astype(np.int64)
-    taught = np.unique(menu.pairs(rows)[1])
+    place, skill = menu.pairs(rows)
     if not has_goal:
-        aims = taught
-    words = [row for word in spoken for row in np.flatnonzero(menu.resources.item_key == np.uint64(word.key))[:1]]
-    asked = np.concatenate([rows, np.array(words, np.int64)])
-    skills = _asked_about(menu, np.union1d(taught, aims), has_goal)
-    known = known_of(menu, asked, skills, state=state, model=teaching.model, now_us=learner.now_us)
-    known, p_spoken = _without(known, len(rows)), known.p[len(rows) :]
+        aims = np.unique(skill)
+    words = [teaching.row_of_key[w.key] for w in spoken if w.key in teaching.row_of_key]
+    known = known_of(
+        menu,
+        np.concatenate([rows, np.array(words, np.int64)]) if words else rows,
+        _asked_about(menu, aims, has_goal),
+        state=state,
+        model=teaching.model,
+        now_us=learner.now_us,
+    )
+    p_spoken = known.p[len(rows) :]
+    if words:
+        known = _without(known, len(rows))
     worth = worth_of(menu, known, teaching.gains, aims)
-    terms = np.zeros((len(TERMS), len(candidates)))
-    terms[: len(OF_LEARNING) - 1, places] = added_by_learning(
+    terms = np.zeros((len(TERMS), len(rows)))
+    terms[: len(OF_LEARNING) - 1] = added_by_learning(
         menu, known, worth, state, model=teaching.model, weights=weights, has_goal=has_goal
     )
     loops = loops_of(menu, state)
     if loops:
         recent = learner.history.resource_index[-_LAST:]
-        terms[TERMS.index("approach"), places] = added_by_approach(menu, known, loops, recent, weight=weights.approach)
-    first = TERMS.index("review")
+        terms[_PLACE["approach"]] = added_by_approach(menu, known, loops, recent, weight=weights.approach)
+    first = _PLACE["review"]
     terms[first : first + len(of_needs.TERMS)] = of_needs.contributions(
-        learner.needs, candidates, teaching=teaching, weights=weights
+        learner.needs, menu, rows, (place, skill), weights=weights
     )
-    terms[TERMS.index("voice")] = _voice(spoken, candidates, places, known, p_spoken, words, menu, weights.voice)
-    lately = np.bincount(learner.history.resource_index[-REPEATED_WITHIN:], minlength=len(menu.minutes))
-    terms[TERMS.index("repeat")] = -weights.repeat * np.maximum(lately[candidates] - 1, 0)
+    if spoken:
+        terms[_PLACE["voice"]] = _voice(spoken, known, p_spoken, words, menu, weights.voice)
+    terms[_PLACE["repeat"]] = _repeated(rows, learner.history, weight=weights.repeat)
     if learner.minutes_left is not None:
         over = np.maximum(known.minutes - learner.minutes_left, 0.0) / np.maximum(known.minutes, 1.0)
-        terms[TERMS.index("minutes"), places] = -weights.minutes * over
-    return Learning(terms, places, known, worth, aims, has_goal, tuple(loops), learner.needs)
+        terms[_PLACE["minutes"]] = -weights.minutes * over
+    return Learning(terms, known, worth, aims, has_goal, tuple(loops), learner.needs)
 
 
 def minutes_left(minutes_per_day: float | None, history: History, menu: Menu, now_us: int) -> float | None:
@@ -155,29 +171,11 @@ def minutes_left(minutes_per_day: float | None, history: History, menu: Menu, no
     return max(minutes_per_day - float(np.nan_to_num(menu.minutes[np.unique(rows)]).sum()), 0.0)
 
 
-def _shortlist(candidates: NDArray[np.int32], relevance: Floats, teaching: Teaching, wanted: list[int]) -> Ints:
-    """Places of the candidates that are looked at closely, ascending.
-
-    First the most promising of each wanted skill, then the second of each, and so on; then what is most relevant.
-    """
-    if len(candidates) <= SHORTLIST:
-        return np.arange(len(candidates))
-    turn = np.full(len(candidates), len(candidates))
-    if wanted:
-        place, skill = teaching.menu.pairs(candidates.astype(np.int64))
-        mine = np.isin(skill, wanted)
-        place, skill = place[mine], skill[mine]
-        order = np.lexsort((place, -teaching.promise[candidates[place]], skill))
-        first = np.searchsorted(skill[order], skill[order])
-        np.minimum.at(turn, place[order], np.arange(len(order)) - first)
-    return np.sort(np.lexsort((-relevance, turn))[:SHORTLIST])
-
-
-def _asked_about(menu: Menu, skills: Ints, has_goal: bool) -> Ints:
-    """These skills and what is needed before them: for a goal all the way down, else the next before."""
+def _asked_about(menu: Menu, aims: Ints, has_goal: bool) -> Ints:
+    """The skills that can matter: what is aimed at, and what is needed before it; for a goal all the way down."""
     if has_goal:
-        return np.array(menu.closure(skills.tolist()), np.int64)
-    return np.unique(np.concatenate([skills, *(menu.needed_by(int(s)) for s in skills)])).astype(np.int64)
+        return np.array(menu.closure(aims.tolist()), np.int64)
+    return np.unique(np.concatenate([aims, menu.needed.gathered(aims)[1]]))
 
 
 def _without(known: Known, n: int) -> Known:
@@ -185,21 +183,25 @@ def _without(known: Known, n: int) -> Known:
     return Known(known.rows[:n], known.p[:n], known.minutes[:n], known.own[:n], known.mastery, known.facts)
 
 
+def _repeated(rows: Ints, history: History, *, weight: float) -> Floats:
+    """Taken off for each time but the first that a row was done lately: `(n_rows,)`."""
+    added = np.zeros(len(rows))
+    done, times = np.unique(history.resource_index[-REPEATED_WITHIN:], return_counts=True)
+    for row, n in zip(done[times > 1].tolist(), times[times > 1].tolist(), strict=True):
+        added[rows == row] = -weight * (n - 1)
+    return added
+
+
 def _voice(
-    spoken: tuple[Spoken, ...], candidates: NDArray[np.int32], places: Ints, known: Known, p_words: Floats,
-    words: list[int], menu: Menu, weight: float,
-) -> Floats:  # fmt: skip
-    """What was said adds to all candidates: `(n_candidates,)`."""
-    if not spoken:
-        return np.zeros(len(candidates))
-    keys = menu.resources.item_key
+    spoken: tuple[Spoken, ...], known: Known, p_words: Floats, words: list[int], menu: Menu, weight: float
+) -> Floats:
+    """What was said adds to the rows in `known`: `(n_rows,)`."""
+    keys = menu.item_keys
     row_of = {int(keys[row]): k for k, row in enumerate(words)}
     p_spoken = np.array([p_words[row_of[w.key]] if w.key in row_of else np.nan for w in spoken])
-    shares = np.zeros((len(spoken), len(candidates)), bool)
-    place, skill = menu.pairs(candidates.astype(np.int64))
+    shares = np.zeros((len(spoken), len(known.rows)), bool)
+    place, skill = menu.pairs(known.rows)
     for k, word in enumerate(spoken):
         if word.key in row_of:
             shares[k, place[np.isin(skill, menu.skills_of(words[row_of[word.key]]))]] = True
-    p = np.full(len(candidates), np.nan)
-    p[places] = known.p
-    return added_by_voices(spoken, keys[candidates], weight=weight, p=p, shares_skill=shares, p_spoken=p_spoken)
+    return added_by_voices(spoken, keys[known.rows], weight=weight, p=known.p, shares_skill=shares, p_spoken=p_spoken)

@@ -2,19 +2,19 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.domain.catalogue import Catalogue
 from engine.learner.mastery import due_reviews
+from engine.learner.menu import Menu
 from engine.learner.preferences import Preferences
 from engine.learner.state import NO_STYLE, Check, LearnerState
 from engine.learner.style import format_shares
 from engine.ranking.weights import ObjectiveWeights
 
 TERMS = ("review", "check", "style")
+Ints = NDArray[np.int64]
 # Below this recall a review weighs all it can.
 _FORGOTTEN = 0.7
 # Fewer choices than these, or a smaller difference, say nothing of taste.
@@ -44,21 +44,6 @@ class Needs:
         return min(waiting, key=lambda c: (c.since_us, c.skill_id), default=None)
 
 
-class Taught(Protocol):
-    """What is on offer for each skill; `engine.ranking.learning.Teaching` is one."""
-
-    @property
-    def catalogue(self) -> Catalogue:
-        """The catalogue."""
-
-    @property
-    def answer_rows(self) -> Mapping[str, NDArray[np.int32]]:
-        """The rows that teach each skill and of which an answer may be expected."""
-
-    def review_rows(self, skill: str) -> NDArray[np.int32] | None:
-        """The rows a review of this skill falls on."""
-
-
 def needs_of(
     state: LearnerState, preferences: Preferences, format_mix: Mapping[str, float], skills: Sequence[str], now_us: int
 ) -> Needs:
@@ -76,29 +61,35 @@ def needs_of(
 
 
 def contributions(
-    needs: Needs,
-    candidates: NDArray[np.int32],
-    *,
-    teaching: Taught,
-    weights: ObjectiveWeights,
+    needs: Needs, menu: Menu, rows: Ints, pairs: tuple[Ints, Ints], *, weights: ObjectiveWeights
 ) -> NDArray[np.float64]:
-    """What each of `TERMS` adds to each candidate's score: `(3, n_candidates)`.
+    """What each of `TERMS` adds to the score of each of these rows of the menu: `(3, n_rows)`.
 
-    Only an answer keeps a promised check, so it falls on what is answered; a review does where anything is.
+    `pairs` are the rows' places with each of their skills. Only an answer keeps a promised check, so it falls on what
+    is answered; so does a review where anything that teaches its skill is.
     """
-    catalogue = teaching.catalogue
-    n = len(catalogue)
-    review, check = np.zeros(n), np.zeros(n)
-    for skill, recall in needs.reviews.items():
-        rows = teaching.review_rows(skill)
-        if rows is not None:
-            weight = weights.review * min(1.0, (1.0 - recall) / (1.0 - _FORGOTTEN))
-            review[rows] = np.maximum(review[rows], weight)
-    for skill in needs.checks:
-        rows = teaching.answer_rows.get(skill)
-        if rows is not None:
-            check[rows] = weights.check
-    tilts = np.array([needs.tilts.get(name, 0.0) for name in catalogue.formats] + [0.0])
-    style = weights.style * tilts[catalogue.format_index]
-    result: NDArray[np.float64] = np.vstack([review, check, style])[:, candidates]
-    return result
+    place, skill = pairs
+    added = np.zeros((len(TERMS), len(rows)))
+    for term, of_skill in enumerate((_weights_of(needs, weights), dict.fromkeys(needs.checks, weights.check))):
+        known = {menu.number[s]: weight for s, weight in of_skill.items() if s in menu.number}
+        if known:
+            weight = np.zeros(len(menu.skills))
+            weight[list(known)] = list(known.values())
+            told = _telling(term, menu, rows[place], skill)
+            np.maximum.at(added[term], place[told], weight[skill[told]])
+    if needs.tilts:
+        tilts = np.array([needs.tilts.get(name, 0.0) for name in menu.format_names])
+        added[2] = weights.style * tilts[menu.format_index[rows]]
+    return added
+
+
+def _telling(term: int, menu: Menu, rows: Ints, skills: Ints) -> NDArray[np.bool_]:
+    """Which of these pairs of a row and a skill a review or a check falls on: `(n_pairs,)`."""
+    answerable: NDArray[np.bool_] = menu.answerable[rows]
+    if TERMS[term] == "review" and not answerable.all():
+        answerable = answerable | np.array([not len(menu.answering(k)) for k in skills.tolist()], bool)
+    return answerable
+
+
+def _weights_of(needs: Needs, weights: ObjectiveWeights) -> dict[str, float]:
+    return {s: weights.review * min(1.0, (1.0 - r) / (1.0 - _FORGOTTEN)) for s, r in needs.reviews.items()}

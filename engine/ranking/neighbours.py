@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from engine.domain.history import NO_TIME
 from engine.domain.query import Query
+from engine.learner.kernels import address, library
 
 DAY_US = 86_400_000_000
 # How a history is read: every resource alike, decayed by days since, or only the last few.
@@ -59,20 +60,38 @@ class Neighbours:
     """
 
     def __init__(self, arrays: Mapping[str, NDArray[Any]], name: str, n_resources: int) -> None:
-        self._starts = np.asarray(arrays[f"{name}_starts"])
-        self._neighbours = arrays[f"{name}_neighbour"]
-        self._weights = arrays[f"{name}_weight"]
+        self._starts = np.ascontiguousarray(arrays[f"{name}_starts"], np.int64)
+        self._neighbours = np.ascontiguousarray(arrays[f"{name}_neighbour"], np.int32)
+        self._weights = np.ascontiguousarray(arrays[f"{name}_weight"], np.float32)
         self._n = n_resources
+        self._places = (address(self._starts), address(self._neighbours), address(self._weights))
 
     def sums(self, rows: NDArray[np.int64], weights: NDArray[np.float64]) -> NDArray[np.float64]:
         """The weighted sum of these rows: `(n_resources,)`."""
-        starts, lengths = self._starts[rows], self._starts[rows + 1] - self._starts[rows]
-        total = int(lengths.sum())
-        if not total:
-            return np.zeros(self._n)
-        offsets = np.repeat(starts - np.concatenate([[0], np.cumsum(lengths)[:-1]]), lengths)
-        at = np.arange(total) + offsets
-        result: NDArray[np.float64] = np.bincount(
-            self._neighbours[at], self._weights[at] * np.repeat(weights, lengths), self._n
-        ).astype(np.float64)
+        loaded = library()
+        if loaded is None:
+            return self.added(rows, weights)
+        result = np.zeros(self._n)
+        loaded.sparse_sums(*self._places, address(rows), address(weights), len(rows), address(result))
         return result
+
+    def added(self, rows: NDArray[np.int64], weights: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The same in numpy: the compiled sums' oracle and stand-in."""
+        result = np.zeros(self._n)
+        for row, weight in zip(rows.tolist(), weights.tolist(), strict=True):
+            span = slice(self._starts[row], self._starts[row + 1])
+            np.add.at(result, self._neighbours[span], weight * self._weights[span].astype(np.float64))
+        return result
+
+    def between(self, rows: NDArray[np.int32], others: NDArray[np.int32]) -> NDArray[np.float64]:
+        """The weight from each of `rows` to each of `others`: `(len(rows), len(others))`, 0 where none."""
+        weights = np.zeros((len(rows), len(others)))
+        column = np.full(self._n, -1)
+        column[others] = np.arange(len(others))
+        for place, row in enumerate(rows.tolist()):
+            span = slice(self._starts[row], self._starts[row + 1])
+            at = column[self._neighbours[span]]
+            hit = np.flatnonzero(at >= 0)
+            if len(hit):
+                weights[place, at[hit]] = self._weights[span][hit]
+        return weights

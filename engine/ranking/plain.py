@@ -17,11 +17,6 @@ _LEAST_STEPS = 1.5
 Floats = NDArray[np.float64]
 
 
-def planned(catalogue: Catalogue) -> NDArray[np.bool_]:
-    """Which resources have a place in the teacher's plan: `(n_resources,)`."""
-    return np.array([r is not None and r.position is not None for r in catalogue.resources], bool)
-
-
 def planned_order(catalogue: Catalogue) -> Floats:
     """Minus the place in the teacher's plan, resources without one behind all others: `(n_resources,)`."""
     resources = catalogue.resources
@@ -43,7 +38,7 @@ def wishes(
     scale = max(float(np.ptp(plain)) if len(plain) else 0.0, step * _LEAST_STEPS / max(weights.style, 1e-9))
     asked = np.array([name in preferences.formats for name in catalogue.formats] + [False])
     style = weights.style * scale * asked[catalogue.format_index]
-    minutes = np.array([np.nan if r is None or r.minutes is None else r.minutes for r in catalogue.resources], float)
+    minutes = catalogue.minutes
     left = left_today(preferences.minutes_per_day, query, minutes)
     over = np.zeros(len(minutes)) if left is None else np.maximum(np.nan_to_num(minutes) - left, 0.0)
     return np.vstack([style, -weights.minutes * scale * over / np.maximum(np.nan_to_num(minutes), 1.0)])

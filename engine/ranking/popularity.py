@@ -1,5 +1,6 @@
 """What others took up: ever, lately, and around this day of the course."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -45,12 +46,15 @@ class Popularity:
 
     def score(self, query: Query) -> NDArray[np.float64]:
         """Log votes by column: `(n_columns, n_resources)`."""
-        course = self._courses.row(query.course_id) if query.course_id else -1
-        return self._of_course(max(course, 0))
+        return self._of_course(self.course(query))
+
+    def course(self, query: Query) -> int:
+        """The row of the learner's course, 0 for everyone together."""
+        return max(self._courses.row(query.course_id) if query.course_id else -1, 0)
 
     def votes(self, query: Query, row: int) -> float:
         """How many learners of the course took this resource up."""
-        return float(round(np.expm1(self.score(query)[0, row]) * PRIOR_VOTES))
+        return float(round(math.expm1(self.score(query)[0, row]) * PRIOR_VOTES))
 
     def _of_course(self, course: int) -> NDArray[np.float64]:
         if course not in self._kept:
@@ -86,7 +90,7 @@ class CourseDay:
         """Log votes: `(2 * n_half_lives, n_resources)`, ahead then behind; None where no earlier cohort can say."""
         if query.starts_us == NO_TIME or query.now_us == NO_TIME:
             return None
-        key = self._key(query)
+        key = self.key(query)
         if key[0] < 0:
             return None
         if key not in self._kept:
@@ -99,10 +103,11 @@ class CourseDay:
         """How many learners of earlier cohorts first took it up in the next days; None where no cohort can say."""
         if self.score(query) is None:
             return None
-        resources, ahead, votes = self._around(*self._key(query))
+        resources, ahead, votes = self._around(*self.key(query))
         return float(votes[(resources == row) & (ahead >= 0) & (ahead < days)].sum())
 
-    def _key(self, query: Query) -> tuple[int, int, int]:
+    def key(self, query: Query) -> tuple[int, int, int]:
+        """The course, -1 where it is unknown, the start of the class, and the day of the course."""
         course = self._courses.row(query.course_id) if query.course_id else -1
         return (course, query.starts_us, (query.now_us - query.starts_us) // DAY_US)
 

@@ -1,7 +1,7 @@
 """How likely this learner takes a resource up: a weighted sum of what each model says."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,35 @@ from engine.ranking.ranker import Ranker, best_of, ranker_from
 FAMILIES = ("others", "course_time", "own_work", "format")
 # How far the best that was not ranked stays below the last that was.
 _BELOW = 1e-6
+# Cohorts and days whose sums are kept.
+KEPT_STANDINGS = 512
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """What is alike for all learners of a cohort on a day, over the rows of a catalogue, `(n_resources,)` each."""
+
+    others: NDArray[np.float64]
+    course_time: NDArray[np.float64]
+    total: NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FirstStage:
+    """What the cheap scorers say of every row of a catalogue, `(n_resources,)` each; `scores` add up the other three.
+
+    `cold`: nothing the learner took up speaks. `guided`: earlier cohorts of the course can say what comes next, in
+    `by_day` `(n_terms, n_known)`. `factors`: `(n_known,)`, None where LightFM cannot say or was not asked.
+    """
+
+    scores: NDArray[np.float64]
+    others: NDArray[np.float64]
+    course_time: NDArray[np.float64]
+    own_work: NDArray[np.float64]
+    cold: bool
+    guided: bool
+    by_day: NDArray[np.float64] | None
+    factors: NDArray[np.float64] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +65,7 @@ class RelevanceModel:
     ease: Ease
     factors: Factors
     ranker: Ranker | None = None
+    _kept: dict[tuple[object, ...], Shared] = field(default_factory=dict, repr=False, compare=False)
 
     def terms(self, query: Query) -> NDArray[np.float64]:
         """What each model says of each resource the bundle knows: `(n_terms, n_resources)`, NaN = cannot say."""
@@ -82,21 +112,70 @@ class RelevanceModel:
         """How many resources the bundle knows."""
         return self.popularity.n_resources
 
+    def first(self, query: Query, n_resources: int) -> FirstStage:
+        """What the scorers say of every row of a catalogue, as the sum of their terms.
+
+        What is alike for a cohort on a day is added up once and kept.
+        """
+        seen = query.history.seen
+        seen = seen[seen < self.n_resources]
+        by_day = self.course_day.score(query)
+        guided = by_day is not None and not bool(np.isnan(by_day).any())
+        situation = f"{'cold_' if not len(seen) else ''}{'guided' if guided else 'unguided'}"
+        weights = self.weights[situation]
+        shared = self._shared(query, situation, by_day if guided else None, n_resources)
+        known = self.n_resources
+        own = np.zeros(n_resources)
+        if len(seen) and weights[-2]:
+            spoken, ease = self.ease.touched(seen)
+            own[spoken] = weights[-2] * ease
+        factors = self.factors.said(seen, query.features) if weights[-1] or self.ranker else None
+        if factors is not None and weights[-1]:
+            term = weights[-1] * factors
+            own[:known] += term
+            # Nothing is known of a resource newer than the bundle: it counts as the least that is said of any.
+            own[known:] = weights[-1] * float(factors.min(initial=0.0))
+        return FirstStage(
+            scores=shared.total + own, others=shared.others, course_time=shared.course_time, own_work=own,
+            cold=not len(seen), guided=guided, by_day=by_day if guided else None, factors=factors,
+        )  # fmt: skip
+
+    def _shared(self, query: Query, situation: str, by_day: NDArray[np.float64] | None, n_resources: int) -> Shared:
+        key = (situation, self.popularity.course(query), self.course_day.key(query) if by_day is not None else None)
+        kept = self._kept.get(key)
+        if kept is not None and len(kept.total) == n_resources:
+            return kept
+        weights, n_votes = self.weights[situation], self.popularity.n_terms
+        others, course_time = np.zeros(n_resources), np.zeros(n_resources)
+        others[: self.n_resources] = added_up(weights[:n_votes, None] * self.popularity.score(query))
+        if by_day is not None:
+            by_term = weights[n_votes : n_votes + self.course_day.n_terms, None] * by_day
+            course_time[: self.n_resources] = added_up(by_term)
+        if len(self._kept) >= KEPT_STANDINGS:
+            self._kept.clear()
+        self._kept[key] = Shared(others, course_time, others + course_time)
+        return self._kept[key]
+
+    def families_of(self, query: Query, first: FirstStage, rows: NDArray[np.int64]) -> NDArray[np.float64]:
+        """What each family of terms adds to each of these rows of the catalogue: `(n_families, len(rows))`.
+
+        The sum over families is the score. Where the bundle has a ranker, the best few hundred of the rows are put in
+        order by its trees and the others stay in theirs, below them.
+        """
+        by_family = np.zeros((len(FAMILIES), len(rows)))
+        by_family[0], by_family[1], by_family[2] = first.others[rows], first.course_time[rows], first.own_work[rows]
+        # Where earlier cohorts went through the same course before, the trees have nothing to add.
+        if self.ranker is None or first.guided:
+            return by_family
+        return self._ranked(query, first, rows, by_family)
+
     def scored(self, query: Query, candidates: NDArray[np.int32]) -> NDArray[np.float64]:
         """What each family of terms adds to each candidate's score: `(n_families, n_candidates)`.
 
         Candidates are rows of the catalogue, also newer than the bundle; the sum over families is the score.
         """
-        n_resources = max(self.n_resources, int(candidates.max(initial=-1)) + 1)
-        terms = self.terms(query)
-        by_term = self.contributions(terms, n_resources)[:, candidates]
-        bounds = (0, self.popularity.n_terms, self.popularity.n_terms + self.course_day.n_terms)
-        added = np.add.reduceat(by_term, bounds, axis=0)
-        linear = np.vstack([added, np.zeros((len(FAMILIES) - len(added), len(candidates)))])
-        # Where earlier cohorts went through the same course before, the trees have nothing to add.
-        if self.ranker is None or self.is_guided(terms):
-            return linear
-        return self._ranked(query, candidates, linear, terms)
+        first = self.first(query, max(self.n_resources, int(candidates.max(initial=-1)) + 1))
+        return self.families_of(query, first, candidates.astype(np.int64))
 
     def said(self, terms: NDArray[np.float64]) -> Said:
         """What the ranker takes over from the first stage."""
@@ -104,26 +183,26 @@ class RelevanceModel:
         return Said(by_day if self.is_guided(terms) else None, terms[-1])
 
     def _ranked(
-        self, query: Query, candidates: NDArray[np.int32], linear: NDArray[np.float64], terms: NDArray[np.float64]
+        self, query: Query, first: FirstStage, rows: NDArray[np.int64], linear: NDArray[np.float64]
     ) -> NDArray[np.float64]:
-        """The trees' word on the best of the first stage; the rest stays in its order, below them."""
         assert self.ranker is not None, "asked for only with a ranker"
-        known = np.flatnonzero(candidates < self.n_resources)
+        known = np.flatnonzero(rows < self.n_resources)
         if not len(known):
             return linear
-        top = known[best_of(linear[:, known].sum(axis=0))]
-        added = self.ranker.added(query, candidates[top].astype(np.int64), self.said(terms))
+        top = known[best_of(first.scores[rows[known]])]
+        factors = np.full(self.n_resources, np.nan) if first.factors is None else first.factors
+        added = self.ranker.added(query, rows[top], Said(first.by_day, factors))
         # A split on what nobody can say of this learner is no reason of its own: it belongs to what is usual.
-        silent = [1, 2, 3] if self.is_cold(terms) else [1]
+        silent = [1, 2, 3] if first.cold else [1]
         added[0] += added[silent].sum(axis=0)
         added[silent] = 0.0
-        rest = np.ones(len(candidates), bool)
+        if len(top) == len(rows):
+            return added
+        rest = np.ones(len(rows), bool)
         rest[top] = False
-        result = linear.copy()
-        result[:, top] = added
-        if rest.any():
-            result[0, rest] += added.sum(axis=0).min() - linear[:, rest].sum(axis=0).max() - _BELOW
-        return result
+        linear[:, top] = added
+        linear[0, rest] += added.sum(axis=0).min() - first.scores[rows[rest]].max() - _BELOW
+        return linear
 
     @property
     def families(self) -> tuple[str, ...]:
@@ -137,6 +216,14 @@ class RelevanceModel:
     def cohort_votes(self, query: Query, row: int) -> float | None:
         """How many learners of earlier cohorts took it up in the four weeks after this day; None without cohorts."""
         return self.course_day.votes_ahead(query, row, days=28)
+
+
+def added_up(contributions: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Scores, `(n_resources,)`, added term by term: a BLAS sum could differ in the last digit with the shape."""
+    scores = np.zeros(contributions.shape[1])
+    for term in contributions:
+        scores += term
+    return scores
 
 
 def term_names(half_lives_days: Sequence[float], course_day_half_lives: Sequence[float]) -> tuple[str, ...]:

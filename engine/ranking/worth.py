@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.learner.gains import FACTS, GainModel, step_facts, usual_minutes
+from engine.learner.gains import FACTS, GainModel, step_facts
 from engine.learner.menu import Known, Menu
 
 # From this chance of success on usual items a skill counts as mastered.
@@ -41,9 +41,16 @@ class Worth:
 
 
 def worth_of(menu: Menu, known: Known, gains: GainModel, aims: Ints) -> Worth:
-    """The worth of the resources in `known` to a learner who aims at the skills `aims`."""
+    """The worth of the resources in `known` to a learner who aims at the skills `aims`.
+
+    Skills that were not asked about, whose mastery is NaN, are worth nothing: no pair speaks of them.
+    """
     place, skill = menu.pairs(known.rows)
-    readiness, mean = readiness_of(menu, known.mastery)
+    asked = ~np.isnan(known.mastery)
+    mine = asked[skill]
+    place, skill = place[mine], skill[mine]
+    readiness, mean = readiness_of(menu, known.mastery, np.flatnonzero(asked))
+    of_format = np.array([gains.format_number(name) for name in menu.format_names])
     facts = step_facts(
         mastery=known.mastery[skill],
         readiness=readiness[skill],
@@ -52,20 +59,22 @@ def worth_of(menu: Menu, known: Known, gains: GainModel, aims: Ints) -> Worth:
         of_skill=known.facts[skill],
         own=known.own[place],
         # As in training: what the catalogue says, the same for all learners.
-        log_minutes=np.log(usual_minutes(menu.minutes[known.rows]))[place],
-        formats=np.array([gains.format_number(menu.formats[r]) for r in known.rows])[place],
+        log_minutes=np.log(menu.usual_minutes[known.rows])[place],
+        formats=of_format[menu.format_index[known.rows]][place],
     )
-    keys = menu.resources.item_key[known.rows][place]
-    gain = np.maximum(gains.gains(facts, keys), 0.0)
-    if not gains.fitted:
-        gain *= _legal(readiness[skill])
+    keys = menu.item_keys[known.rows][place]
     minutes = np.maximum(known.minutes, _SHORTEST)[place]
+    # Both questions at once, as the step is and as it would be if its skill were ready.
     ready = facts.copy()
     ready[:, _READINESS] = np.maximum(ready[:, _READINESS], np.float32(MASTERED))
+    both = gains.gains(np.concatenate([facts, ready]), np.concatenate([keys, keys]))
+    gain, gain_ready = np.maximum(both[: len(keys)], 0.0), both[len(keys) :]
+    if not gains.fitted:
+        gain *= _legal(readiness[skill])
     n = len(menu.skills)
     best, best_ready = np.zeros(n), np.zeros(n)
     np.maximum.at(best, skill, gain / minutes)
-    np.maximum.at(best_ready, skill, np.maximum(gains.gains(ready, keys), gain) / minutes)
+    np.maximum.at(best_ready, skill, np.maximum(gain_ready, gain) / minutes)
     value, opens = _values(menu, known.mastery, aims, best, best_ready)
     rate = np.bincount(place, gain * value[skill] / minutes, len(known.rows)).astype(np.float64)
     return Worth(rate, place, skill, gain, value, opens, readiness)
@@ -79,17 +88,20 @@ def _legal(readiness: Floats) -> Floats:
     return np.clip((readiness - UNREADY) / (MASTERED - UNREADY), 0.0, 1.0)
 
 
-def readiness_of(menu: Menu, mastery: Floats) -> tuple[Floats, Floats]:
-    """Mastery of the weakest skill needed before each skill, and the mean; 1 where nothing is needed or asked."""
+def readiness_of(menu: Menu, mastery: Floats, skills: Ints) -> tuple[Floats, Floats]:
+    """Mastery of the weakest skill needed before each of `skills`, and the mean; 1 where nothing is needed or asked.
+
+    Both `(n_skills,)` over the whole menu, as `mastery` is.
+    """
     n = len(menu.skills)
     least, mean = np.ones(n), np.ones(n)
-    lengths = np.diff(menu.needed_ptr)
-    some = lengths > 0
-    if some.any():
-        of_needed = np.nan_to_num(mastery[menu.needed], nan=1.0)
-        starts = menu.needed_ptr[:-1][some]
+    some = skills[menu.needed.lengths[skills] > 0]
+    if len(some):
+        _, needed = menu.needed.gathered(some)
+        of_needed, lengths = np.nan_to_num(mastery[needed], nan=1.0), menu.needed.lengths[some]
+        starts = np.cumsum(lengths) - lengths
         least[some] = np.minimum.reduceat(of_needed, starts)
-        mean[some] = np.add.reduceat(of_needed, starts) / lengths[some]
+        mean[some] = np.add.reduceat(of_needed, starts) / lengths
     return least, mean
 
 

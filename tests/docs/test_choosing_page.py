@@ -7,7 +7,7 @@ from pathlib import Path
 from engine.learner.voices import DAY_US, HOLDS_US
 from engine.path import CHECKABLE
 from engine.ranking import exploration, objective
-from engine.ranking.learning import SHORTLIST
+from engine.ranking.pool import N_LEARNING
 from engine.ranking.said import ACCEPTED, ALIKE, REFUSED
 from engine.ranking.selection import INQUIRY_FORMATS
 from engine.ranking.weights import ObjectiveWeights
@@ -34,6 +34,6 @@ def test_bands_words_and_limits_are_those_of_the_code():
         ("accepted", "declined", "too_easy", "too_hard"), 14
     )
     assert HOLDS_US["not_now"] == 18 * 3_600_000_000
-    assert (exploration.EPSILON, exploration.NEAR, SHORTLIST, CHECKABLE, LEAST_STEPS) == (0.1, 0.05, 200, 0.7, 400)
+    assert (exploration.EPSILON, exploration.NEAR, N_LEARNING, CHECKABLE, LEAST_STEPS) == (0.1, 0.05, 120, 0.7, 400)
     assert (LEAST_MET, "met five times or more and never" in text) == (5, True)
     assert set(re.findall(r"`(\w+)`", re.search(r"project work \((.*?)\)", text)[1])) == INQUIRY_FORMATS

@@ -16,6 +16,7 @@ from engine.path import path_of, ready_skills
 from engine.phrases import PHRASES
 from engine.ranking.exploration import EPSILON
 from engine.ranking.objective import GENTLE_BAND, band_of
+from engine.ranking.pool import pool_of, way_rows
 from engine.ranking.selection import INQUIRY_FORMATS
 from engine.ranking.worth import MASTERED
 from engine.what_if import what_if_of
@@ -238,14 +239,10 @@ def test_what_if_says_what_doing_and_leaving_out_really_change(lesson, skills):
         assert promised == [f"Then “{following.title}” would come first."]
 
 
-def test_of_a_large_catalogue_every_skill_of_the_goal_is_looked_at(lesson, skills, monkeypatch):
-    from engine.ranking import learning
-
-    monkeypatch.setattr(learning, "SHORTLIST", 2 * len(skills))
-    menu = lesson.teaching.menu
-    aims = menu.closure([menu.number[s] for s in skills])
-    candidates = np.arange(len(lesson.catalogue), dtype=np.int32)
-    places = learning._shortlist(candidates, np.zeros(len(candidates)), lesson.teaching, aims)
-    assert len(places) == 2 * len(skills)
-    looked_at = {s for r in candidates[places] for s in lesson.catalogue.resources[r].skills}
-    assert looked_at == set(skills)
+def test_of_a_large_catalogue_every_skill_of_the_goal_is_looked_at(lesson, skills):
+    menu, n = lesson.teaching.menu, 2 * len(skills)
+    allowed = np.ones(len(lesson.catalogue), bool)
+    way = way_rows(menu.closure([menu.number[s] for s in skills]), lesson.teaching.promising, allowed, n)
+    rows = pool_of(np.zeros(len(allowed)), allowed, lesson.offered, n=n, wanted=way)
+    assert len(rows) == n
+    assert {s for r in rows for s in lesson.catalogue.resources[r].skills} == set(skills)

@@ -150,7 +150,7 @@ def test_facts_read_from_a_state_are_those_read_in_the_log(taught):
         rows, every = np.array([number[ids[row]]]), np.arange(len(menu.skills))
         known = known_of(menu, rows, every, state=state, model=model, now_us=at_us)
         place, skill = menu.pairs(rows)
-        least, mean = readiness_of(menu, known.mastery)
+        least, mean = readiness_of(menu, known.mastery, every)
         online = step_facts(
             mastery=known.mastery[skill], readiness=least[skill], readiness_mean=mean[skill], p=known.p[place],
             of_skill=known.facts[skill], own=known.own[place], log_minutes=np.log(np.array([5.0])),

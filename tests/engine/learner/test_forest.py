@@ -132,3 +132,21 @@ def test_rows_that_are_not_contiguous_or_of_double_precision_are_read_alike(both
     x = random_rows(3, forest)
     wide = np.repeat(x, 2, axis=1)[:, ::2]
     assert forest.sums(wide).tolist() == forest.sums(x).tolist() == forest.sums(x.astype(np.float64)).tolist()
+
+
+@compiled
+@law
+@given(seed=st.integers(0, 10**6), n=st.integers(0, 70), n_leaves=st.sampled_from([2, 9, 32, 33, 60]))
+def test_few_rows_and_many_small_trees_and_large_ones_are_walked_alike(seed, n, n_leaves):
+    rng = np.random.default_rng(seed)
+    x = rng.normal(0, 3, (400, N_COLUMNS)).astype(np.float32)
+    booster = lightgbm.train(
+        {**ALWAYS, "objective": "l2", "num_leaves": n_leaves, "min_data_in_leaf": 2},
+        lightgbm.Dataset(x, x.prod(axis=1)), 5,
+    )  # fmt: skip
+    forest = forest_of(booster.dump_model()["tree_info"])
+    asked = random_rows(seed, forest, n) if n else np.empty((0, N_COLUMNS), np.float32)
+    asked[rng.random(asked.shape) < 0.1] = np.nan
+    expected = forest.walked(asked)
+    assert np.array_equal(forest.sums(asked), expected)
+    assert [float(forest.sums(row[None])[0]) for row in asked] == expected.tolist()

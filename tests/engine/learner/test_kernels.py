@@ -13,7 +13,19 @@ from hypothesis import strategies as st
 
 from engine.learner import kernels
 from engine.learner.features import COLUMN, NAMES
-from engine.learner.kernels import ARRAYS, BLOCK, Prepared, Statics, Traces, encode, fold, started, traces
+from engine.learner.kernels import (
+    ARRAYS,
+    BLOCK,
+    AskedRows,
+    Prepared,
+    Statics,
+    Traces,
+    ask,
+    encode,
+    fold,
+    started,
+    traces,
+)  # fmt: skip
 from engine.learner.rows import Rows
 
 law = settings(max_examples=40, deadline=None, derandomize=True)
@@ -352,3 +364,23 @@ def test_a_row_that_is_only_asked_about_leaves_no_trace(form, events, probes, se
     assert whole.tobytes() == plain[0].tobytes()
     assert blocks.tobytes() == plain[1].tobytes()
     np.testing.assert_array_equal(said[len(events) :], expected)
+
+
+@compiled
+@law
+@given(events=histories(), asked=histories(), seed=st.integers(0, 99), data=st.data())
+def test_asking_about_some_rows_of_many_is_a_fold_that_leaves_no_trace(events, asked, seed, data):
+    prepared = statics(seed)
+    whole, blocks, _ = fold(prepared, rows_of(events), started(prepared.statics), np.empty(0, BLOCK))
+    rows = rows_of(asked)
+    which = np.array(data.draw(st.lists(st.integers(0, len(asked) - 1), max_size=8)), np.int64)
+    columns = np.array(data.draw(st.lists(st.integers(0, len(NAMES) - 1), min_size=1, max_size=5)), np.int32)
+    more, at, before = np.array([3, 1], np.int32), data.draw(STEPS), (whole.tobytes(), blocks.tobytes())
+    said = []
+    for form in ("compiled", "twin"):
+        with in_form(form):
+            about = {"whole": whole, "blocks": blocks, "columns": columns, "more": more}
+            said.append(ask(prepared, AskedRows(rows), which, at, **about))
+    for mine, theirs in zip(*said, strict=True):
+        assert np.array_equal(mine, theirs, equal_nan=True)
+    assert (whole.tobytes(), blocks.tobytes()) == before

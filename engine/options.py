@@ -1,0 +1,192 @@
+"""The options of a slate, each with its chances, its minutes and its reasons."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.domain.catalogue import Catalogue
+from engine.domain.decision import Flag, NearTie, Option, Reason
+from engine.domain.query import Query
+from engine.domain.resource import Resource
+from engine.explanations import (
+    Told,
+    explored_reason,
+    in_order,
+    learning_reasons,
+    loop_flag,
+    planned_reason,
+    reasons_of,
+    variety_reason,
+    voice_reasons,
+    wish_reasons,
+)
+from engine.learner.fold import Offer, fresh
+from engine.learner.mastery import ResourceOutlook, resource_outlooks
+from engine.learner.model import LearnerModel
+from engine.learner.state import LearnerState
+from engine.ranking.learning import Learning, Teaching
+from engine.ranking.relevance import RelevanceModel
+from engine.ranking.selection import Slate
+
+
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """Candidates looked at closely, with what each family of relevance, each term of learning and voices add to them.
+
+    `rows`: `(n,)` of the catalogue. `relevant`: `(n_families, n)`. `learning` is None where nothing but relevance was
+    asked for. `voice` `(n,)` says what the learner's words add, `wishes` `(2, n)` what they asked for where no model is
+    served. `scores` `(n,)` add up all of it, on a scale of `span`. `again` are rows that were done before.
+    """
+
+    rows: NDArray[np.int64]
+    relevant: NDArray[np.float64]
+    learning: Learning | None
+    voice: NDArray[np.float64]
+    scores: NDArray[np.float64]
+    span: float
+    wishes: NDArray[np.float64] | None = None
+    again: frozenset[int] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answered:
+    """Who is answered, and out of what; `state` is None for nobody in particular.
+
+    `words`: the kind of word that stands of a resource, by its row.
+    """
+
+    model: RelevanceModel | None
+    learner: LearnerModel | None
+    teaching: Teaching | None
+    catalogue: Catalogue
+    offer: Offer
+    titles: Mapping[str, str]
+    inquiry: NDArray[np.bool_]
+    query: Query
+    state: LearnerState | None
+    words: Mapping[int, str]
+
+
+def options_of(slate: Slate, ranked: Ranked, answered: Answered) -> tuple[Option, ...]:
+    """The options in the order of the slate."""
+    chosen = np.array(slate.chosen, dtype=np.int64)
+    rows = ranked.rows[chosen]
+    resources = [resource for row in rows if (resource := answered.catalogue.resources[row]) is not None]
+    return tuple(
+        Option(
+            resource_id=resource.resource_id,
+            title=resource.title,
+            format=resource.format,
+            rank=slot + 1,
+            score=float(ranked.scores[position]),
+            propensity=slate.chances[slot][position],
+            p_success=outlook.p,
+            expected_minutes=outlook.minutes,
+            reasons=(*reasons, *_placed(slate, slot, inquiry=bool(answered.inquiry[rows[slot]]))),
+            near_ties=_considered(slate, slot, ranked, answered.catalogue.resource_map.ids),
+        )
+        for slot, (position, resource, outlook, reasons) in enumerate(
+            zip(
+                slate.chosen,
+                resources,
+                _outlooks(chosen, resources, ranked, answered),
+                _reasons(chosen, rows, ranked, answered),
+                strict=True,
+            )
+        )
+    )
+
+
+def flags_of(ranked: Ranked, answered: Answered) -> tuple[Flag, ...]:
+    """What a teacher should know of."""
+    if ranked.learning is None or answered.teaching is None:
+        return ()
+    skills = [answered.teaching.menu.skills[k] for k in ranked.learning.loops]
+    return tuple(loop_flag(s, answered.titles.get(s, s)) for s in skills)
+
+
+def _placed(slate: Slate, slot: int, *, inquiry: bool) -> tuple[Reason, ...]:
+    """Why it stands in this slot and not another, where its score alone does not say so."""
+    position = slate.chosen[slot]
+    if position in slate.varied:
+        return (variety_reason(inquiry=inquiry),)
+    chances = slate.chances[slot]
+    return (explored_reason(chances[position]),) if chances[position] < max(chances.values()) else ()
+
+
+def _considered(slate: Slate, slot: int, ranked: Ranked, ids: tuple[str, ...]) -> tuple[NearTie, ...]:
+    positions, chances = slate.considered(slot), slate.chances[slot]
+    places = list(positions)
+    rows, scores = ranked.rows[places].tolist(), ranked.scores[places].tolist()
+    return tuple(
+        NearTie(resource_id=ids[row], score=score, propensity=chances.get(p, 0.0))
+        for p, row, score in zip(positions, rows, scores, strict=True)
+    )
+
+
+def _outlooks(
+    chosen: NDArray[np.int64], resources: list[Resource], ranked: Ranked, answered: Answered
+) -> list[ResourceOutlook]:
+    """Chance and minutes of what was chosen; for nobody in particular, those of who is not known yet."""
+    if ranked.learning is not None and answered.teaching is not None:
+        menu, known = answered.teaching.menu, ranked.learning.known
+        told = menu.timed[known.rows] | ~np.isnan(menu.minutes[known.rows])
+        return [ResourceOutlook(float(known.p[k]), float(known.minutes[k]) if told[k] else None) for k in chosen]
+    if answered.learner is None:
+        return [ResourceOutlook(None, r.minutes) for r in resources]
+    known_as = answered.state or fresh(answered.learner, answered.offer)
+    return resource_outlooks(known_as, resources, answered.learner, answered.query.now_us)
+
+
+def _reasons(
+    chosen: NDArray[np.int64], rows: NDArray[np.int64], ranked: Ranked, answered: Answered
+) -> list[tuple[Reason, ...]]:
+    relevant = ranked.relevant[:, chosen]
+    if ranked.learning is None:
+        voices = voice_reasons(ranked.voice[chosen], [answered.words.get(row) for row in rows.tolist()])
+        if answered.model is None:
+            return _planned_reasons(chosen, rows, ranked, voices, answered)
+    if answered.model is None:
+        raise AssertionError("what is known of learning comes with a model")
+    told_of = reasons_of(rows, relevant, query=answered.query, model=answered.model, catalogue=answered.catalogue)
+    if ranked.learning is None or answered.state is None or answered.teaching is None:
+        return [in_order(*one, voice) for one, voice in zip(told_of, voices, strict=True)]
+    told = Told(
+        learning=ranked.learning,
+        menu=answered.teaching.menu,
+        state=answered.state,
+        titles=answered.titles,
+        resources=answered.catalogue.resources,
+        words=answered.words,
+        again=ranked.again,
+        lately=answered.query.history.resource_index,
+        now_us=answered.query.now_us,
+    )
+    return [
+        in_order(*first, *learning_reasons(int(row), int(position), told))
+        for row, position, first in zip(rows, chosen, told_of, strict=True)
+    ]
+
+
+def _planned_reasons(
+    chosen: NDArray[np.int64],
+    rows: NDArray[np.int64],
+    ranked: Ranked,
+    voices: Sequence[Reason | None],
+    answered: Answered,
+) -> list[tuple[Reason, ...]]:
+    """Why these, where no model is served."""
+    wished = np.zeros((2, len(chosen))) if ranked.wishes is None else ranked.wishes[:, chosen]
+    found = []
+    for place, row in enumerate(rows.tolist()):
+        resource = answered.catalogue.resources[row]
+        planned = planned_reason(
+            float(ranked.relevant[:, chosen[place]].sum()),
+            planned=resource is not None and resource.position is not None,
+        )
+        style, minutes = wished[:, place].tolist()
+        wishes = wish_reasons(style, minutes, resource.format if resource else "")
+        found.append(in_order(planned, *wishes, voices[place]))
+    return found

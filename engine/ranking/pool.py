@@ -1,0 +1,70 @@
+"""Which of many candidates are looked at closely: what the learner needs, and what the cheap scorers put first."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.learner.menu import Menu
+from engine.ranking.best import best_rows
+
+# So many candidates are looked at closely; where only relevance is asked, as many as the trees put in order.
+N_LEARNING, N_UPTAKE = 120, 200
+# Of each skill that is due, and of each kind of work a slate is varied with, so many find their way in.
+_FOR_EACH = 4
+
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Offered:
+    """Of each row of a catalogue, `(n_resources,)`: its place among equals, its format, whether it is inquiry work."""
+
+    tie_break: Ints
+    formats: NDArray[np.int32]
+    inquiry: NDArray[np.bool_]
+
+
+def pool_of(
+    scores: NDArray[np.float64], allowed: NDArray[np.bool_], offered: Offered, *, n: int, wanted: Iterable[int] = ()
+) -> Ints:
+    """Rows of the catalogue that are looked at closely, ascending: at most `n` of the allowed ones.
+
+    First those that are `wanted`, in their order, then the best by `scores` `(n_resources,)`; a few of another format
+    and of inquiry work are always there where the catalogue has them, so that a slate can be varied.
+    """
+    if np.count_nonzero(allowed) <= n:
+        return np.flatnonzero(allowed)
+    best = best_rows(scores, allowed, offered.tie_break, n)
+    chosen = dict.fromkeys(row for row in wanted if allowed[row])
+    chosen.update(dict.fromkeys(best.tolist()))
+    rows = np.array(list(chosen)[:n], np.int64)
+    for other in (offered.formats != offered.formats[rows[0]], offered.inquiry):
+        if not other[rows].any():
+            found = best_rows(scores, allowed & other, offered.tie_break, _FOR_EACH)
+            rows = np.concatenate([rows[: n - len(found)], found])
+    return np.sort(rows)
+
+
+def due_rows(skills: Iterable[str], menu: Menu, promising: Sequence[Ints], allowed: NDArray[np.bool_]) -> list[int]:
+    """The most promising resources of each of these skills, those first of which an answer may be expected."""
+    rows: list[int] = []
+    for skill in skills:
+        mine = promising[menu.number[skill]] if skill in menu.number else np.empty(0, np.int64)
+        mine = mine[allowed[mine]]
+        mine = mine[np.argsort(~menu.answerable[mine], kind="stable")]
+        rows += mine[:_FOR_EACH].tolist()
+    return rows
+
+
+def way_rows(way: Iterable[int], promising: Sequence[Ints], allowed: NDArray[np.bool_], n: int) -> list[int]:
+    """The most promising resource of each skill on the way, then the second of each, and so on: at most `n`."""
+    lists = [promising[skill] for skill in way]
+    offered = [mine[allowed[mine]] for mine in lists]
+    found: dict[int, None] = {}
+    for turn in range(max(map(len, offered), default=0)):
+        found.update(dict.fromkeys(int(mine[turn]) for mine in offered if len(mine) > turn))
+        if len(found) >= n:
+            break
+    return list(found)
