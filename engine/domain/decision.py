@@ -16,6 +16,8 @@ OBJECTIVES = ("learning", "uptake")
 class Request:
     """What a school app asks for; `candidates` None means everything available and not yet seen.
 
+    With `again`, what was seen comes back for a promised check, a due review, or a goal with nothing new left.
+
     `goal` names the skills to aim at, for this answer; None means the goal the learner set. `explore` lets near-ties
     take turns, drawn by `seed`.
     """
@@ -32,6 +34,7 @@ class Request:
     explore: bool = False
     seed: int | None = None
     non_personalised: bool = False
+    again: bool = True
 
 
 class Reason(msgspec.Struct, frozen=True, kw_only=True):

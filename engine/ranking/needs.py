@@ -73,7 +73,8 @@ def contributions(
 ) -> NDArray[np.float64]:
     """What each of `TERMS` adds to the score of each of these rows of the menu: `(3, n_rows)`.
 
-    `pairs` are the rows' places with each of their skills.
+    `pairs` are the rows' places with each of their skills. Only an answer keeps a promised check, so it falls on what
+    is answered; so does a review where anything that teaches its skill is.
     """
     place, skill = pairs
     added = np.zeros((len(TERMS), len(rows)))
@@ -82,11 +83,20 @@ def contributions(
         if known:
             weight = np.zeros(len(menu.skills))
             weight[list(known)] = list(known.values())
-            np.maximum.at(added[term], place, weight[skill])
+            told = _telling(term, menu, rows[place], skill)
+            np.maximum.at(added[term], place[told], weight[skill[told]])
     if needs.tilts:
         tilts = np.array([needs.tilts.get(name, 0.0) for name in menu.format_names])
         added[2] = weights.style * tilts[menu.format_index[rows]]
     return added
+
+
+def _telling(term: int, menu: Menu, rows: Ints, skills: Ints) -> NDArray[np.bool_]:
+    """Which of these pairs of a row and a skill a review or a check falls on: `(n_pairs,)`."""
+    answerable: NDArray[np.bool_] = menu.answerable[rows]
+    if TERMS[term] == "review" and not answerable.all():
+        answerable = answerable | np.array([not len(menu.answering(k)) for k in skills.tolist()], bool)
+    return answerable
 
 
 def _weights_of(needs: Needs, weights: ObjectiveWeights) -> dict[str, float]:

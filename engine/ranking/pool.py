@@ -57,11 +57,13 @@ def _with_some(rows: Ints, scores: NDArray[np.float64], others: NDArray[np.bool_
 
 
 def due_rows(skills: Iterable[str], menu: Menu, promising: Sequence[Ints], allowed: NDArray[np.bool_]) -> list[int]:
-    """The most promising resources of each of these skills."""
+    """The most promising resources of each of these skills, those first of which an answer may be expected."""
     rows: list[int] = []
     for skill in skills:
         mine = promising[menu.number[skill]] if skill in menu.number else np.empty(0, np.int64)
-        rows += mine[allowed[mine]][:_FOR_EACH].tolist()
+        mine = mine[allowed[mine]]
+        mine = mine[np.argsort(~menu.answerable[mine], kind="stable")]
+        rows += mine[:_FOR_EACH].tolist()
     return rows
 
 

@@ -1,8 +1,9 @@
-"""Where the six ports of one database meet."""
+"""Where the seven ports of one database meet."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from serving.storage.answers import SqlAnswers
 from serving.storage.database import open_database
 from serving.storage.decisions import SqlDecisions
 from serving.storage.events import SqlEvents
@@ -23,5 +24,6 @@ async def open_store(url: str) -> AsyncIterator[Store]:
             people=SqlPeople(database),
             decisions=SqlDecisions(database),
             states=SqlStates(database),
+            answers=SqlAnswers(database),
             keys=SqlKeys(database),
         )

@@ -91,6 +91,23 @@ class Key:
     revoked_at: datetime | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptAnswer:
+    """What a request was answered, byte for byte."""
+
+    status: int
+    content: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """What stands under a key: which request, whether this claim put it there, and its answer once there is one."""
+
+    fingerprint: str
+    is_new: bool
+    answer: KeptAnswer | None
+
+
 class EventStore(Protocol):
     """The log of interactions; what is appended once is never changed."""
 
@@ -184,6 +201,22 @@ class StateStore(Protocol):
         """Keep the states of these learners, by id, in one transaction, under the same rule."""
 
 
+class AnswerStore(Protocol):
+    """Answers to requests that carry a key of their own, kept until they run out."""
+
+    async def claim(self, tenant: str, key: str, fingerprint: str, *, now: datetime, until: datetime) -> Claim:
+        """Hold the key until `until` for the request of this fingerprint, or give what stands under it at `now`.
+
+        Of many at once exactly one is new. What ran out counts as never been.
+        """
+
+    async def keep(self, tenant: str, key: str, answer: KeptAnswer, *, until: datetime) -> None:
+        """Keep the answer under a key that is held; one that stands there stays."""
+
+    async def release(self, tenant: str, key: str) -> None:
+        """Let go of a key that is held; an answer that stands there stays."""
+
+
 class KeyStore(Protocol):
     """Who may ask."""
 
@@ -202,7 +235,7 @@ class KeyStore(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Store:
-    """The six ports of one database; `store_id` tells two databases apart."""
+    """The seven ports of one database; `store_id` tells two databases apart."""
 
     store_id: str
     events: EventStore
@@ -210,4 +243,5 @@ class Store:
     people: PeopleStore
     decisions: DecisionStore
     states: StateStore
+    answers: AnswerStore
     keys: KeyStore

@@ -106,6 +106,20 @@ learner_states = Table(
     Column("content", LargeBinary, nullable=False),
 )
 
+# Answers by the key their request carried; `content` is null while the first request is worked on. They run out after a
+# day, and an older store gets the table when it is opened, so it makes no other `SCHEMA_VERSION`.
+answers = Table(
+    "answers",
+    metadata,
+    Column("tenant", String, primary_key=True),
+    Column("answer_key", String, primary_key=True),
+    Column("fingerprint", String, nullable=False),
+    Column("until_us", BigInteger, nullable=False),
+    Column("status", Integer),
+    Column("content", LargeBinary),
+    Index("answers_by_end", "tenant", "until_us"),
+)
+
 keys = Table(
     "keys",
     metadata,
