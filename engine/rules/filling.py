@@ -1,0 +1,164 @@
+"""Filling the slots of a slate: what rules put in, then the best of the rest within the quotas."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.rules.admission import Admission
+from engine.rules.bars import Bars
+from engine.rules.matching import Mask
+from engine.rules.outcome import Ints, Ranked, Situation
+from engine.rules.plan import Demand
+
+Quota = Mapping[int, int]
+_SOON = 64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quotas:
+    """Counts by format number: what hard rules ask for, and what all do."""
+
+    least: Quota
+    most: Quota
+    least_wished: Quota
+    most_wished: Quota
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """Positions of what may be chosen, best first after rules had their say; `first` are those a hard rule puts first,
+    `(n,)` over the rows, as `wished` are those any rule puts first.
+    """
+
+    order: Ints
+    first: Mask
+    wished: Mask
+
+
+def open_skills(admission: Admission, situation: Situation, *, strength: str | None = None) -> set[str]:
+    """The skills that come first and are not mastered yet; what a teacher set counts over what is estimated."""
+    found = set()
+    for rule in admission.plan.firsts:
+        for skill in rule.what.skills if strength in (None, rule.strength) else ():
+            told = admission.plan.mastery.get(skill)
+            known = told[1] if told else situation.mastery.get(skill, np.nan)
+            if not known >= situation.mastered_from:
+                found.add(skill)
+    return found
+
+
+def line_of(admission: Admission, ranked: Ranked, bars: Bars, situation: Situation) -> Line:
+    """Who stands in line for the slots that are left."""
+    n = len(admission.rows)
+    if not admission.plan.firsts and not bars.soft:
+        nobody = np.zeros(n, bool)
+        return Line(order=ranked.order, first=nobody, wished=nobody)
+    first, wished = (
+        _on(admission, open_skills(admission, situation, strength=strength)) for strength in ("hard", None)
+    )
+    broken = np.zeros(n, np.int64)
+    for mask in bars.soft.values():
+        broken += mask
+    # One small number for each row: a stable sort of them is a sort by radix.
+    rank = (16_384 * ~first + 4_096 * ~(wished & ~first) + np.minimum(broken, 4_095)).astype(np.uint16)
+    order = ranked.order[~bars.for_chosen[ranked.order]]
+    return Line(order=order[np.argsort(rank[order], kind="stable")], first=first, wished=wished)
+
+
+def quotas_of(admission: Admission, bars: Bars, placed: list[Demand], formats: Ints) -> Quotas:
+    """What is asked for of each format, as far as there is so much of it."""
+    plan = admission.plan
+    sides: dict[tuple[str, bool], dict[int, int]] = {(s, h): {} for s in ("min", "max") for h in (True, False)}
+    for (side, name), answers in plan.quotas.items():
+        if name in plan.contents.formats:
+            number, hard = plan.contents.formats.index(name), answers[0][0].strength == "hard"
+            bound = (max if side == "min" else min)(n for _, n in answers)
+            sides[side, False][number] = bound
+            if hard:
+                sides[side, True][number] = bound
+    if sides["min", False]:
+        there = np.bincount(formats[~bars.for_chosen], minlength=len(plan.contents.formats))
+        for demand in placed:
+            position = admission.position(demand.row)
+            there[formats[position]] += bool(bars.for_chosen[position])
+        for hard in (True, False):
+            sides["min", hard] = {f: min(n, int(there[f])) for f, n in sides["min", hard].items()}
+        most = sides["max", False]
+        sides["min", False] = {f: min(n, most.get(f, n)) for f, n in sides["min", False].items()}
+    return Quotas(
+        least=sides["min", True], most=sides["max", True],
+        least_wished=sides["min", False], most_wished=sides["max", False],
+    )  # fmt: skip
+
+
+def filled(chosen: list[int], line: Line, bars: Bars, quotas: Quotas, formats: Ints, k: int) -> list[int]:
+    """Positions for all `k` slots: those `chosen` already, then out of the line."""
+    slate = list(chosen)
+    if not quotas.most_wished and not quotas.least_wished:
+        return slate + head(line.order, bars, set(slate), k - len(slate))
+    order = line.order[~bars.for_chosen[line.order]]
+    order = order[~np.isin(order, slate)]
+    of_order = formats[order]
+    while len(slate) < k and len(order):
+        counts = np.bincount(formats[slate], minlength=int(formats.max()) + 1) if slate else np.zeros(0, np.int64)
+        best = _next(of_order, counts, quotas.least, quotas.most, k - len(slate))
+        wished = _next(of_order, counts, quotas.least_wished, quotas.most_wished, k - len(slate), within=quotas)
+        if best is None:
+            break
+        if wished is not None and (line.first[order[wished]] or not line.first[order[best]]):
+            best = wished
+        slate.append(int(order[best]))
+        order, of_order = np.delete(order, best), np.delete(of_order, best)
+    return slate
+
+
+def _next(
+    formats: Ints, counts: Ints, least: Quota, most: Quota, slots: int, within: Quotas | None = None
+) -> int | None:
+    """The first in line whose format still fits; where all slots left are needed for some formats, only of those."""
+    allowed = _fitting(counts, least, most, slots)
+    ok = np.ones(len(formats), bool) if allowed is None else allowed(formats)
+    if within is not None and (hard := _fitting(counts, within.least, within.most, slots)) is not None:
+        ok &= hard(formats)
+    place = int(np.argmax(ok)) if len(ok) else 0
+    return place if len(ok) and ok[place] else None
+
+
+class _Fitting:
+    """Whether formats are not full and, where only those in need may come, in need."""
+
+    def __init__(self, full: list[int], needy: list[int] | None) -> None:
+        self.full, self.needy = full, needy
+
+    def __call__(self, formats: Ints) -> Mask:
+        ok: Mask = ~np.isin(formats, self.full)
+        return ok if self.needy is None else ok & np.isin(formats, self.needy)
+
+
+def _fitting(counts: Ints, least: Quota, most: Quota, slots: int) -> _Fitting | None:
+    def count(f: int) -> int:
+        return int(counts[f]) if f < len(counts) else 0
+
+    full = [f for f, n in most.items() if count(f) >= n]
+    needs = {f: n - count(f) for f, n in least.items() if n > count(f)}
+    needy = list(needs) if sum(needs.values()) >= slots else None
+    return None if not full and needy is None else _Fitting(full, needy)
+
+
+def head(order: Ints, bars: Bars, taken: set[int], n: int) -> list[int]:
+    """The first `n` that are free; mostly they stand near the head, so the rest is only looked at where they do not."""
+    for part in (order[:_SOON], order):
+        free = [p for p in part[~bars.for_chosen[part]].tolist() if p not in taken] if n > 0 else []
+        if len(free) >= n:
+            break
+    return free[: max(n, 0)]
+
+
+def _on(admission: Admission, skills: set[str]) -> NDArray[np.bool_]:
+    """Which rows teach one of the skills."""
+    contents = admission.plan.contents
+    own = np.zeros(len(contents), bool)
+    own[contents.rows("skills", sorted(skills))] = True
+    return own[admission.rows]
