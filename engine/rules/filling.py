@@ -1,6 +1,7 @@
 """Filling the slots of a slate: what rules put in, then the best of the rest within the quotas."""
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -101,10 +102,11 @@ def filled(chosen: list[int], line: Line, bars: Bars, quotas: Quotas, formats: I
     order = line.order[~bars.for_chosen[line.order]]
     order = order[~np.isin(order, slate)]
     of_order = formats[order]
+    hard, all_of_them = (quotas.least, quotas.most), (quotas.least_wished, quotas.most_wished)
     while len(slate) < k and len(order):
-        counts = np.bincount(formats[slate], minlength=int(formats.max()) + 1) if slate else np.zeros(0, np.int64)
-        best = _next(of_order, counts, quotas.least, quotas.most, k - len(slate))
-        wished = _next(of_order, counts, quotas.least_wished, quotas.most_wished, k - len(slate), within=quotas)
+        counts = Counter(formats[slate].tolist())
+        best = _next(of_order, [hard], counts, k - len(slate))
+        wished = _next(of_order, [hard, all_of_them], counts, k - len(slate))
         if best is None:
             break
         if wished is not None and (line.first[order[wished]] or not line.first[order[best]]):
@@ -114,37 +116,24 @@ def filled(chosen: list[int], line: Line, bars: Bars, quotas: Quotas, formats: I
     return slate
 
 
-def _next(
-    formats: Ints, counts: Ints, least: Quota, most: Quota, slots: int, within: Quotas | None = None
-) -> int | None:
-    """The first in line whose format still fits; where all slots left are needed for some formats, only of those."""
-    allowed = _fitting(counts, least, most, slots)
-    ok = np.ones(len(formats), bool) if allowed is None else allowed(formats)
-    if within is not None and (hard := _fitting(counts, within.least, within.most, slots)) is not None:
-        ok &= hard(formats)
-    place = int(np.argmax(ok)) if len(ok) else 0
-    return place if len(ok) and ok[place] else None
+def room_for(counts: Mapping[int, int], least: Quota, most: Quota, slots: int) -> tuple[list[int], list[int] | None]:
+    """Which formats are full, and, where all slots left are needed, the only ones that may come; None for any."""
+    full = [f for f, n in most.items() if counts.get(f, 0) >= n]
+    needs = {f: n - counts.get(f, 0) for f, n in least.items() if n > counts.get(f, 0)}
+    return full, list(needs) if sum(needs.values()) >= slots else None
 
 
-class _Fitting:
-    """Whether formats are not full and, where only those in need may come, in need."""
-
-    def __init__(self, full: list[int], needy: list[int] | None) -> None:
-        self.full, self.needy = full, needy
-
-    def __call__(self, formats: Ints) -> Mask:
-        ok: Mask = ~np.isin(formats, self.full)
-        return ok if self.needy is None else ok & np.isin(formats, self.needy)
-
-
-def _fitting(counts: Ints, least: Quota, most: Quota, slots: int) -> _Fitting | None:
-    def count(f: int) -> int:
-        return int(counts[f]) if f < len(counts) else 0
-
-    full = [f for f, n in most.items() if count(f) >= n]
-    needs = {f: n - count(f) for f, n in least.items() if n > count(f)}
-    needy = list(needs) if sum(needs.values()) >= slots else None
-    return None if not full and needy is None else _Fitting(full, needy)
+def _next(formats: Ints, quotas: Sequence[tuple[Quota, Quota]], counts: Mapping[int, int], slots: int) -> int | None:
+    """The first in line whose format all of these quotas, least and most, have room for."""
+    ok = np.ones(len(formats), bool)
+    for least, most in quotas:
+        full, needed = room_for(counts, least, most, slots)
+        if full:
+            ok &= ~np.isin(formats, full)
+        if needed is not None:
+            ok &= np.isin(formats, needed)
+    place = int(np.argmax(ok))
+    return place if ok[place] else None
 
 
 def head(order: Ints, bars: Bars, taken: set[int], n: int) -> list[int]:

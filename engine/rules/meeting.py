@@ -1,5 +1,6 @@
 """Whether hard rules can all hold for what they demand, and what of it is shown where they cannot."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -9,7 +10,7 @@ from engine.domain.rule import Rule
 from engine.rules.admission import Admission
 from engine.rules.bars import Bars
 from engine.rules.conflicts import smallest_conflict
-from engine.rules.filling import Quota, Quotas
+from engine.rules.filling import Quota, Quotas, room_for
 from engine.rules.outcome import Ints
 from engine.rules.plan import BARRING, Demand
 
@@ -102,14 +103,14 @@ def fallback(admission: Admission, bars: Bars, most: Quota, formats: Ints, k: in
 def with_wishes(admission: Admission, bars: Bars, quotas: Quotas, formats: Ints, k: int) -> list[Demand]:
     """All hard demands, and the soft ones that leave everything hard its place, in the order of their slots."""
     shown = [d for d in admission.wanted if d.hard]
-    numbers = [int(formats[admission.position(d.row)]) for d in shown]
+    counts = Counter(int(formats[admission.position(d.row)]) for d in shown)
     for demand in admission.wanted:
         position = admission.position(demand.row)
         if demand.hard or bars.for_all[position] or len(shown) >= k:
             continue
-        after = [*numbers, int(formats[position])]
-        owed = sum(max(n - after.count(f), 0) for f, n in quotas.least.items())
-        if after.count(after[-1]) <= quotas.most.get(after[-1], k) and (owed <= k - len(after)):
+        number = int(formats[position])
+        full, needed = room_for(counts, quotas.least, quotas.most, k - len(shown))
+        if number not in full and (needed is None or number in needed):
             shown.append(demand)
-            numbers = after
+            counts[number] += 1
     return shown

@@ -98,7 +98,9 @@ def plan_of(rules: Sequence[Rule], masks: Mapping[str, Mask], contents: Contents
         allowed=allowed,
         forbidden=forbidden,
         bars=tuple(bars),
-        out=np.array([packed(taken_out[r.rule_id]) for r in bars], np.uint64).reshape(len(bars), -1),
+        out=np.array([packed(taken_out[r.rule_id]) for r in bars], np.uint64).reshape(
+            len(bars), -(-len(contents) // 64)
+        ),
         avoided=tuple(Part(r, taken_out[r.rule_id]) for r in barring if r.strength == "soft"),
         frozen=tuple(r for r in rules if r.verb in STEERING and not r.what.of_content),
         demands=_demands(rules, contents, since_us),
