@@ -1,6 +1,6 @@
 """The first half of the last stage: which candidates the rules let in, and which resources they call in."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from engine.domain.history import History
 from engine.domain.rule import Rule
 from engine.rules.matching import Mask, Rows
-from engine.rules.plan import Demand, Plan, packed
+from engine.rules.plan import Demand, Plan, Words, packed
 
 Floats = NDArray[np.float64]
 
@@ -20,7 +20,8 @@ class Admission:
 
     `own` `(n,)` says which may be shown on their own account; the others are there because rules put them in.
     `wanted` are the demands still to be met, `absent` those of what is not on offer. `candidates` `(n_resources,)` is
-    what there was before the rules, `taken_out` how many of them each rule takes out.
+    what there was before the rules, `taken_out` how many of them each rule takes out, `lifted` how many it raises or
+    lowers.
     """
 
     plan: Plan
@@ -30,6 +31,7 @@ class Admission:
     absent: tuple[Demand, ...]
     candidates: Mask
     taken_out: Mapping[str, int]
+    lifted: Mapping[str, int]
     history: History
 
     def position(self, row: int) -> int:
@@ -50,13 +52,14 @@ def admitted(plan: Plan, candidates: Mask, *, offered: Mask, history: History) -
             absent.append(demand)
         elif (left := _undone(demand, history)) is not None:
             wanted.append(left)
-    rows = np.flatnonzero(own).astype(np.int32)
     called = [d.row for d in wanted if not own[d.row]]
-    is_own = np.ones(len(rows), bool)
+    looked_at = own
     if called:
-        rows = np.union1d(rows, np.array(called, np.int32))
-        is_own = own[rows]
-    counts = np.bitwise_count(plan.out & packed(candidates)).sum(axis=1) if plan.bars else ()
+        looked_at = own.copy()
+        looked_at[called] = True
+    rows = np.flatnonzero(looked_at).astype(np.int32)
+    is_own = own[rows] if called else np.ones(len(rows), bool)
+    bits = packed(candidates) if plan.bars or plan.lifts else packed(own[:0])
     return Admission(
         plan=plan,
         rows=rows,
@@ -64,9 +67,18 @@ def admitted(plan: Plan, candidates: Mask, *, offered: Mask, history: History) -
         wanted=tuple(wanted),
         absent=tuple(absent),
         candidates=candidates,
-        taken_out={rule.rule_id: int(n) for rule, n in zip(plan.bars, counts, strict=True)},
+        taken_out=_counted(plan.bars, plan.out, bits),
+        lifted=_counted([part.rule for part in plan.lifts], plan.lifted, bits),
         history=history,
     )
+
+
+def _counted(rules: Sequence[Rule], rows: Words, candidates: Words) -> dict[str, int]:
+    """How many candidates are among the rows of each rule."""
+    if not rules:
+        return {}
+    counts = np.bitwise_count(rows & candidates).sum(axis=1).tolist()
+    return {rule.rule_id: n for rule, n in zip(rules, counts, strict=True)}
 
 
 def added_by_rules(admission: Admission, scale: float) -> Floats:

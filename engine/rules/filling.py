@@ -14,7 +14,10 @@ from engine.rules.outcome import Ints, Ranked, Situation
 from engine.rules.plan import Demand
 
 Quota = Mapping[int, int]
+# Mostly the next one stands near the head of the line; the rest is only looked at where it does not.
 _SOON = 64
+# More than soft rules could ever be.
+_TIER = 16_384
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,11 +62,12 @@ def line_of(admission: Admission, ranked: Ranked, bars: Bars, situation: Situati
     first, wished = (
         _on(admission, open_skills(admission, situation, strength=strength)) for strength in ("hard", None)
     )
-    broken = np.zeros(n, np.int64)
-    for mask in bars.soft.values():
-        broken += mask
     # One small number for each row: a stable sort of them is a sort by radix.
-    rank = (16_384 * ~first + 4_096 * ~(wished & ~first) + np.minimum(broken, 4_095)).astype(np.uint16)
+    rank = np.full(n, 2 * _TIER, np.uint16)
+    rank[wished] = _TIER
+    rank[first] = 0
+    for mask in bars.soft.values():
+        rank += mask
     order = ranked.order[~bars.for_chosen[ranked.order]]
     return Line(order=order[np.argsort(rank[order], kind="stable")], first=first, wished=wished)
 
@@ -100,19 +104,18 @@ def filled(chosen: list[int], line: Line, bars: Bars, quotas: Quotas, formats: I
     if not quotas.most_wished and not quotas.least_wished:
         return slate + head(line.order, bars, set(slate), k - len(slate))
     order = line.order[~bars.for_chosen[line.order]]
-    order = order[~np.isin(order, slate)]
-    of_order = formats[order]
+    of_order, free = formats[order], ~np.isin(order, slate)
     hard, all_of_them = (quotas.least, quotas.most), (quotas.least_wished, quotas.most_wished)
-    while len(slate) < k and len(order):
+    while len(slate) < k:
         counts = Counter(formats[slate].tolist())
-        best = _next(of_order, [hard], counts, k - len(slate))
-        wished = _next(of_order, [hard, all_of_them], counts, k - len(slate))
+        best = _next(of_order, free, [hard], counts, k - len(slate))
+        wished = _next(of_order, free, [hard, all_of_them], counts, k - len(slate))
         if best is None:
             break
         if wished is not None and (line.first[order[wished]] or not line.first[order[best]]):
             best = wished
         slate.append(int(order[best]))
-        order, of_order = np.delete(order, best), np.delete(of_order, best)
+        free[best] = False
     return slate
 
 
@@ -123,21 +126,26 @@ def room_for(counts: Mapping[int, int], least: Quota, most: Quota, slots: int) -
     return full, list(needs) if sum(needs.values()) >= slots else None
 
 
-def _next(formats: Ints, quotas: Sequence[tuple[Quota, Quota]], counts: Mapping[int, int], slots: int) -> int | None:
-    """The first in line whose format all of these quotas, least and most, have room for."""
-    ok = np.ones(len(formats), bool)
-    for least, most in quotas:
-        full, needed = room_for(counts, least, most, slots)
-        if full:
-            ok &= ~np.isin(formats, full)
-        if needed is not None:
-            ok &= np.isin(formats, needed)
-    place = int(np.argmax(ok))
-    return place if ok[place] else None
+def _next(
+    formats: Ints, free: Mask, quotas: Sequence[tuple[Quota, Quota]], counts: Mapping[int, int], slots: int
+) -> int | None:
+    """The first that is free in the line whose format all of these quotas, least and most, have room for."""
+    rooms = [room_for(counts, least, most, slots) for least, most in quotas]
+    for part in (slice(_SOON), slice(None)):
+        ok, own = free[part].copy(), formats[part]
+        for full, needed in rooms:
+            for number in full:
+                ok &= own != number
+            if needed is not None:
+                ok &= np.isin(own, needed)
+        place = int(np.argmax(ok)) if len(ok) else 0
+        if len(ok) and ok[place]:
+            return place
+    return None
 
 
 def head(order: Ints, bars: Bars, taken: set[int], n: int) -> list[int]:
-    """The first `n` that are free; mostly they stand near the head, so the rest is only looked at where they do not."""
+    """The first `n` that are free."""
     for part in (order[:_SOON], order):
         free = [p for p in part[~bars.for_chosen[part]].tolist() if p not in taken] if n > 0 else []
         if len(free) >= n:

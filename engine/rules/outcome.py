@@ -20,7 +20,7 @@ class Situation:
     """What the stage has to know of the learner's day.
 
     Minutes already spent today and this week, in the school's time zone. `mastery` of the skills in question by id;
-    one that is missing or NaN is not known. `frozen`: rows of the path that a freeze keeps to, None where there is none.
+    one that is missing or NaN is not known. `frozen`: rows of the path that a freeze keeps to, None without one.
     """
 
     spent_today: float = 0.0

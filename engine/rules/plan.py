@@ -50,9 +50,9 @@ class Plan:
     """The rules a learner is under, ready to be applied; everything `(n_resources,)` goes by row of the catalogue.
 
     `allowed` is what hard `bars` leave, `forbidden` what of them bars every option, pinned ones too; `out`
-    `(n_bars, n_words)` the bits of what each takes out. `bands` and `lifts` say for which rows each rule counts, `lift`
-    the sum of the lifts in units of the scores' scale. `limits` are minutes by `day`, `week` and `ceiling`, `quotas`
-    counts by side and format, `firsts` rules on what comes first.
+    `(n_bars, n_words)` the bits of what each takes out. `bands` and `lifts` say for which rows each rule counts,
+    `lifted` the same of lifts as bits, `lift` their sum in units of the scores' scale. `limits` are minutes by `day`,
+    `week`, `ceiling` and `floor`, `quotas` counts by side and format, `firsts` rules on what comes first.
     """
 
     contents: Contents
@@ -66,6 +66,7 @@ class Plan:
     demands: tuple[Demand, ...]
     bands: tuple[Part, ...]
     lifts: tuple[Part, ...]
+    lifted: Words
     lift: Floats | None
     limits: Mapping[str, Sequence[tuple[Rule, float]]]
     quotas: Mapping[tuple[str, str], Sequence[tuple[Rule, int]]]
@@ -106,6 +107,7 @@ def plan_of(rules: Sequence[Rule], masks: Mapping[str, Mask], contents: Contents
         demands=_demands(rules, contents, since_us),
         bands=_counting_masks([r for r in rules if r.verb == "success_band"], masks),
         lifts=lifts,
+        lifted=_all_packed([part.mask for part in lifts], len(contents)),
         lift=_lift(lifts) if lifts else None,
         limits=_limits(rules),
         quotas=_by_question((r, quotas_of(r)) for r in rules if r.verb == "formats"),
@@ -119,6 +121,10 @@ def packed(mask: Mask) -> Words:
     """A mask as bits, sixty-four to a word."""
     bits = np.packbits(mask)
     return np.concatenate([bits, np.zeros(-len(bits) % 8, np.uint8)]).view(np.uint64)
+
+
+def _all_packed(masks: Sequence[Mask], n: int) -> Words:
+    return np.array([packed(m) for m in masks], np.uint64).reshape(len(masks), -(-n // 64))
 
 
 def _counting_masks(rules: Sequence[Rule], masks: Mapping[str, Mask]) -> tuple[Part, ...]:

@@ -1,10 +1,9 @@
 """Whether a rule held in a finished slate, from its definition alone: resource by resource, without compiled masks."""
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-
-import numpy as np
+from typing import TypeVar
 
 from engine.domain.resource import Resource
 from engine.domain.rule import Rule
@@ -15,6 +14,8 @@ from engine.rules.scope import counting
 from engine.rules.values import band_of, factor_of, named_of, quotas_of
 
 _CLOSE = 1e-9
+_OF_MINUTES = ("cap_minutes", "pace_bounds")
+Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,25 +41,25 @@ class Finished:
     ranked: Ranked
     withheld: Mask | None
     k: int
+    limits: Mapping[tuple[str, str], list[tuple[Rule, float]]]
+    quotas: Mapping[tuple[str, str], list[tuple[Rule, int]]]
 
     @property
     def chosen(self) -> list[Shown]:
         """What the engine chose, without pinned and assigned work."""
         return [s for s in self.slate if s.status == "recommended"]
 
-    def left_out(self, rows: Iterable[int]) -> list[Shown]:
+    def left_out(self, rows: Iterable[int]) -> Iterator[Shown]:
         """Of these rows the candidates that are not shown, though no hard rule bars them."""
         shown = {s.row for s in self.slate}
-        found = []
         for row in rows:
-            place = int(np.searchsorted(self.admission.rows, row))
+            place = int(self.admission.rows.searchsorted(row))
             if place == len(self.admission.rows) or self.admission.rows[place] != row or row in shown:
                 continue
             option = _shown(self.admission, self.ranked, place, "recommended")
             waits = self.withheld is not None and bool(self.withheld[place])
             if self.admission.candidates[row] and not waits and all(_may(r, option, self) for r in self.rules):
-                found.append(option)
-        return found
+                yield option
 
     def n(self, format_: str) -> int:
         """How many of a format are shown."""
@@ -69,15 +70,30 @@ def finished(
     slate: Sequence[Placed], admission: Admission, ranked: Ranked, situation: Situation, withheld: Mask | None, k: int
 ) -> Finished:
     """The finished slate as the proof sees it."""
+    rules = admission.plan.rules
     return Finished(
         slate=tuple(_shown(admission, ranked, p.position, p.status) for p in slate),
-        rules=admission.plan.rules,
+        rules=rules,
         situation=situation,
         admission=admission,
         ranked=ranked,
         withheld=withheld,
         k=k,
+        limits=_standing(
+            ((r.verb, limit), r, m) for r in rules if r.verb in _OF_MINUTES for limit, m in named_of(r).items()
+        ),
+        quotas=_standing((asked, r, n) for r in rules if r.verb == "formats" for asked, n in quotas_of(r).items()),
     )
+
+
+def _standing(
+    answers: Iterable[tuple[tuple[str, str], Rule, Answer]],
+) -> dict[tuple[str, str], list[tuple[Rule, Answer]]]:
+    """By question the answers that count."""
+    asked: dict[tuple[str, str], list[tuple[Rule, Answer]]] = {}
+    for question, rule, answer in answers:
+        asked.setdefault(question, []).append((rule, answer))
+    return {question: counting(found) for question, found in asked.items()}
 
 
 def holds(rule: Rule, proof: Finished) -> bool:
@@ -103,7 +119,7 @@ def _may(rule: Rule, option: Shown, proof: Finished) -> bool:
         return _on_path(rule, option, proof)
     if rule.verb == "success_band":
         return _inside(rule, option, proof)
-    return rule.verb not in ("cap_minutes", "pace_bounds") or _in_time(rule, option, proof)
+    return rule.verb not in _OF_MINUTES or _in_time(rule, option, proof)
 
 
 def _hidden(rule: Rule, proof: Finished) -> bool:
@@ -155,8 +171,7 @@ def _is_open(skill: str, proof: Finished) -> bool:
 
 
 def _quota(side: str, format_: str, proof: Finished) -> list[tuple[Rule, int]]:
-    named = ((r, quotas_of(r)) for r in proof.rules if r.verb == "formats")
-    return counting((r, q[side, format_]) for r, q in named if (side, format_) in q)
+    return proof.quotas.get((side, format_), [])
 
 
 def _fills_a_quota(option: Shown, proof: Finished) -> bool:
@@ -180,7 +195,7 @@ def _quotas(rule: Rule, proof: Finished) -> bool:
         is_full = len(proof.slate) == proof.k and all(_fills_a_quota(s, proof) for s in proof.chosen)
         if side == "min" and shown < n and not is_full:
             rows = proof.admission.plan.contents.by_kind["formats"].get(format_, ())
-            if proof.left_out(int(row) for row in rows):
+            if any(True for _ in proof.left_out(int(row) for row in rows)):
                 return False
     return True
 
@@ -232,15 +247,13 @@ def _timed(rule: Rule, proof: Finished) -> bool:
 
 
 def _in_time(rule: Rule, option: Shown, proof: Finished) -> bool:
-    for limit, minutes in named_of(rule).items():
-        if limit == "floor":
+    for (verb, limit), answers in proof.limits.items():
+        if verb != rule.verb or limit == "floor":
             continue
-        named = ((r, named_of(r)) for r in proof.rules if r.verb == rule.verb)
-        if not any(r is rule for r, _ in counting((r, m) for r, m in named if limit in m)):
-            continue
-        left = minutes - (proof.situation.spent_today if limit == "day" else proof.situation.spent_this_week)
-        if left <= 0 or option.minutes > left:
-            return False
+        spent = proof.situation.spent_today if limit == "day" else proof.situation.spent_this_week
+        for own, minutes in answers:
+            if own is rule and (minutes - spent <= 0 or option.minutes > minutes - spent):
+                return False
     return True
 
 

@@ -126,7 +126,7 @@ def _of_first(rule: Rule, told: Told) -> str:
 
 def _of_lift(rule: Rule, told: Told) -> str:
     mask = next((part.mask for part in told.admission.plan.lifts if part.rule is rule), None)
-    n = 0 if mask is None else int(mask[told.admission.rows].sum())
+    n = told.admission.lifted.get(rule.rule_id, 0)
     if not n or mask is None:
         return ""
     way = "raised" if rule.verb == "boost" else "lowered"

@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from itertools import combinations
+from itertools import combinations, pairwise
 from zoneinfo import ZoneInfo
 
 from engine.domain.resource import Resource
@@ -243,9 +243,9 @@ class Oracle:
         wished = {f: min(n, there.count(f), most_wished.get(f, 99)) for f, n in wished.items()}
         slate = [x for x, rules in demands.items() if self.is_hard(rules)]
         for x, rules in demands.items():
-            if not self.is_hard(rules) and self.may(x, put=True) and len(slate) < k:
-                if self.fits_in(x, slate, least, most, k - len(slate)):
-                    slate.append(x)
+            wished_for = not self.is_hard(rules) and self.may(x, put=True) and len(slate) < k
+            if wished_for and self.fits_in(x, slate, least, most, k - len(slate)):
+                slate.append(x)
         hard_first = self.open_skills("hard")
         first = self.open_skills("hard", "soft")
 
@@ -375,7 +375,7 @@ class Oracle:
             return True
         skills = self.open_skills(*(("hard",) if rule.strength == "hard" else ("hard", "soft")))
         on = [bool(skills & set(self.by_id[x].skills)) for x in chosen]
-        if any(later and not earlier for earlier, later in zip(on, on[1:], strict=False)):
+        if any(later and not earlier for earlier, later in pairwise(on)):
             return False
         others = [x for x, first in zip(chosen, on, strict=True) if not first and not self.fills_quota(x, shown)]
         waiting = [x for x in self.free() if x not in shown and skills & set(self.by_id[x].skills)]
