@@ -56,7 +56,7 @@ class Rule:
     strength: str = "hard"
     scope: Scope = field(default_factory=Scope)
     what: What = field(default_factory=What)
-    value: object = None
+    value: object = field(default=None, hash=False)
     starts: str | None = None
     until: str | None = None
     reason: str | None = None

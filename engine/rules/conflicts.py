@@ -31,6 +31,21 @@ def smallest_conflict(rules: Sequence[Rule], feasible: Feasible) -> tuple[Rule, 
     return tuple(ordered)
 
 
+def conflict_with(rule: Rule, others: Sequence[Rule], feasible: Feasible) -> tuple[Rule, ...]:
+    """The smallest conflict that a rule makes with others that can hold together without it; empty where it makes none.
+
+    Where the others quarrel already, those that come first by id are taken to hold.
+    """
+    holding: list[Rule] = []
+    for other in sorted(others, key=lambda r: r.rule_id):
+        if other is not rule and feasible([*holding, other]):
+            holding.append(other)
+    if not feasible([rule]):
+        return (rule,)
+    conflict = smallest_conflict(holding, lambda some: feasible([*some, rule]))
+    return tuple(sorted((*conflict, rule), key=lambda r: r.rule_id)) if conflict else ()
+
+
 def _irreducible(rules: list[Rule], feasible: Feasible) -> list[Rule]:
     """Leave out one after the other whatever the conflict does not need."""
     needed = list(rules)

@@ -7,10 +7,12 @@ from itertools import combinations
 import numpy as np
 
 from engine.domain.rule import Rule
-from engine.rules.conflicts import smallest_conflict
+from engine.rules.conflicts import conflict_with
 from engine.rules.matching import Contents, Mask
-from engine.rules.plan import BARRING, STEERING, Plan
+from engine.rules.plan import BARRING, Plan
 from engine.rules.values import band_of
+
+Quota = Sequence[tuple[Rule, int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,13 +23,16 @@ class Contradiction:
     rules: tuple[Rule, ...]
 
 
-def contradictions(plan: Plan) -> list[Contradiction]:
-    """All that is wrong with the hard rules of a plan: what stands against each demand, minimum, band and limit."""
-    found = [
-        *_barred_demands(plan), *_too_many_of_a_format(plan), *_bounds_that_cross(plan), *_bands_that_miss(plan),
-        *_two_truths(plan), *_nothing_left(plan),
+def contradictions(rule: Rule, plan: Plan) -> list[Contradiction]:
+    """All that a hard rule contradicts among the others of a plan."""
+    if rule not in plan.rules:
+        return []
+    pairs = [
+        *_barred_demands(plan), *_least_above_most(plan), *_bounds_that_cross(plan), *_bands_that_miss(plan),
+        *_two_truths(plan),
     ]  # fmt: skip
-    return list(dict.fromkeys(found))
+    found = [one for one in pairs if rule in one.rules]
+    return list(dict.fromkeys([*found, *_too_many_pinned(rule, plan), *_nothing_left(rule, plan)]))
 
 
 def _of(kind: str, *rules: Rule) -> Contradiction:
@@ -62,29 +67,35 @@ def _hard_limits(plan: Plan) -> list[tuple[Rule, float]]:
     return [(rule, minutes) for rule, minutes in answers if rule.strength == "hard"]
 
 
-def _too_many_of_a_format(plan: Plan) -> Iterator[Contradiction]:
-    """More pinned than a format may have, or more asked for than it may have."""
-    contents = plan.contents
+def _least_above_most(plan: Plan) -> Iterator[Contradiction]:
+    """At least more of a format than at most."""
+    for (side, name), answers in plan.quotas.items():
+        for least, n in answers if side == "min" else ():
+            for most, high in plan.quotas.get(("max", name), ()):
+                if least.strength == most.strength == "hard" and n > high:
+                    yield _of("least_above_most", least, most)
+
+
+def _too_many_pinned(rule: Rule, plan: Plan) -> Iterator[Contradiction]:
+    """More of a format are always shown than may be."""
+    pins = [
+        (d.row, r) for d in plan.demands for r in d.rules if r.verb == "pin" and r.strength == "hard" and d.row >= 0
+    ]
     for (side, name), answers in plan.quotas.items():
         hard = [(r, n) for r, n in answers if r.strength == "hard"]
-        if side != "max" or not hard:
+        own = [(row, r) for row, r in pins if _format(plan.contents, row) == name]
+        if side != "max" or not hard or not own:
             continue
-        for (least, n), (most, high) in ((a, b) for a in plan.quotas.get(("min", name), ()) for b in hard):
-            if least.strength == "hard" and n > high:
-                yield _of("least_above_most", least, most)
-        pins = [
-            (d.row, r) for d in plan.demands for r in d.rules if r.verb == "pin" and r.strength == "hard" and d.row >= 0
-        ]
-        own = [(row, r) for row, r in pins if _format(contents, row) == name]
-        most, high = min(hard, key=lambda a: (a[1], a[0].rule_id))
 
-        def fits(rules: Sequence[Rule], own: Sequence[tuple[int, Rule]] = own, high: int = high) -> bool:
-            ids = {r.rule_id for r in rules}
-            return len({row for row, r in own if r.rule_id in ids}) <= high
+        def fits(some: Sequence[Rule], own: Sequence[tuple[int, Rule]] = own, most: Quota = hard) -> bool:
+            ids = {r.rule_id for r in some}
+            return len({row for row, r in own if r.rule_id in ids}) <= min(
+                (n for r, n in most if r.rule_id in ids), default=len(own)
+            )
 
-        pinned = smallest_conflict([*{r.rule_id: r for _, r in own}.values()], fits)
-        if pinned:
-            yield _of("more_pinned_than_allowed", *pinned, most)
+        involved = {r.rule_id: r for r in (*(r for _, r in own), *(r for r, _ in hard))}
+        if rule.rule_id in involved and (conflict := conflict_with(rule, [*involved.values()], fits)):
+            yield _of("more_pinned_than_allowed", *conflict)
 
 
 def _format(contents: Contents, row: int) -> str | None:
@@ -119,19 +130,16 @@ def _two_truths(plan: Plan) -> Iterator[Contradiction]:
             yield _of("two_values", one, other)
 
 
-def _nothing_left(plan: Plan) -> Iterator[Contradiction]:
+def _nothing_left(rule: Rule, plan: Plan) -> Iterator[Contradiction]:
     """Rules that together leave no resource, or none of what another rule asks for."""
     outs, there = _bars(plan), np.array([r is not None for r in plan.contents.resources], bool)
-    bars = [r for r in plan.bars if r.verb in (*BARRING, *STEERING)]
-    if not there.any():
-        return
-    covering = _covering(bars, outs, there)
-    if covering:
-        yield _of("nothing_left", *covering)
-    for rule, mask in _asked_for(plan):
-        covering = _covering(bars, outs, mask & there)
-        if (mask & there).any() and covering:
-            yield _of("nothing_left_of_it", rule, *covering)
+    asked = [(None, there), *((r, mask & there) for r, mask in _asked_for(plan))]
+    for asking, wanted in asked:
+        known = [*plan.bars, asking] if asking is not None else [*plan.bars]
+        if rule in known and wanted.any():
+            conflict = conflict_with(rule, known, _leaves_some(outs, wanted, asking))
+            if conflict and (asking is None or asking in conflict):
+                yield _of("nothing_left" if asking is None else "nothing_left_of_it", *conflict)
 
 
 def _asked_for(plan: Plan) -> Iterable[tuple[Rule, Mask]]:
@@ -145,16 +153,16 @@ def _asked_for(plan: Plan) -> Iterable[tuple[Rule, Mask]]:
             yield rule, plan.contents.mask(rule.what)
 
 
-def _covering(bars: Sequence[Rule], outs: dict[str, Mask], wanted: Mask) -> tuple[Rule, ...]:
-    """The fewest rules that leave out all of these rows; none where some row is left."""
-    patterns = np.unique(np.array([outs[r.rule_id][wanted] for r in bars]).reshape(len(bars), -1), axis=1)
-    place = {r.rule_id: k for k, r in enumerate(bars)}
-    return smallest_conflict(bars, _leaves_some(patterns, place)) if bars else ()
+def _leaves_some(outs: dict[str, Mask], wanted: Mask, asking: Rule | None) -> Callable[[Sequence[Rule]], bool]:
+    """Whether some rules leave any of the rows that one of them, or nobody in particular, asks for."""
+    place = {x_id: k for k, x_id in enumerate(outs)}
+    # Rows that the same rules leave out are one.
+    patterns = np.unique(np.array([out[wanted] for out in outs.values()]), axis=1) if outs else None
 
-
-def _leaves_some(patterns: Mask, place: dict[str, int]) -> Callable[[Sequence[Rule]], bool]:
-    def leaves(rules: Sequence[Rule]) -> bool:
-        taken = patterns[[place[r.rule_id] for r in rules]]
-        return bool((~taken.any(axis=0)).any()) if len(rules) else True
+    def leaves(some: Sequence[Rule]) -> bool:
+        bars = [place[r.rule_id] for r in some if r.rule_id in place]
+        if patterns is None or not bars or (asking is not None and asking not in some):
+            return True
+        return bool((~patterns[bars].any(axis=0)).any())
 
     return leaves

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from engine.domain.rule import Rule
 from engine.rules.compiled import RuleBook, book_of
-from engine.rules.conflicts import smallest_conflict
+from engine.rules.conflicts import conflict_with
 from engine.rules.contradictions import contradictions
 from engine.rules.foresight import without_anything, without_what_is_needed
 from engine.rules.naming import misnamed
@@ -73,7 +73,7 @@ def _among_resources(rule: Rule, others: Sequence[Rule], desk: Desk) -> list[Pro
         ids = tuple(r.rule_id for r in plan.rules)
         if ids not in seen:
             seen.add(ids)
-            found += [_said(one.kind, one.rules, desk) for one in contradictions(plan) if rule in one.rules]
+            found += [_said(one.kind, one.rules, desk) for one in contradictions(rule, plan)]
     return [*found, *without_what_is_needed(rule, book, desk), *without_anything(rule, book, desk)]
 
 
@@ -97,19 +97,6 @@ def _among_people(rule: Rule, others: Sequence[Rule], desk: Desk) -> list[Proble
     for roster in rosters:
         for moment in _moments(rule, others, desk):
             known = binding(counted_among([*others, rule], roster, now_us=moment, zone=desk.zone))
-            if rule in known and (conflict := _with(rule, known, roster)):
+            if rule in known and (conflict := conflict_with(rule, known, can_group(roster))):
                 found.append(_said("no_groups", conflict, desk))
     return found
-
-
-def _with(rule: Rule, known: Sequence[Rule], roster: Sequence[Who]) -> tuple[Rule, ...]:
-    """The smallest conflict a rule makes with others that can hold together without it; empty where it makes none."""
-    can = can_group(roster)
-    holding: list[Rule] = []
-    for other in known:
-        if other is not rule and can([*holding, other]):
-            holding.append(other)
-    if not can([rule]):
-        return (rule,)
-    conflict = smallest_conflict(holding, lambda some: can([*some, rule]))
-    return tuple(sorted((*conflict, rule), key=lambda r: r.rule_id)) if conflict else ()
