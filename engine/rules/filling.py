@@ -73,7 +73,7 @@ def line_of(admission: Admission, ranked: Ranked, bars: Bars, situation: Situati
 
 
 def quotas_of(admission: Admission, bars: Bars, placed: list[Demand], formats: Ints) -> Quotas:
-    """What is asked for of each format, as far as there is so much of it."""
+    """What is asked for of each format, as far as there is so much of it, with what is `placed` on its own account."""
     plan = admission.plan
     sides: dict[tuple[str, bool], dict[int, int]] = {(s, h): {} for s in ("min", "max") for h in (True, False)}
     for (side, name), answers in plan.quotas.items():

@@ -25,15 +25,17 @@ def decided(admission: Admission, ranked: Ranked, situation: Situation, *, k: in
     """
     formats = admission.plan.contents.format_index[admission.rows].astype(np.int64)
     bars = bars_of(admission, ranked, situation)
-    hard = [d for d in admission.wanted if d.hard and not bars.for_all[admission.position(d.row)]]
-    quotas = quotas_of(admission, bars, hard, formats)
+    possible = [d for d in admission.wanted if not bars.for_all[admission.position(d.row)]]
+    quotas = quotas_of(admission, bars, possible, formats)
     conflict = meeting_of(admission, bars, quotas, formats, k).conflict()
     line = line_of(admission, ranked, bars, situation)
     if conflict:
         shown = fallback(admission, bars, quotas.most, formats, k)
         chosen = [admission.position(d.row) for d in shown]
     else:
+        quotas = quotas_of(admission, bars, [d for d in possible if d.hard], formats)
         shown = with_wishes(admission, bars, quotas, formats, k)
+        quotas = quotas_of(admission, bars, shown, formats)
         chosen = filled([admission.position(d.row) for d in shown], line, bars, quotas, formats, k)
     slate = _slate(chosen, shown, line, _unruled(ranked, bars, k))
     nothing = () if slate or conflict else _nothing_left(admission, bars)

@@ -207,10 +207,10 @@ class Oracle:
         allowed = [x for x in self.case.candidates if self.may(x, put=False)]
         return sorted(allowed, key=lambda x: (-(self.case.scores[x] + self.case.scale * self.lift(x)), x))
 
-    def available(self, demands):
+    def available(self, put):
+        """The formats of all that may be chosen and of what is put in beside."""
         free = self.free()
-        extra = [x for x, rules in demands.items() if self.is_hard(rules) and self.may(x, put=True) and x not in free]
-        return [self.by_id[x].format for x in free + extra]
+        return [self.by_id[x].format for x in free + [x for x in put if self.may(x, put=True) and x not in free]]
 
     def expected(self):
         demands = self.demands()
@@ -235,17 +235,19 @@ class Oracle:
         return slate
 
     def full(self, demands):
-        there, k = self.available(demands), self.case.k
-        least = {f: min(n, there.count(f)) for f, n in self.quotas("min", hard_only=True).items()}
+        k = self.case.k
         most = self.quotas("max", hard_only=True)
-        most_wished = self.quotas("max", hard_only=False)
-        wished = self.quotas("min", hard_only=False)
-        wished = {f: min(n, there.count(f), most_wished.get(f, 99)) for f, n in wished.items()}
         slate = [x for x, rules in demands.items() if self.is_hard(rules)]
+        least = self.as_far_as_there_is("min", self.available(slate), hard_only=True)
         for x, rules in demands.items():
             wished_for = not self.is_hard(rules) and self.may(x, put=True) and len(slate) < k
             if wished_for and self.fits_in(x, slate, least, most, k - len(slate)):
                 slate.append(x)
+        there = self.available(slate)
+        least = self.as_far_as_there_is("min", there, hard_only=True)
+        most_wished = self.quotas("max", hard_only=False)
+        wished = self.as_far_as_there_is("min", there, hard_only=False)
+        wished = {f: min(n, most_wished.get(f, 99)) for f, n in wished.items()}
         hard_first = self.open_skills("hard")
         first = self.open_skills("hard", "soft")
 
@@ -266,6 +268,9 @@ class Oracle:
             queue.remove(take)
             slate.append(take)
         return slate
+
+    def as_far_as_there_is(self, side, there, *, hard_only):
+        return {f: min(n, there.count(f)) for f, n in self.quotas(side, hard_only=hard_only).items()}
 
     def counts(self, slate):
         found = {}

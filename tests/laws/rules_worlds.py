@@ -101,8 +101,9 @@ def case_of(r, rules, resources, mode):
     ids = [x.resource_id for x in resources]
     known = {"personalised": 1.0, "reduced": 0.5, "cold": 0.3, "fallback": 0.0, "non_personalised": 0.3, "faulty": 0.5}
     anybody = mode in ("cold", "non_personalised", "fallback")
+    # Drawn in the order of the ids: a walk over a set would differ from run to run.
     offered = {x for x in ids if r.random() < 0.9}
-    candidates = {x for x in offered if r.random() < 0.8}
+    candidates = {x for x in ids if r.random() < 0.8} & offered
     if mode == "faulty" and r.random() < 0.3:
         candidates = set()
     return Case(
