@@ -1,5 +1,6 @@
 """The first half of the last stage: which candidates the rules let in, and which resources they call in."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -10,6 +11,7 @@ from engine.domain.history import History
 from engine.domain.rule import Rule
 from engine.rules.matching import Mask, Rows
 from engine.rules.plan import Demand, Plan, Words, packed
+from engine.rules.values import factor_of
 
 Floats = NDArray[np.float64]
 
@@ -85,6 +87,13 @@ def added_by_rules(admission: Admission, scale: float) -> Floats:
     """What boosts and demotions add to the score of each of `rows`: `(n,)`; `scale` is the span of the scores."""
     lift = admission.plan.lift
     return np.zeros(len(admission.rows)) if lift is None else scale * lift[admission.rows]
+
+
+def lifts_of(admission: Admission, position: int, scale: float) -> list[tuple[Rule, float]]:
+    """What each boost and demotion adds to the score at a position; together what `added_by_rules` says."""
+    row = admission.rows[position]
+    counting = (part.rule for part in admission.plan.lifts if part.mask[row])
+    return [(rule, scale * math.log(factor_of(rule))) for rule in counting]
 
 
 def done(demand: Demand, rule: Rule, history: History) -> bool:

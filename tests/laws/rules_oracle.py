@@ -356,7 +356,9 @@ class Oracle:
         chosen = [x for x, status in slate if status == "recommended"]
         shown = [x for x, _ in slate]
         if rule.verb in ("pin", "assign"):
-            return all(x in shown or self.is_done(rule, x) for x in rule.what.resources)
+            n_put = len(slate) - len(chosen)
+            first = all(status != "recommended" for _, status in slate[:n_put])
+            return first and all(x in shown or self.is_done(rule, x) for x in rule.what.resources)
         if rule.verb in ("hide", "only", "cap_minutes", "pace_bounds"):
             return all(self.keeps(rule, x, put=True) for x in shown)
         if rule.verb in ("freeze_path", "success_band"):

@@ -160,6 +160,13 @@ class Engine:
         return History(np.array(rows, np.int32), np.array([microseconds(at) for _, at in case.history], np.int64))
 
     def decided(self, case):
+        """The slate as ids with what each is, and the whole outcome."""
+        admission, ranked, situation, ids = self.prepared(case)
+        outcome = decided(admission, ranked, situation, k=case.k)
+        return [(ids[p.position], p.status) for p in outcome.slate], outcome
+
+    def prepared(self, case):
+        """What the stage is given, and the ids of its rows."""
         zone = str(case.zone)
         if zone not in self.books:
             self.books[zone] = book_of(self.rules, self.contents, zone=case.zone)
@@ -182,5 +189,4 @@ class Engine:
         )
         frozen = None if case.frozen is None else frozenset(self.catalogue.resource_map.row(x) for x in case.frozen)
         situation = Situation(spent_today=case.today, spent_this_week=case.week, mastery=case.mastery, frozen=frozen)
-        outcome = decided(admission, ranked, situation, k=case.k)
-        return [(ids[p.position], p.status) for p in outcome.slate], outcome
+        return admission, ranked, situation, ids

@@ -1,5 +1,6 @@
 """A school day under rules, in a teacher's words."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -68,6 +69,15 @@ def test_a_teacher_who_knows_better_sets_mastery(answer, rule):
     slate, verdicts, _ = answer(rules, mastery={"frac-1": 0.2})
     assert slate[0] == "bridge"
     assert "90%" in verdicts["oral"].effect
+
+
+def test_of_two_values_the_one_changed_last_counts(answer, rule):
+    first = rule("first", "require_first", skills=["frac-1"])
+    old = replace(rule("z", "set_mastery", value=0.9, skills=["frac-1"]), updated_at="2026-11-01T08:00:00+00:00")
+    new = replace(rule("a", "set_mastery", value=0.1, skills=["frac-1"]), updated_at="2026-11-02T08:00:00+00:00")
+    slate, verdicts, _ = answer([first, old, new])
+    assert slate[0] == "frac-sheet"
+    assert set(verdicts) == {"first", "a"}
 
 
 def test_a_cap_on_minutes_lets_in_what_fits_and_closes_when_they_are_used_up(answer, rule):
