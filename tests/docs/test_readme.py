@@ -59,7 +59,10 @@ def test_from_an_own_csv_to_a_served_recommendation(walked):
     answer = json.loads(run(curl, folder, {**environment, "KEY": key}))
     assert time.monotonic() - started < 30
     assert answer["mode"] == "personalised"
-    assert {option["resource_id"] for option in answer["slate"]} == {"ratios-video", "ratios-project"}
+    # What lena did months ago may be due for a review: of two options one at most, for there is something new.
+    new = {option["resource_id"] for option in answer["slate"]} & {"ratios-video", "ratios-project"}
+    assert len(answer["slate"]) == 2
+    assert new
     for option in answer["slate"]:
         assert sum(r["contribution"] for r in option["reasons"]) == pytest.approx(option["score"], abs=1e-6)
 
