@@ -43,7 +43,7 @@ async def open_house(settings: Settings) -> AsyncIterator[House]:
     metrics = Metrics(CollectorRegistry())
     metrics.bundle.labels(bundles.version).set(1)
     async with AsyncExitStack() as stack:
-        store = await stack.enter_async_context(open_store(settings.store_url))
+        store = await stack.enter_async_context(open_store(settings.store_url, redis_url=settings.redis_url))
         yield House(
             settings=settings,
             store=store,

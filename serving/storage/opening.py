@@ -1,27 +1,41 @@
-"""Where the six ports of one database meet."""
+"""Where the six ports of one database meet, and what stands around them."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 
-from serving.storage.database import open_database
+from serving.storage.copies import Copies, SharedCopies
+from serving.storage.database import connected
 from serving.storage.decisions import SqlDecisions
 from serving.storage.events import SqlEvents
 from serving.storage.keys import SqlKeys
+from serving.storage.migrating import prepared
 from serving.storage.port import Store
 from serving.storage.records import SqlCatalogue, SqlPeople
 from serving.storage.states import SqlStates
 
 
 @asynccontextmanager
-async def open_store(url: str) -> AsyncIterator[Store]:
-    """The store behind `url`, made where it is absent; raises Unavailable or BadInput."""
-    async with open_database(url) as (database, store_id):
+async def open_store(url: str, *, redis_url: str = "") -> AsyncIterator[Store]:
+    """The store behind `url`, made where it is absent; `redis_url` names the Redis that servers share copies in.
+
+    Raises Unavailable where the database is away, BadInput where it is of another version; Redis may be away.
+    """
+    async with AsyncExitStack() as stack:
+        database = await stack.enter_async_context(connected(url))
+        store_id = await prepared(database)
+        shared: SharedCopies | None = None
+        if redis_url:
+            # Imported only where there is one: it takes 100 ms.
+            from serving.storage.redis_copies import redis_copies
+
+            shared = await stack.enter_async_context(redis_copies(redis_url, store_id))
+        copies = Copies(shared)
         yield Store(
             store_id=store_id,
-            events=SqlEvents(database),
+            events=SqlEvents(database, copies),
             catalogue=SqlCatalogue(database),
             people=SqlPeople(database),
             decisions=SqlDecisions(database),
-            states=SqlStates(database),
+            states=SqlStates(database, copies),
             keys=SqlKeys(database),
         )

@@ -114,6 +114,12 @@ class EventStore(Protocol):
     ) -> dict[str, LearnerContext]:
         """What is kept of each of these learners, read at once and equal to what `context` gives of each alone."""
 
+    async def remembered(self, tenant: str, learner_ids: Sequence[str]) -> dict[str, LearnerContext | None]:
+        """What was known of each of these learners when they were last asked for; never raises Unavailable.
+
+        For the time while the store is away. It may be older than what is kept, and None for anybody.
+        """
+
 
 class CatalogueStore(Protocol):
     """What a school offers, and the skills it teaches."""
@@ -182,6 +188,9 @@ class StateStore(Protocol):
 
     async def put_all(self, tenant: str, states: Mapping[str, KeptState]) -> None:
         """Keep the states of these learners, by id, in one transaction, under the same rule."""
+
+    async def forget(self, tenant: str, learner_id: str) -> None:
+        """Throw away the state of this learner, and every copy of what was read of them."""
 
 
 class KeyStore(Protocol):
