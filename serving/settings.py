@@ -34,6 +34,9 @@ class Settings(BaseSettings):
     port: int = Field(default=8000, ge=0, le=65535, description="port to listen on; 0 takes a free one")
     max_body_bytes: int = Field(default=5_000_000, ge=1_000, description="larger requests get 413")
     key_cache_s: float = Field(default=0.5, ge=0, le=1, description="seconds a verified key is remembered")
+    key_grace_s: float = Field(
+        default=900, ge=0, le=86_400, description="seconds a verified key opens while the database is away"
+    )
 
     @field_validator("database_url")
     @classmethod

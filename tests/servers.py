@@ -13,6 +13,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -186,7 +187,9 @@ def _ask_postgres(url: str, statement: str) -> None:
         finally:
             await connection.close()
 
-    asyncio.run(ask())
+    # In a thread of its own, so that a test may ask from inside its loop.
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(lambda: asyncio.run(ask())).result()
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
 
 from serving.storage.copies import Copies, SharedCopies
 from serving.storage.database import connected
@@ -9,14 +10,17 @@ from serving.storage.decisions import SqlDecisions
 from serving.storage.events import SqlEvents
 from serving.storage.keys import SqlKeys
 from serving.storage.migrating import prepared
+from serving.storage.patient import patient
 from serving.storage.port import Store
 from serving.storage.records import SqlCatalogue, SqlPeople
 from serving.storage.states import SqlStates
 
 
 @asynccontextmanager
-async def open_store(url: str, *, redis_url: str = "") -> AsyncIterator[Store]:
+async def open_store(url: str, *, redis_url: str = "", outbox: Path | None = None) -> AsyncIterator[Store]:
     """The store behind `url`, made where it is absent; `redis_url` names the Redis that servers share copies in.
+
+    `outbox` is the folder in which events wait while the database is away; without one they are refused then.
 
     Raises Unavailable where the database is away, BadInput where it is of another version; Redis may be away.
     """
@@ -30,7 +34,7 @@ async def open_store(url: str, *, redis_url: str = "") -> AsyncIterator[Store]:
 
             shared = await stack.enter_async_context(redis_copies(redis_url, store_id))
         copies = Copies(shared)
-        yield Store(
+        store = Store(
             store_id=store_id,
             events=SqlEvents(database, copies),
             catalogue=SqlCatalogue(database),
@@ -39,3 +43,4 @@ async def open_store(url: str, *, redis_url: str = "") -> AsyncIterator[Store]:
             states=SqlStates(database, copies),
             keys=SqlKeys(database),
         )
+        yield store if outbox is None else await stack.enter_async_context(patient(store, outbox))

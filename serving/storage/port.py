@@ -3,7 +3,7 @@
 Everything is keyed by tenant. All methods raise `engine.domain.errors.Unavailable` where the store is away.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
@@ -211,7 +211,7 @@ class KeyStore(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Store:
-    """The six ports of one database; `store_id` tells two databases apart."""
+    """The six ports of one database; `store_id` tells two databases apart, `waiting` how much waits for its return."""
 
     store_id: str
     events: EventStore
@@ -220,3 +220,4 @@ class Store:
     decisions: DecisionStore
     states: StateStore
     keys: KeyStore
+    waiting: Callable[[], int] = int

@@ -138,9 +138,12 @@ def test_two_servers_with_copies_read_what_one_without_reads(
     asyncio.run(run())
 
 
+def latest(folder: Path) -> Path:
+    return max(folder.glob("*.db"), key=lambda path: int(path.stem))
+
+
 async def same_everywhere(servers: list[Store], folder: Path) -> None:
-    url = f"sqlite+aiosqlite:///{max(folder.glob('*.db'), key=lambda p: int(p.stem))}"
-    async with open_store(url) as fresh:
+    async with open_store(f"sqlite+aiosqlite:///{latest(folder)}") as fresh:
         wanted = await fresh.events.contexts("t", LEARNERS, "c1")
         for store in servers:
             found = await store.events.contexts("t", LEARNERS, "c1")
@@ -179,7 +182,7 @@ def test_a_copy_of_events_that_are_gone_is_not_believed(shaken: tuple[Server, st
             for store in (one, two):
                 await store.events.context("t", "lena")
                 await store.states.put("t", "lena", 3, b"three")
-            [path] = tmp_path.glob("*.db")
+            path = latest(tmp_path)
             for statement, left in (
                 ("UPDATE interactions SET event_id = 'other' WHERE seq = 3", ["e0", "e1", "other"]),
                 ("DELETE FROM interactions WHERE seq = 3", ["e0", "e1"]),
