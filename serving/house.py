@@ -43,7 +43,9 @@ async def open_house(settings: Settings) -> AsyncIterator[House]:
     metrics = Metrics(CollectorRegistry())
     metrics.bundle.labels(bundles.version).set(1)
     async with AsyncExitStack() as stack:
-        opening = open_store(settings.store_url, redis_url=settings.redis_url, outbox=settings.outbox_folder)
+        opening = open_store(
+            settings.store_url, redis_url=settings.redis_url, outbox=settings.data / "outbox", takes_in=settings.outbox
+        )
         store = await stack.enter_async_context(opening)
         yield House(
             settings=settings,

@@ -57,11 +57,6 @@ class Settings(BaseSettings):
         """Where the store lives, as SQLAlchemy writes it."""
         return address_of(self.database_url) or f"{SQLITE}{(self.data / 'store.db').absolute()}"
 
-    @property
-    def outbox_folder(self) -> Path | None:
-        """Where events wait while the database is away; None where they are refused."""
-        return self.data / "outbox" if self.outbox else None
-
 
 def read_settings(**given: Any) -> Settings:
     """The settings, those given here before the environment; raises BadInput naming the variable to mend."""

@@ -17,10 +17,13 @@ from serving.storage.states import SqlStates
 
 
 @asynccontextmanager
-async def open_store(url: str, *, redis_url: str = "", outbox: Path | None = None) -> AsyncIterator[Store]:
+async def open_store(
+    url: str, *, redis_url: str = "", outbox: Path | None = None, takes_in: bool = True
+) -> AsyncIterator[Store]:
     """The store behind `url`, made where it is absent; `redis_url` names the Redis that servers share copies in.
 
-    `outbox` is the folder in which events wait while the database is away; without one they are refused then.
+    `outbox` is the folder in which events wait while the database is away. Without one they are refused then, and
+    where it no longer `takes_in` anything too; what still waits in it is put into the store all the same.
 
     Raises Unavailable where the database is away, BadInput where it is of another version; Redis may be away.
     """
@@ -43,4 +46,7 @@ async def open_store(url: str, *, redis_url: str = "", outbox: Path | None = Non
             states=SqlStates(database, copies),
             keys=SqlKeys(database),
         )
-        yield store if outbox is None else await stack.enter_async_context(patient(store, outbox))
+        if outbox is not None:
+            waiting_for_it = await stack.enter_async_context(patient(store, outbox))
+            store = waiting_for_it if takes_in else store
+        yield store
