@@ -51,6 +51,7 @@ def findings(settings: "Settings", environment: Mapping[str, str]) -> Iterator[F
     yield kernels()
     yield data_folder(settings.data)
     yield database(settings.store_url)
+    yield from redis(settings.redis_url)
     yield bundle(settings.bundle)
     yield port(settings.host, settings.port)
     yield mlflow(environment.get("TRAILMATE_MLFLOW_URI", ""), settings.data)
@@ -121,6 +122,8 @@ def data_folder(data: Path) -> Finding:
 
 def database(url: str) -> Finding:
     """Whether the store opens, is of this version and survives a power cut."""
+    if not url.startswith(_SQLITE):
+        return _postgres(url)
     path = Path(url.removeprefix(_SQLITE))
     try:
         if not path.exists():
@@ -137,6 +140,42 @@ def database(url: str) -> Finding:
     except OSError as problem:
         return Finding("database", FAIL, f"{path}: {problem.strerror}", "give this account the right to read and write")
     return Finding("database", OK, f"{path} opens, with a write-ahead log")
+
+
+def _postgres(url: str) -> Finding:
+    from serving.storage.looking import revision_at
+
+    shown = masked_uri(url)
+    try:
+        found, wanted = asyncio.run(revision_at(url))
+    except TrailmateError as problem:
+        return Finding("database", FAIL, f"{shown}: {_halves(problem)[0]}", _halves(problem)[1])
+    if found is None:
+        return Finding("database", OK, f"{shown} answers and is empty, its tables are made at first use")
+    if found != wanted:
+        return Finding("database", FAIL, f"{shown} has revision {found}, not {wanted}", "run `trailmate migrate`")
+    return Finding("database", OK, f"{shown} answers, at revision {found}")
+
+
+def redis(url: str) -> Iterator[Finding]:
+    """Whether the shared copies of learners have a place; without one, answers are the same and come more slowly."""
+    if not url:
+        return
+    from serving.storage.looking import redis_at
+
+    shown = masked_uri(url)
+    try:
+        name, is_recent, when_full = asyncio.run(redis_at(url))
+    except OSError as problem:
+        yield Finding("redis", WARN, f"{shown} does not answer ({problem})", "start it, or mend TRAILMATE_REDIS_URL")
+        return
+    if not is_recent:
+        yield Finding("redis", WARN, f"{shown} is {name}", "use Redis 7.2, Valkey 8 or newer: older ones are not tried")
+    elif when_full == "noeviction":
+        next_step = "set maxmemory and maxmemory-policy allkeys-lru, so that new copies push out old ones"
+        yield Finding("redis", WARN, f"{shown} is {name} and takes nothing when it is full", next_step)
+    else:
+        yield Finding("redis", OK, f"{shown} is {name}")
 
 
 def bundle(path: Path | None) -> Finding:

@@ -50,6 +50,16 @@ class Database:
             async with self._engine.execution_options(writes=True).begin() as connection:
                 yield connection
 
+    @asynccontextmanager
+    async def snapshot(self) -> AsyncIterator[AsyncConnection]:
+        """A connection that sees the database as it was when it first looked, however long it looks."""
+        engine = self._engine
+        if self.dialect == "postgresql":
+            engine = engine.execution_options(isolation_level="REPEATABLE READ")
+        with self._asked():
+            async with engine.connect() as connection:
+                yield connection
+
     async def read(self, look: Callable[[Connection], Found]) -> Found:
         """What `look` finds."""
         if self._threads is not None:
@@ -145,13 +155,16 @@ def _forget(task: "asyncio.Future[Any]") -> None:
 
 
 @asynccontextmanager
-async def connected(url: str) -> AsyncIterator[Database]:
-    """The database behind `url`, whatever it holds; raises Unavailable where it is away, BadInput for another kind."""
+async def connected(url: str, *, patience_s: float = PATIENCE_S) -> AsyncIterator[Database]:
+    """The database behind `url`, whatever it holds; a statement may take `patience_s` seconds.
+
+    Raises Unavailable where it is away, BadInput where it is of another kind.
+    """
     address = address_of(url)
     if address is None:
         raise BadInput("the store is SQLite or PostgreSQL; mend TRAILMATE_DATABASE_URL")
     if address.startswith(POSTGRES):
-        async with _closing(Database(postgres_engine(address, patience_s=PATIENCE_S), None)) as database:
+        async with _closing(Database(postgres_engine(address, patience_s=patience_s), None)) as database:
             yield database
         return
     with sqlite_engines(address) as (engine, threads):
