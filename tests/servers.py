@@ -10,6 +10,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -226,3 +227,14 @@ def postgres_url(postgres: str) -> Iterator[str]:
     made = new_database(postgres)
     yield made
     drop_database(postgres, made)
+
+
+def main() -> None:
+    """`python -m tests.servers COMMAND …`: run a command beside a durable PostgreSQL and a Valkey of its own."""
+    with postgres_server(durable=True) as (_, database), valkey_server() as (_, redis):
+        given = {"TRAILMATE_TEST_DATABASE_URL": database, "TRAILMATE_TEST_REDIS_URL": redis}
+        sys.exit(subprocess.run(sys.argv[1:], env={**os.environ, **given}).returncode)
+
+
+if __name__ == "__main__":
+    main()

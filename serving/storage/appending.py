@@ -1,20 +1,17 @@
 """Batches of events into the log: each event once, numbers without gaps, the same whoever sends what again."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, delete, select, update
-from sqlalchemy.dialects.postgresql import insert as postgres_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from serving.storage import tables
-from serving.storage.inserting import insert_new
+from serving.storage.inserting import insert_new, insert_numbered, next_seq, numbered
 from serving.storage.port import Appended
 from serving.storage.rows import InteractionRow
 
 OTHER_CONTENT = "event_id was used before for an event with other content; give each event its own id"
 _READ_BACK = 500
-_SEQ = InteractionRow._fields.index("seq")
 _events = tables.interactions.c
 _tenants = tables.tenants.c
 
@@ -46,36 +43,27 @@ def append_all(connection: Connection, batches: Sequence[Batch]) -> list[Appende
     return [answers[i] for i in range(len(batches))]
 
 
-def next_seq(connection: Connection, tenant: str, n: int) -> int:
-    """Take `n` numbers of the tenant and give the last; holds the tenant's lock until the transaction ends."""
-    insert = postgres_insert if connection.dialect.name == "postgresql" else sqlite_insert
-    first = insert(tables.tenants).values(tenant=tenant, seq=n, catalogue_version=0)
-    taken = first.on_conflict_do_update(index_elements=["tenant"], set_={"seq": _tenants.seq + n})
-    return int(connection.execute(taken.returning(_tenants.seq)).scalar_one())
-
-
 def _appended(connection: Connection, tenant: str, batches: Sequence[Batch]) -> list[Appended]:
     first: dict[str, InteractionRow] = {}
     for batch in batches:
         for row in batch.rows:
             first.setdefault(row.event_id, row)
-    last = next_seq(connection, tenant, len(first))
+    if not first:
+        last = next_seq(connection, tenant, 0)
+        return [_judged(batch, {}, last) for batch in batches]
+    last, n_new = insert_numbered(connection, tenant, list(first.values()))
     begin = last - len(first) + 1
     kept: dict[str, _Kept] = {}
-    if insert_new(connection, tables.interactions, _numbered(first.values(), begin)) != len(first):
+    if n_new != len(first):
         # Some stood there: take the others back, so that they are numbered as if those had never been sent again.
         connection.execute(delete(tables.interactions).where(_events.tenant == tenant, _events.seq >= begin))
         kept = _standing(connection, tenant, list(first))
         new = [row for event_id, row in first.items() if event_id not in kept]
         last = begin - 1 + len(new)
         connection.execute(update(tables.tenants).where(_tenants.tenant == tenant).values(seq=last))
-        insert_new(connection, tables.interactions, _numbered(new, begin))
+        insert_new(connection, tables.interactions, numbered(new, begin))
     kept |= {x: _Kept(row.content_hash, row.at_us, is_new=True) for x, row in first.items() if x not in kept}
     return [_judged(batch, kept, last) for batch in batches]
-
-
-def _numbered(rows: Iterable[InteractionRow], begin: int) -> list[tuple[object, ...]]:
-    return [(*row[:_SEQ], seq, *row[_SEQ + 1 :]) for seq, row in enumerate(rows, begin)]
 
 
 def _standing(connection: Connection, tenant: str, event_ids: list[str]) -> dict[str, _Kept]:

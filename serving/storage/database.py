@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Table
@@ -18,9 +18,13 @@ from serving.storage.postgres import postgres_engine
 from serving.storage.sqlite import SqliteThreads, sqlite_engines
 
 Found = TypeVar("Found")
-# How long PostgreSQL may take for one statement; `migrate` and `restore` take their time.
+# How long PostgreSQL may take for one statement; `migrate`, `backup` and `restore` take their time.
 PATIENCE_S = 2.0
+# What an answer waits for; with less it is made of what was last known.
+_ANSWER_WITHIN_S = 1.0
 _REST_S = 0.5
+# Two transactions waited for each other: PostgreSQL ended one of them, and nothing of it has happened.
+_AGAIN = ("DeadlockDetectedError", "SerializationError")
 
 
 class Database:
@@ -34,6 +38,7 @@ class Database:
         self._engine = engine
         self._threads = threads
         self._breaker = Breaker(failures=1, rest_s=_REST_S)
+        self._probing: asyncio.Task[None] | None = None
         self._groups = Groups(self._transact)
 
     @asynccontextmanager
@@ -65,7 +70,7 @@ class Database:
         if self._threads is not None:
             with self._asked():
                 return await self._threads.read(look)
-        found: Found = await self._in_time(self._looked(look))
+        found: Found = await self._in_time(self._looked(look), _ANSWER_WITHIN_S)
         return found
 
     async def write(self, apply: Apply, item: Any) -> Any:
@@ -80,31 +85,40 @@ class Database:
     async def close(self) -> None:
         """Write what is on its way, then let go."""
         await self._groups.close()
+        if self._probing is not None:
+            self._probing.cancel()
         await self._engine.dispose()
 
     async def _looked(self, look: Callable[[Connection], Found]) -> Found:
-        async with self._engine.connect() as connection:
+        # One statement needs no transaction around it: one way there and back instead of three.
+        async with self._engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
             return await connection.run_sync(look)
 
     async def _transact(self, work: Work) -> list[Any]:
         if self._threads is not None:
             with self._asked():
                 return await self._threads.transact(work)
-        written: list[Any] = await self._in_time(self._written(work))
+        written: list[Any] = await self._in_time(self._written(work), PATIENCE_S)
         return written
 
     async def _written(self, work: Work) -> list[Any]:
+        try:
+            async with self._engine.begin() as connection:
+                return await connection.run_sync(work)
+        except DBAPIError as problem:
+            if _cause(problem) not in _AGAIN:
+                raise
         async with self._engine.begin() as connection:
             return await connection.run_sync(work)
 
-    async def _in_time(self, asking: Any) -> Any:
+    async def _in_time(self, asking: Any, patience_s: float) -> Any:
         """The answer, or Unavailable when patience ends: a driver may take longer than that to let go of a dead line.
 
         It is left to end by itself, so that a transaction on its way is never torn in the middle by us.
         """
         with self._asked():
             task = asyncio.ensure_future(asking)
-            done, _ = await asyncio.wait({task}, timeout=PATIENCE_S)
+            done, _ = await asyncio.wait({task}, timeout=patience_s)
             if not done:
                 task.add_done_callback(_forget)
                 raise TimeoutError("it took too long")
@@ -113,18 +127,28 @@ class Database:
     @contextmanager
     def _asked(self) -> Iterator[None]:
         """Ask unless it was away a moment ago; turn what the driver raises into Unavailable, without the statement."""
-        if not self._breaker.may_try():
+        if self._breaker.is_open:
             raise Unavailable(self._words("it was away a moment ago"))
         try:
             yield
         except (SQLAlchemyError, OSError, TimeoutError) as problem:
             if self._is_away(problem):
-                self._breaker.went_wrong()
+                self._went_away()
             raise Unavailable(self._words(_cause(problem))) from None
-        except BaseException:
-            raise
-        else:
-            self._breaker.went_well()
+
+    def _went_away(self) -> None:
+        """Refuse at once from now on; whether it is back, no request has to find out."""
+        self._breaker.went_wrong()
+        if self._probing is None or self._probing.done():
+            self._probing = asyncio.create_task(self._probe())
+
+    async def _probe(self) -> None:
+        while self._breaker.is_open:
+            await asyncio.sleep(_REST_S)
+            with suppress(SQLAlchemyError, OSError, TimeoutError):
+                async with asyncio.timeout(PATIENCE_S), self._engine.connect() as connection:
+                    await connection.exec_driver_sql("SELECT 1")
+                self._breaker.went_well()
 
     def _is_away(self, problem: BaseException) -> bool:
         """A full disk still reads; only a server can be away as a whole."""

@@ -7,9 +7,8 @@ from sqlalchemy import Connection, func, select
 
 from engine.domain.decision import Decision, NearTie
 from serving.storage import tables
-from serving.storage.appending import next_seq
 from serving.storage.database import Database
-from serving.storage.inserting import insert_new
+from serving.storage.inserting import insert_new, next_seq
 from serving.storage.port import Slot
 from serving.storage.rows import Row, known_time, to_us
 
