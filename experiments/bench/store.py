@@ -48,44 +48,40 @@ def _event(i: int, learner_id: str = "") -> Interaction:
     )  # fmt: skip
 
 
-def _fdatasync_seconds(work: Path, n: int = 60) -> list[float]:
-    """Times of writing 4 kB to the end of a file and having them on disk."""
-    times = []
-    with (work / "fdatasync").open("wb", buffering=0) as file:
-        for _ in range(n):
-            began = time.perf_counter()
-            file.write(b"x" * 4096)
-            os.fdatasync(file.fileno())
-            times.append(time.perf_counter() - began)
-    return times
+class _Disk:
+    """A file whose end is written and flushed, 4 kB at a time: the machine's own pace."""
+
+    def __init__(self, work: Path) -> None:
+        self._file = (work / "fdatasync").open("wb", buffering=0)
+
+    def second(self) -> float:
+        """How long one write and fdatasync took, in seconds."""
+        began = time.perf_counter()
+        self._file.write(b"x" * 4096)
+        os.fdatasync(self._file.fileno())
+        return time.perf_counter() - began
 
 
 async def _writes(name: str, url: str, work: Path) -> str:
-    """Medians of rounds, in which disk, group and single take turns."""
-    disk, rates, tails, singles, single_ratios, ratios = [], [], [], [], [], []
-    n = 0
+    """Medians of rounds, in which disk, group and single take turns: the disk's pace changes by the minute."""
+    rounds: list[tuple[float, ...]] = []
+    disk, n = _Disk(work), 0
     async with open_store(url) as opened:
         for round_ in range(ROUNDS):
             tenant = f"bench{round_}"
-            sync = _fdatasync_seconds(work)
+            syncs = [disk.second() for _ in range(40)]
             rate, p99, n = await _produced(opened, tenant, n)
-            alone = []
+            syncs += [disk.second() for _ in range(40)]
+            beside, alone = [], []
             for _ in range(40):
                 n += 1
+                beside.append(disk.second())
                 alone.append(await _timed(lambda i=n, t=tenant: opened.events.append(t, [_event(i)])))  # type: ignore[misc]
-            sync += _fdatasync_seconds(work)
-            one, alone_s = statistics.median(sync), statistics.median(alone)
-            disk.append(1 / statistics.mean(sync))
-            rates.append(rate)
-            tails.append(p99 * 1e3)
-            singles.append(alone_s * 1e3)
-            ratios.append(rate * statistics.mean(sync))
-            single_ratios.append(alone_s / one)
-    m = statistics.median
-    return (
-        f"| {name} | {m(disk):,.0f} | {m(rates):,.0f} | {m(ratios):.1f} | {m(tails):.1f} | {m(singles):.2f} "
-        f"| {m(single_ratios):.2f} |"
-    )
+            one = statistics.median(alone)
+            pace = statistics.mean(syncs)
+            rounds.append((1 / pace, rate, rate * pace, p99 * 1e3, one * 1e3, one / statistics.median(beside)))
+    figures = [statistics.median(column) for column in zip(*rounds, strict=True)]
+    return "| {} | {:,.0f} | {:,.0f} | {:.1f} | {:.1f} | {:.2f} | {:.2f} |".format(name, *figures)
 
 
 async def _produced(opened: Store, tenant: str, n: int) -> tuple[float, float, int]:

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from engine.domain.interaction import Interaction
 from serving.storage.opening import open_store
 from serving.storage.port import Store
+from tests.contracts.test_store import decision
 
 TENANTS = itertools.count()
 
@@ -73,6 +74,23 @@ def test_two_servers_at_once_keep_each_event_once(url: str) -> None:
                 kept = await log(one, tenant)
                 assert [seq for seq, _ in kept] == list(range(1, 63))
                 assert {e.event_id for _, e in kept} == {f"e{i}" for i in range(62)}
+
+    asyncio.run(run())
+
+
+def test_servers_that_write_for_two_schools_crosswise_do_not_stand_in_each_others_way(url: str) -> None:
+    async def run() -> None:
+        async with open_store(url) as one, open_store(url) as two:
+            for i in range(12):
+                await asyncio.gather(
+                    one.events.append("b", [event(i)]),
+                    one.decisions.record("a", decision(f"one{i}", 1)),
+                    two.events.append("a", [event(i)]),
+                    two.decisions.record("b", decision(f"two{i}", 1)),
+                )
+            for tenant in "ab":
+                assert [e.event_id for _, e in await log(one, tenant)] == [f"e{i}" for i in range(12)]
+                assert len(await one.decisions.after(tenant, 0, 99)) == 12
 
     asyncio.run(run())
 
