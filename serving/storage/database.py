@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from engine.domain.errors import BadInput, Unavailable
 from serving.storage.address import POSTGRES, address_of
 from serving.storage.breaker import Breaker
-from serving.storage.groups import Apply, Groups, Work
+from serving.storage.groups import Apply, Groups, Item, Work
 from serving.storage.postgres import postgres_engine
 from serving.storage.sqlite import SqliteThreads, sqlite_engines
 
@@ -73,7 +73,7 @@ class Database:
         found: Found = await self._in_time(self._looked(look), _ANSWER_WITHIN_S)
         return found
 
-    async def write(self, apply: Apply, item: Any) -> Any:
+    async def write(self, apply: Apply, item: Item) -> Any:
         """What `apply` says of this item once it is on disk, together with all that was waiting beside it."""
         return await self._groups.write(apply, item)
 

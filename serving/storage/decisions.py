@@ -1,6 +1,7 @@
 """What was offered to whom, one line per slot."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import msgspec
 from sqlalchemy import Connection, func, select
@@ -25,7 +26,7 @@ class SqlDecisions:
     async def record(self, tenant: str, *decisions: Decision) -> None:
         """All slots in one transaction, each decision's under one `seq`; one that was told before stays as it is."""
         if decisions:
-            await self._database.write(record_all, (tenant, decisions))
+            await self._database.write(record_all, _Told(tenant, decisions))
 
     async def after(self, tenant: str, seq: int, limit: int) -> list[Slot]:
         """One page; the decisions are picked first, so that none is cut in half."""
@@ -41,11 +42,17 @@ class SqlDecisions:
             return [_slot_of(dict(row)) for row in (await connection.execute(page)).mappings()]
 
 
-def record_all(connection: Connection, told: Sequence[tuple[str, Sequence[Decision]]]) -> list[None]:
+@dataclass(frozen=True, slots=True)
+class _Told:
+    tenant: str
+    decisions: Sequence[Decision]
+
+
+def record_all(connection: Connection, told: Sequence[_Told]) -> list[None]:
     """Decisions of several askers, tenant by tenant in one order so that nobody waits in a ring."""
     by_tenant: dict[str, dict[str, Decision]] = {}
-    for tenant, decisions in told:
-        by_tenant.setdefault(tenant, {}).update({d.decision_id: d for d in decisions})
+    for one in told:
+        by_tenant.setdefault(one.tenant, {}).update({d.decision_id: d for d in one.decisions})
     for tenant, theirs in sorted(by_tenant.items()):
         last = next_seq(connection, tenant, len(theirs))
         rows = [

@@ -5,11 +5,20 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 from sqlalchemy import Connection
 
 from engine.domain.errors import Unavailable
+
+
+class Item(Protocol):
+    """Something to be written for one tenant."""
+
+    @property
+    def tenant(self) -> str:
+        """Whose it is."""
+
 
 # Writes several items in the order they came, inside a transaction that somebody else ends: one answer for each.
 Apply = Callable[[Connection, Sequence[Any]], list[Any]]
@@ -21,7 +30,7 @@ _MOST = 512
 @dataclass(slots=True)
 class _Waiting:
     apply: Apply
-    item: Any
+    item: Item
     told: "asyncio.Future[Any]"
 
 
@@ -36,7 +45,7 @@ class Groups:
         self._waiting: deque[_Waiting] = deque()
         self._writing: asyncio.Task[None] | None = None
 
-    async def write(self, apply: Apply, item: Any) -> Any:
+    async def write(self, apply: Apply, item: Item) -> Any:
         """What `apply` says of this item once it is on disk."""
         told: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self._waiting.append(_Waiting(apply, item, told))
@@ -76,15 +85,23 @@ class Groups:
 
 
 def _applied(connection: Connection, group: Sequence[_Waiting]) -> list[Any]:
-    """Things of one kind are written together, kinds in the order in which they first came."""
+    """Things of one kind are written together, and kinds in one order, so that no two servers wait in a ring."""
     places: dict[Apply, list[int]] = {}
     for place, one in enumerate(group):
         places.setdefault(one.apply, []).append(place)
+    _lock(connection, sorted({one.item.tenant for one in group}))
     answers: list[Any] = [None] * len(group)
-    for apply, theirs in places.items():
+    for apply, theirs in sorted(places.items(), key=lambda one: one[0].__name__):
         for place, answer in zip(theirs, apply(connection, [group[i].item for i in theirs]), strict=True):
             answers[place] = answer
     return answers
+
+
+def _lock(connection: Connection, tenants: Sequence[str]) -> None:
+    """Take the locks of several tenants in the order of their names; of one alone, its first write takes it."""
+    if len(tenants) > 1 and connection.dialect.name == "postgresql":
+        locking = "SELECT 1 FROM tenants WHERE tenant = ANY($1::text[]) ORDER BY tenant FOR UPDATE"
+        connection.exec_driver_sql(locking, (list(tenants),))
 
 
 def _tell(group: Sequence[_Waiting], answers: Sequence[Any]) -> None:

@@ -1,6 +1,7 @@
 """What learners' events come to; every row can be made again from the events."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, delete
@@ -28,7 +29,7 @@ class SqlStates:
         """Close at hand first: there they are of use even while the database is away."""
         if states:
             self._copies.keep_states(tenant, states)
-            await self._database.write(_put_all, (tenant, states))
+            await self._database.write(write_states, _States(tenant, states))
 
     async def forget(self, tenant: str, learner_id: str) -> None:
         """The row and every copy."""
@@ -39,7 +40,13 @@ class SqlStates:
             await connection.execute(gone)
 
 
-def _put_all(connection: Connection, given: Sequence[tuple[str, Mapping[str, KeptState]]]) -> list[None]:
+@dataclass(frozen=True, slots=True)
+class _States:
+    tenant: str
+    states: Mapping[str, KeptState]
+
+
+def write_states(connection: Connection, given: Sequence[_States]) -> list[None]:
     """One statement for each, so of two at once the later `seq` stays, whoever comes first."""
     insert: Any = (postgres_insert if connection.dialect.name == "postgresql" else sqlite_insert)(tables.learner_states)
     newer = insert.on_conflict_do_update(
@@ -49,9 +56,9 @@ def _put_all(connection: Connection, given: Sequence[tuple[str, Mapping[str, Kep
     )
     # In one order, so that two at once never wait for each other in a ring.
     rows = [
-        {"tenant": tenant, "learner_id": learner_id, "seq": state.seq, "content": state.content}
-        for tenant, states in sorted(given, key=lambda one: one[0])
-        for learner_id, state in sorted(states.items())
+        {"tenant": one.tenant, "learner_id": learner_id, "seq": state.seq, "content": state.content}
+        for one in given
+        for learner_id, state in one.states.items()
     ]
     connection.execute(newer, sorted(rows, key=lambda row: (row["tenant"], row["learner_id"])))
     return [None] * len(given)
