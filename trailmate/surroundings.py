@@ -29,6 +29,7 @@ _LITTLE_SPACE, _NO_SPACE = 2_000_000_000, 200_000_000
 _ASK_WITHIN_S = 3.0
 _SQLITE = "sqlite+aiosqlite:///"
 _SQLITE_MAGIC = b"SQLite format 3\x00"
+_NEWER = "start the Trailmate that wrote it, or name another store in TRAILMATE_DATABASE_URL"
 # In the header of an SQLite file: the version needed to write it, 2 for a write-ahead log.
 _WRITE_VERSION_AT, _WRITE_AHEAD = 18, 2
 
@@ -134,26 +135,30 @@ def database(url: str) -> Finding:
             return Finding("database", FAIL, f"{path} is no SQLite file", "move it away or set TRAILMATE_DATABASE_URL")
         if header[_WRITE_VERSION_AT] != _WRITE_AHEAD:
             return Finding("database", WARN, f"{path} has no write-ahead log", "`trailmate serve` will turn it on")
-        asyncio.run(_open(url))
+        found, wanted, known = asyncio.run(_revisions(url))
     except TrailmateError as problem:
         return Finding("database", FAIL, *_halves(problem))
     except OSError as problem:
         return Finding("database", FAIL, f"{path}: {problem.strerror}", "give this account the right to read and write")
+    if found not in (None, wanted):
+        return Finding(
+            "database", WARN, f"{path} has revision {found}, not {wanted}", "`trailmate serve` brings it there"
+        )
     return Finding("database", OK, f"{path} opens, with a write-ahead log")
 
 
 def _postgres(url: str) -> Finding:
-    from serving.storage.looking import revision_at
-
     shown = masked_uri(url)
     try:
-        found, wanted = asyncio.run(revision_at(url))
+        found, wanted, known = asyncio.run(_revisions(url))
     except TrailmateError as problem:
         return Finding("database", FAIL, f"{shown}: {_halves(problem)[0]}", _halves(problem)[1])
+    if not known:
+        return Finding("database", FAIL, f"{shown} has version {found}, not {wanted}", _NEWER)
     if found is None:
         return Finding("database", OK, f"{shown} answers and is empty, its tables are made at first use")
     if found != wanted:
-        return Finding("database", FAIL, f"{shown} has revision {found}, not {wanted}", "run `trailmate migrate`")
+        return Finding("database", FAIL, f"{shown} has version {found}, not {wanted}", "run `trailmate migrate`")
     return Finding("database", OK, f"{shown} answers, at revision {found}")
 
 
@@ -262,11 +267,10 @@ def _refusal(place: Path) -> str | None:
         return None if full else f"{place} is not writable: {problem.strerror}"
 
 
-async def _open(url: str) -> None:
-    from serving.storage.opening import open_store
+async def _revisions(url: str) -> tuple[str | None, str, bool]:
+    from serving.storage.looking import revision_at
 
-    async with open_store(url):
-        pass
+    return await revision_at(url)
 
 
 def _answers(url: str) -> bool:

@@ -118,9 +118,9 @@ class Database:
         """
         with self._asked():
             task = asyncio.ensure_future(asking)
+            task.add_done_callback(_forget)
             done, _ = await asyncio.wait({task}, timeout=patience_s)
             if not done:
-                task.add_done_callback(_forget)
                 raise TimeoutError("it took too long")
             return task.result()
 

@@ -2,16 +2,17 @@
 
 from serving.storage import tables
 from serving.storage.database import connected
-from serving.storage.migrating import revision_of
+from serving.storage.migrating import revision_of, revisions
 
 # Valkey tells the version of the Redis it stands for.
 REDIS_FROM = (7, 2)
 
 
-async def revision_at(url: str) -> tuple[str | None, str]:
-    """The revision of the store at this address, None where it is empty, and the one this Trailmate reads."""
+async def revision_at(url: str) -> tuple[str | None, str, bool]:
+    """The revision of the store at this address, None where it is empty; the one this Trailmate reads; a way there."""
     async with connected(url) as database:
-        return await revision_of(database), tables.HEAD
+        found = await revision_of(database)
+    return found, tables.HEAD, found is None or found in revisions()
 
 
 async def redis_at(url: str) -> tuple[str, bool, str]:

@@ -128,7 +128,7 @@ def test_a_store_without_a_write_ahead_log_is_told(tmp_path: Path) -> None:
 
 def test_a_store_of_another_version_is_told(store_url: str, tmp_path: Path) -> None:
     with sqlite3.connect(tmp_path / "store.db") as connection:
-        connection.execute("UPDATE about SET value = '999' WHERE name = 'schema_version'")
+        connection.execute("UPDATE alembic_version SET version_num = '999'")
     connection.close()
     finding = surroundings.database(store_url)
     assert (finding.state, "999" in finding.text) == (FAIL, True)
