@@ -140,10 +140,10 @@ def database(url: str) -> Finding:
         return Finding("database", FAIL, *_halves(problem))
     except OSError as problem:
         return Finding("database", FAIL, f"{path}: {problem.strerror}", "give this account the right to read and write")
+    if not known:
+        return Finding("database", FAIL, f"{path} has version {found}, not {wanted}", _NEWER)
     if found not in (None, wanted):
-        return Finding(
-            "database", WARN, f"{path} has revision {found}, not {wanted}", "`trailmate serve` brings it there"
-        )
+        return Finding("database", WARN, f"{path} has version {found}, not {wanted}", "`trailmate serve` changes it")
     return Finding("database", OK, f"{path} opens, with a write-ahead log")
 
 
