@@ -162,6 +162,6 @@ def _put_in_place(aside: Path, to: Path) -> None:
 
 
 def _removed(aside: Path) -> None:
-    for end in ("", "-wal", "-shm", "-journal"):
+    for end in ("", "-wal", "-shm", "-journal", "-turn"):
         with suppress(FileNotFoundError):
             aside.with_name(aside.name + end).unlink()

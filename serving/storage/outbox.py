@@ -49,6 +49,7 @@ class Outbox:
         self._folder = folder
         self._replay = replay
         self._file: BinaryIO | None = None
+        self._coming: list[tuple[Entry, asyncio.Future[None]]] = []
         self._waiting: list[Entry] = []
         self._writing, self._replaying = asyncio.Lock(), asyncio.Lock()
         self._trying: asyncio.Task[None] | None = None
@@ -58,16 +59,28 @@ class Outbox:
 
     async def add(self, entry: Entry) -> None:
         """Keep an entry; on disk when this returns. Raises Unavailable where the disk does not take it."""
+        kept: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._coming.append((entry, kept))
         async with self._writing:
-            try:
-                await asyncio.to_thread(self._written, _line(entry))
-            except OSError as problem:
-                raise Unavailable(
-                    f"neither the store nor the outbox takes anything ({problem.strerror}); make room and send it again"
-                ) from None
-            self._waiting.append(entry)
+            # Whoever comes first writes for all who came meanwhile: one flush for all of them.
+            if not kept.done():
+                await self._write_all()
+        kept.result()
         if self._trying is None or self._trying.done():
             self._trying = asyncio.create_task(self._keep_trying())
+
+    async def _write_all(self) -> None:
+        coming, self._coming = self._coming, []
+        try:
+            await asyncio.to_thread(self._written, b"".join(_line(entry) for entry, _ in coming))
+        except OSError as problem:
+            words = f"neither the store nor the outbox takes anything ({problem.strerror}); make room and send it again"
+            for _, kept in coming:
+                kept.set_exception(Unavailable(words))
+        else:
+            self._waiting += [entry for entry, _ in coming]
+            for _, kept in coming:
+                kept.set_result(None)
 
     async def empty(self) -> bool:
         """Replay what waits; False where the database is still away."""

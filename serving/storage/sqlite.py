@@ -1,12 +1,13 @@
 """SQLite: one file, one thread that writes to it, a few that read."""
 
 import asyncio
+import fcntl
 import sqlite3
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import IO, Any, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
@@ -26,8 +27,9 @@ _N_READERS = 4
 class SqliteThreads:
     """Plain connections in threads of their own: a thread hop for each transaction, not for each statement."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, turn: IO[bytes]) -> None:
         self._engine = engine
+        self._turn = turn
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="store-writer")
         self._readers = ThreadPoolExecutor(_N_READERS, thread_name_prefix="store-reader")
 
@@ -46,8 +48,13 @@ class SqliteThreads:
         self._engine.dispose()
 
     def _written(self, work: Callable[[Connection], Found]) -> Found:
-        with self._engine.execution_options(writes=True).begin() as connection:
-            return work(connection)
+        # Several servers on one file take turns: SQLite itself only looks again, up to a tenth of a second later.
+        fcntl.flock(self._turn, fcntl.LOCK_EX)
+        try:
+            with self._engine.execution_options(writes=True).begin() as connection:
+                return work(connection)
+        finally:
+            fcntl.flock(self._turn, fcntl.LOCK_UN)
 
     def _looked(self, look: Callable[[Connection], Found]) -> Found:
         with self._engine.connect() as connection:
@@ -64,11 +71,12 @@ def sqlite_engines(url: str) -> Iterator[tuple[AsyncEngine, SqliteThreads]]:
     for one in (engine.sync_engine, plain):
         event.listen(one, "connect", _set_up)
         event.listen(one, "begin", _begin)
-    threads = SqliteThreads(plain)
-    try:
-        yield engine, threads
-    finally:
-        threads.close()
+    with Path(f"{make_url(url).database}-turn").open("wb") as turn:
+        threads = SqliteThreads(plain, turn)
+        try:
+            yield engine, threads
+        finally:
+            threads.close()
 
 
 def require_writable(url: str) -> None:
