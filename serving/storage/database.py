@@ -18,10 +18,9 @@ from serving.storage.postgres import postgres_engine
 from serving.storage.sqlite import SqliteThreads, sqlite_engines
 
 Found = TypeVar("Found")
-# How long PostgreSQL may take for one statement; `migrate`, `backup` and `restore` take their time.
+# How long PostgreSQL may take for one statement while somebody waits for an answer; commands take their time. A look
+# gets half of it: an answer can also be made of what was last known.
 PATIENCE_S = 2.0
-# What an answer waits for; with less it is made of what was last known.
-_ANSWER_WITHIN_S = 1.0
 _REST_S = 0.5
 # Two transactions waited for each other: PostgreSQL ended one of them, and nothing of it has happened.
 _AGAIN = ("DeadlockDetectedError", "SerializationError")
@@ -33,10 +32,11 @@ class Database:
     What is written often goes through `write`, which gathers; everything else through `writing`.
     """
 
-    def __init__(self, engine: AsyncEngine, threads: SqliteThreads | None) -> None:
+    def __init__(self, engine: AsyncEngine, threads: SqliteThreads | None, *, patience_s: float = PATIENCE_S) -> None:
         self.dialect = engine.dialect.name
         self._engine = engine
         self._threads = threads
+        self._patience_s = patience_s
         self._breaker = Breaker(failures=1, rest_s=_REST_S)
         self._probing: asyncio.Task[None] | None = None
         self._groups = Groups(self._transact)
@@ -70,7 +70,7 @@ class Database:
         if self._threads is not None:
             with self._asked():
                 return await self._threads.read(look)
-        found: Found = await self._in_time(self._looked(look), _ANSWER_WITHIN_S)
+        found: Found = await self._in_time(self._looked(look), self._patience_s / 2)
         return found
 
     async def write(self, apply: Apply, item: Item) -> Any:
@@ -98,7 +98,7 @@ class Database:
         if self._threads is not None:
             with self._asked():
                 return await self._threads.transact(work)
-        written: list[Any] = await self._in_time(self._written(work), PATIENCE_S)
+        written: list[Any] = await self._in_time(self._written(work), self._patience_s)
         return written
 
     async def _written(self, work: Work) -> list[Any]:
@@ -188,7 +188,9 @@ async def connected(url: str, *, patience_s: float = PATIENCE_S) -> AsyncIterato
     if address is None:
         raise BadInput("the store is SQLite or PostgreSQL; mend TRAILMATE_DATABASE_URL")
     if address.startswith(POSTGRES):
-        async with _closing(Database(postgres_engine(address, patience_s=patience_s), None)) as database:
+        async with _closing(
+            Database(postgres_engine(address, patience_s=patience_s), None, patience_s=patience_s)
+        ) as database:
             yield database
         return
     with sqlite_engines(address) as (engine, threads):

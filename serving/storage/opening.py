@@ -5,7 +5,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 from serving.storage.copies import Copies, SharedCopies
-from serving.storage.database import connected
+from serving.storage.database import PATIENCE_S, connected
 from serving.storage.decisions import SqlDecisions
 from serving.storage.events import SqlEvents
 from serving.storage.keys import SqlKeys
@@ -18,17 +18,23 @@ from serving.storage.states import SqlStates
 
 @asynccontextmanager
 async def open_store(
-    url: str, *, redis_url: str = "", outbox: Path | None = None, takes_in: bool = True
+    url: str,
+    *,
+    redis_url: str = "",
+    outbox: Path | None = None,
+    takes_in: bool = True,
+    patience_s: float = PATIENCE_S,
 ) -> AsyncIterator[Store]:
     """The store behind `url`, made where it is absent; `redis_url` names the Redis that servers share copies in.
 
     `outbox` is the folder in which events wait while the database is away. Without one they are refused then, and
-    where it no longer `takes_in` anything too; what still waits in it is put into the store all the same.
+    where it no longer `takes_in` anything too; what still waits in it is put into the store all the same. A server that
+    takes longer than `patience_s` seconds for a statement counts as away.
 
     Raises Unavailable where the database is away, BadInput where it is of another version; Redis may be away.
     """
     async with AsyncExitStack() as stack:
-        database = await stack.enter_async_context(connected(url))
+        database = await stack.enter_async_context(connected(url, patience_s=patience_s))
         store_id = await prepared(database)
         shared: SharedCopies | None = None
         if redis_url:
