@@ -19,7 +19,6 @@ from engine.phrases import reason
 from engine.ranking.learning import REPEATED_WITHIN, TERMS, Learning
 from engine.ranking.objective import N_LOOP, band_of
 from engine.ranking.relevance import RelevanceModel
-from engine.ranking.said import REFUSED
 
 _FEW = 5
 
@@ -61,7 +60,8 @@ class Told:
     state: LearnerState
     titles: Mapping[str, str]
     resources: Sequence[Resource | None]
-    voice_weight: float
+    words: Mapping[int, str]
+    again: frozenset[int]
     lately: NDArray[np.int32]
     now_us: int
 
@@ -84,26 +84,23 @@ def learning_reasons(row: int, position: int, told: Told) -> tuple[Reason, ...]:
         reason("information", "information", added["information"]) if added["information"] else None,
         _approach(added["approach"], row, told),
         *_needed(added, row, told),
-        *voice_reasons([added["voice"]], weight=told.voice_weight),
+        *voice_reasons([added["voice"]], [told.words.get(row)]),
         reason("minutes", "minutes", added["minutes"]) if added["minutes"] else None,
-        reason("repeat", "repeat", added["repeat"], times=told.times(row), of=float(REPEATED_WITHIN))
-        if added["repeat"]
-        else None,
+        _repeat(added["repeat"], row, told),
     )
     return tuple(r for r in own if r is not None)
 
 
-def voice_reasons(added: Sequence[float] | NDArray[np.float64], *, weight: float | None = None) -> list[Reason | None]:
-    """What the learner's words add to each of some candidates, None where nothing."""
+def voice_reasons(added: Sequence[float] | NDArray[np.float64], words: Sequence[str | None]) -> list[Reason | None]:
+    """What the learner's words add to each of some candidates, None where nothing.
+
+    `words`: the kind of word that was said of each itself, None where it is only like what one was said of.
+    """
     found: list[Reason | None] = []
-    for value in (float(v) for v in added):
-        if not value:
-            found.append(None)
-        elif value > 0:
-            found.append(reason("voice", "voice_accepted", value))
-        else:
-            refused = weight is None or value <= REFUSED * weight
-            found.append(reason("voice", "voice_refused" if refused else "voice_alike", value))
+    for value, word in zip((float(v) for v in added), words, strict=True):
+        # A yes to what is like something that did not fit may come out below nothing.
+        own = word is not None and (word != "accepted" or value > 0)
+        found.append(reason("voice", f"voice_{word}" if own else "voice_alike", value) if value else None)
     return found
 
 
@@ -117,9 +114,17 @@ def loop_flag(skill_id: str, title: str) -> Flag:
     )
 
 
-def planned_reason(contribution: float) -> Reason:
-    """The place in the teacher's plan, where no model is served."""
-    return reason("planned_order", "planned_order", contribution)
+def planned_reason(contribution: float, *, planned: bool = True) -> Reason:
+    """The place in the teacher's plan, where no model is served; not everything has one."""
+    return reason("planned_order", "planned_order" if planned else "unplanned", contribution)
+
+
+def wish_reasons(style: float, minutes: float, format_name: str) -> tuple[Reason | None, Reason | None]:
+    """What the learner asked for, where no model is served."""
+    return (
+        reason("style", "style_declared", style, format=format_name) if style else None,
+        reason("minutes", "minutes", minutes) if minutes else None,
+    )
 
 
 def variety_reason(*, inquiry: bool = False) -> Reason:
@@ -201,6 +206,14 @@ def _approach(contribution: float, row: int, told: Told) -> Reason | None:
     return reason("approach", phrase, contribution, skill=told.title(stuck), n=float(N_LOOP))
 
 
+def _repeat(contribution: float, row: int, told: Told) -> Reason | None:
+    if row in told.again:
+        return reason("repeat", "again", contribution, times=told.times(row), of=float(REPEATED_WITHIN))
+    if not contribution:
+        return None
+    return reason("repeat", "repeat", contribution, times=told.times(row), of=float(REPEATED_WITHIN))
+
+
 def _needed(added: Mapping[str, float], row: int, told: Told) -> list[Reason]:
     """Due reviews, promised checks and formats."""
     resource, needs = told.resources[row], told.learning.needs
@@ -208,7 +221,7 @@ def _needed(added: Mapping[str, float], row: int, told: Told) -> list[Reason]:
         return []
     due, promised = needs.most_due(resource.skills), needs.promised(resource.skills)
     reasons: list[Reason] = []
-    if due is not None:
+    if due is not None and added["review"]:
         title, recall = told.titles.get(due, due), needs.reviews[due]
         evidence = evidence_of(told.state, skill_key(due))
         words = teacher_text(evidence, title, told.now_us)
@@ -218,7 +231,7 @@ def _needed(added: Mapping[str, float], row: int, told: Told) -> list[Reason]:
                 skill=title, skill_id=due, recall=recall, told=words, answers=float(evidence.n),
             )
         )  # fmt: skip
-    if promised is not None:
+    if promised is not None and added["check"]:
         title = told.titles.get(promised.skill_id, promised.skill_id)
         phrase = "check_known" if promised.because == "know_it" else "check_contested"
         facts = {"skill": title, "skill_id": promised.skill_id, "because": promised.because}

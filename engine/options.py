@@ -1,6 +1,6 @@
 """The options of a slate, each with its chances, its minutes and its reasons."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,14 +20,18 @@ from engine.explanations import (
     reasons_of,
     variety_reason,
     voice_reasons,
+    wish_reasons,
 )
 from engine.learner.fold import Offer, fresh
-from engine.learner.mastery import ResourceOutlook, resource_outlooks
+from engine.learner.mastery import ResourceOutlook
+from engine.learner.menu import Known, Menu, known_of
 from engine.learner.model import LearnerModel
 from engine.learner.state import LearnerState
 from engine.ranking.learning import Learning, Teaching
 from engine.ranking.relevance import RelevanceModel
 from engine.ranking.selection import Slate
+
+_NONE = np.empty(0, np.int64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +39,8 @@ class Ranked:
     """Candidates looked at closely, with what each family of relevance, each term of learning and voices add to them.
 
     `rows`: `(n,)` of the catalogue. `relevant`: `(n_families, n)`. `learning` is None where nothing but relevance was
-    asked for. `voice` `(n,)` says what the learner's words add. `scores` `(n,)` add up all of it, on a scale of `span`.
+    asked for. `voice` `(n,)` says what the learner's words add, `wishes` `(2, n)` what they asked for where no model is
+    served. `scores` `(n,)` add up all of it, on a scale of `span`. `again` are rows that were done before.
     """
 
     rows: NDArray[np.int64]
@@ -44,11 +49,16 @@ class Ranked:
     voice: NDArray[np.float64]
     scores: NDArray[np.float64]
     span: float
+    wishes: NDArray[np.float64] | None = None
+    again: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answered:
-    """Who is answered, and out of what; `state` is None for nobody in particular."""
+    """Who is answered, and out of what; `state` is None for nobody in particular.
+
+    `words`: the kind of word that stands of a resource, by its row.
+    """
 
     model: RelevanceModel | None
     learner: LearnerModel | None
@@ -59,6 +69,7 @@ class Answered:
     inquiry: NDArray[np.bool_]
     query: Query
     state: LearnerState | None
+    words: Mapping[int, str]
 
 
 def options_of(slate: Slate, ranked: Ranked, answered: Answered) -> tuple[Option, ...]:
@@ -109,12 +120,13 @@ def _placed(slate: Slate, slot: int, *, inquiry: bool) -> tuple[Reason, ...]:
 
 
 def _considered(slate: Slate, slot: int, ranked: Ranked, ids: tuple[str, ...]) -> tuple[NearTie, ...]:
-    positions, chances = slate.considered(slot), slate.chances[slot]
-    places = list(positions)
+    chances, places = slate.chances[slot], list(slate.considered(slot))
     rows, scores = ranked.rows[places].tolist(), ranked.scores[places].tolist()
     return tuple(
-        NearTie(resource_id=ids[row], score=score, propensity=chances.get(p, 0.0))
-        for p, row, score in zip(positions, rows, scores, strict=True)
+        [
+            NearTie(resource_id=ids[row], score=score, propensity=chances.get(p, 0.0))
+            for p, row, score in zip(places, rows, scores, strict=True)
+        ]
     )
 
 
@@ -123,13 +135,19 @@ def _outlooks(
 ) -> list[ResourceOutlook]:
     """Chance and minutes of what was chosen; for nobody in particular, those of who is not known yet."""
     if ranked.learning is not None and answered.teaching is not None:
-        menu, known = answered.teaching.menu, ranked.learning.known
-        told = menu.timed[known.rows] | ~np.isnan(menu.minutes[known.rows])
-        return [ResourceOutlook(float(known.p[k]), float(known.minutes[k]) if told[k] else None) for k in chosen]
-    if answered.learner is None:
+        return _told(answered.teaching.menu, ranked.learning.known, chosen.tolist())
+    if answered.learner is None or answered.teaching is None:
         return [ResourceOutlook(None, r.minutes) for r in resources]
-    known_as = answered.state or fresh(answered.learner, answered.offer)
-    return resource_outlooks(known_as, resources, answered.learner, answered.query.now_us)
+    menu, model = answered.teaching.menu, answered.learner
+    state = answered.state or fresh(model, answered.offer)
+    known = known_of(menu, ranked.rows[chosen], _NONE, state=state, model=model, now_us=answered.query.now_us)
+    return _told(menu, known, range(len(chosen)))
+
+
+def _told(menu: Menu, known: Known, places: Iterable[int]) -> list[ResourceOutlook]:
+    """Chance and minutes of some of what is known; minutes only where the log or the catalogue says any."""
+    told = menu.timed[known.rows] | ~np.isnan(menu.minutes[known.rows])
+    return [ResourceOutlook(float(known.p[k]), float(known.minutes[k]) if told[k] else None) for k in places]
 
 
 def _reasons(
@@ -137,10 +155,9 @@ def _reasons(
 ) -> list[tuple[Reason, ...]]:
     relevant = ranked.relevant[:, chosen]
     if ranked.learning is None:
-        voices = voice_reasons(ranked.voice[chosen])
+        voices = voice_reasons(ranked.voice[chosen], [answered.words.get(row) for row in rows.tolist()])
         if answered.model is None:
-            planned = (planned_reason(float(terms.sum())) for terms in relevant.T)
-            return [in_order(one, voice) for one, voice in zip(planned, voices, strict=True)]
+            return _planned_reasons(chosen, rows, ranked, voices, answered)
     if answered.model is None:
         raise AssertionError("what is known of learning comes with a model")
     told_of = reasons_of(rows, relevant, query=answered.query, model=answered.model, catalogue=answered.catalogue)
@@ -152,7 +169,8 @@ def _reasons(
         state=answered.state,
         titles=answered.titles,
         resources=answered.catalogue.resources,
-        voice_weight=answered.teaching.weights.voice,
+        words=answered.words,
+        again=ranked.again,
         lately=answered.query.history.resource_index,
         now_us=answered.query.now_us,
     )
@@ -160,3 +178,25 @@ def _reasons(
         in_order(*first, *learning_reasons(int(row), int(position), told))
         for row, position, first in zip(rows, chosen, told_of, strict=True)
     ]
+
+
+def _planned_reasons(
+    chosen: NDArray[np.int64],
+    rows: NDArray[np.int64],
+    ranked: Ranked,
+    voices: Sequence[Reason | None],
+    answered: Answered,
+) -> list[tuple[Reason, ...]]:
+    """Why these, where no model is served."""
+    wished = np.zeros((2, len(chosen))) if ranked.wishes is None else ranked.wishes[:, chosen]
+    found = []
+    for place, row in enumerate(rows.tolist()):
+        resource = answered.catalogue.resources[row]
+        planned = planned_reason(
+            float(ranked.relevant[:, chosen[place]].sum()),
+            planned=resource is not None and resource.position is not None,
+        )
+        style, minutes = wished[:, place].tolist()
+        wishes = wish_reasons(style, minutes, resource.format if resource else "")
+        found.append(in_order(planned, *wishes, voices[place]))
+    return found

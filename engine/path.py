@@ -1,19 +1,23 @@
 """A plan to a goal through the graph of skills: what comes next, how long it takes, what a check could skip."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from dataclasses import dataclass, replace
+from datetime import date
 
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.domain.history import microseconds
+from engine.domain.decision import Request
+from engine.domain.history import History
 from engine.domain.interaction import Interaction
-from engine.learner.menu import Known, known_of, seconds_on
+from engine.domain.query import Query
+from engine.learner.menu import Known, known_of, usual_time
 from engine.learner.pace_line import pace_line, week_minutes
 from engine.learner.preferences import Goal
 from engine.learner.state import LearnerState
-from engine.portrait import USUAL_WEEK_MINUTES, days_of
+from engine.learner.voices import DAY_US
+from engine.learner.weeks import USUAL_WEEK_MINUTES, days_of
+from engine.ranking.candidates import candidates_of
 from engine.ranking.learning import Teaching
 from engine.ranking.worth import MASTERED, Worth, worth_of
 from engine.recommender import Recommender
@@ -54,15 +58,19 @@ class PathStep:
 class Path:
     """The plan: steps in order, skills of the way that are mastered already, and the pace line to the goal's date.
 
-    Days are ISO dates by whose end the goal is reached, None where not within a hundred years; `on_track` is minutes
-    there will be before the date for each minute needed, None without a date.
+    `remaining` are the skills of the goal itself that are not mastered. `minutes` are expected for all steps, what they
+    wait for among them; `minutes_p90` suffice in nine cases of ten. Days are ISO dates by whose end the goal is
+    reached, None where not within a hundred years; `on_track` is minutes there will be before the date for each minute
+    needed, None without a date.
     """
 
     goal: tuple[str, ...]
     by: str | None
     steps: tuple[PathStep, ...]
     mastered: tuple[str, ...]
+    remaining: tuple[str, ...]
     minutes: float
+    minutes_p90: float
     minutes_a_week: float
     finish_p50: str | None
     finish_p90: str | None
@@ -75,11 +83,12 @@ def path_of(
     events: Iterable[Interaction],
     recommender: Recommender,
     *,
-    now: datetime,
+    query: Query,
     choose: str | None = None,
 ) -> Path:
     """The path of a learner to a goal, planned afresh from their state; `events` tell of past weeks.
 
+    `query` says who asks and when: what does not meet their access needs or is in no language of theirs is not named.
     The next step is the skill that is worth most per minute now (`engine.ranking.worth`); of the others none stands
     before what it waits for. `choose` names a skill that is ready and is to come first: the plan follows.
     """
@@ -88,14 +97,12 @@ def path_of(
     menu = teaching.menu
     aims = np.array(sorted({menu.number[s] for s in goal.skills if s in menu.number}), np.int64)
     way = np.array(menu.closure(aims.tolist()), np.int64)
-    known, worth = _looked_at(way, aims, teaching, recommender, state, microseconds(now))
+    known, worth = _looked_at(way, aims, teaching, recommender, state, query)
     left = [int(k) for k in way if known.mastery[k] < MASTERED]
     order = _ordered(left, known, worth, teaching, first=menu.number.get(choose or "", -1))
-    seconds, sd = seconds_on(
-        menu, np.array(order, np.int64), state=state, model=teaching.model, now_us=microseconds(now)
-    )
-    steps = _steps(order, known, worth, teaching, recommender, aims, np.exp(seconds) / 60.0)
-    return _timed(goal, steps, sd, [menu.skills[k] for k in way if k not in left], events, now)
+    usual, sd = usual_time(menu, np.array(order, np.int64), state=state, model=teaching.model, now_us=query.now_us)
+    steps = _steps(order, known, worth, teaching, recommender, aims, usual)
+    return _timed(goal, steps, sd, [menu.skills[k] for k in way if k not in left], events, query.now_us)
 
 
 def ready_skills(path: Path) -> tuple[str, ...]:
@@ -104,16 +111,16 @@ def ready_skills(path: Path) -> tuple[str, ...]:
 
 
 def _looked_at(
-    way: Ints, aims: Ints, teaching: Teaching, recommender: Recommender, state: LearnerState, now_us: int
+    way: Ints, aims: Ints, teaching: Teaching, recommender: Recommender, state: LearnerState, query: Query
 ) -> tuple[Known, Worth]:
-    """What the state says of everything on offer for the skills of the way."""
-    menu, catalogue = teaching.menu, recommender.catalogue
-    rows = np.array([r for r in range(len(catalogue)) if catalogue.resources[r] is not None], np.int64)
-    rows = rows[catalogue.available(now_us)[rows]]
+    """What the state says of everything on offer to this learner for the skills of the way, done before or not."""
+    menu = teaching.menu
+    anything = replace(query, history=History.empty())
+    rows = np.flatnonzero(candidates_of(Request(learner_id=""), anything, recommender.catalogue))
     place, skill = menu.pairs(rows)
     rows = rows[np.unique(place[np.isin(skill, way)])]
     asked = np.array(menu.closure([*way.tolist(), *menu.pairs(rows)[1].tolist()]), np.int64)
-    known = known_of(menu, rows, asked, state=state, model=teaching.model, now_us=now_us)
+    known = known_of(menu, rows, asked, state=state, model=teaching.model, now_us=query.now_us)
     return known, worth_of(menu, known, teaching.gains, aims)
 
 
@@ -156,7 +163,7 @@ def _steps(
                 mastery=float(known.mastery[k]),
                 waits_for=waits,
                 is_goal=k in aims,
-                can_be_checked=bool(known.mastery[k] >= CHECKABLE),
+                can_be_checked=bool(known.mastery[k] >= CHECKABLE) and len(menu.answering(k)) > 0,
                 steps=steps,
                 minutes=steps * minutes,
                 minutes_so_far=so_far,
@@ -185,10 +192,10 @@ def _timed(
     sd: Floats,
     mastered: list[str],
     events: Iterable[Interaction],
-    now: datetime,
+    now_us: int,
 ) -> Path:
     """The path on the calendar."""
-    today = (now.astimezone(UTC).date() - _EPOCH).days
+    today = now_us // DAY_US
     days, minutes = days_of(events)
     week = week_minutes(days, minutes, today, prior=USUAL_WEEK_MINUTES, floor=goal.floor, ceiling=goal.ceiling)
     each = np.array([max(s.minutes / max(s.steps, 1e-9), 1e-3) for s in steps])
@@ -205,7 +212,9 @@ def _timed(
         by=goal.by,
         steps=steps,
         mastered=tuple(mastered),
+        remaining=tuple(s for s in goal.skills if s not in mastered),
         minutes=line.minutes_needed,
+        minutes_p90=line.minutes_needed_p90,
         minutes_a_week=week.mean,
         finish_p50=_day(line.finish_day_p50),
         finish_p90=_day(line.finish_day_p90),

@@ -100,7 +100,10 @@ PHRASES = {
         "The learner chooses this format more often than is usual here: {format}. Formats only break near ties.",
     ),
     "voice_accepted": Phrase("You said yes to this.", "The learner accepted this and has not worked on it yet."),
-    "voice_refused": Phrase("You asked for something else.", "The learner turned this down a short while ago."),
+    "voice_declined": Phrase("You turned this down.", "The learner turned this down a short while ago."),
+    "voice_not_now": Phrase("You said: not now.", "The learner said not now; it counts again the next school day."),
+    "voice_too_easy": Phrase("You said this is too easy for you.", "The learner said that this is too easy."),
+    "voice_too_hard": Phrase("You said this is too hard for you.", "The learner said that this is too hard."),
     "voice_alike": Phrase(
         "You said something like this did not fit.",
         "The learner said of something like this that it was too easy or too hard.",
@@ -112,8 +115,16 @@ PHRASES = {
     "repeat": Phrase(
         "You did this a short while ago.", "Done {times:.0f} of the last {of:.0f} times; more of the same counts less."
     ),
+    "again": Phrase(
+        "You did this before; doing it again is practice.",
+        "Done before, and offered again for a check, a review or a goal with nothing new left; the last counts least.",
+    ),
     "planned_order": Phrase(
         "This is next in the plan of your course.", "No model is served yet: options follow the planned order."
+    ),
+    "unplanned": Phrase(
+        "This is on offer, too.",
+        "No model is served yet, and this has no place in the plan: what has none stands last, in the order of its id.",
     ),
     "variety": Phrase(
         "Here is another way to work, if you like a change.",
@@ -148,6 +159,7 @@ WHAT_IF = {
     "opens": "Get this right, and this opens: {skills}.",
     "moves": "Get this right, and the estimate of {skill} goes from {now:.0%} to {then:.0%}.",
     "next": "Then “{title}” would come first.",
+    "done": "Once you have done this, “{title}” would come first.",
     "moved": "Without {answer}, this would stand {place}.",
     "gone": "Without {answer}, this would not be among the first {n}.",
 }

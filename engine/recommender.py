@@ -14,20 +14,24 @@ from engine.domain.history import History
 from engine.domain.query import Query
 from engine.domain.resource import Resource
 from engine.domain.skill import Skill, mended
+from engine.emptiness import GOAL_MASTERED, Gained, why_no_gain, why_nothing
 from engine.learner.fold import Offer, offer_of
 from engine.learner.gains import gain_model_of
 from engine.learner.menu import menu_of
 from engine.learner.model import LearnerModel, learner_model_of
-from engine.learner.preferences import goal_of, preferences_of
+from engine.learner.preferences import Preferences, goal_of, preferences_of
 from engine.learner.rows import item_key, skill_key
 from engine.learner.state import LearnerState
 from engine.learner.voices import Spoken, standing
 from engine.options import Answered, Ranked, flags_of, options_of
+from engine.ranking.again import NOTHING, Again, added_by_again, again_of
 from engine.ranking.candidates import candidates_of
 from engine.ranking.exploration import NEAR
+from engine.ranking.learning import TERMS as LEARNING_TERMS
 from engine.ranking.learning import Learner, Teaching, aims_of, learning_of, minutes_left, teaching_of
 from engine.ranking.needs import needs_of
 from engine.ranking.objective import band_of
+from engine.ranking.plain import planned_order, wishes
 from engine.ranking.pool import N_LEARNING, N_UPTAKE, Offered, due_rows, pool_of, way_rows
 from engine.ranking.relevance import FirstStage, RelevanceModel, added_up, relevance_of
 from engine.ranking.said import added_by_voices, lift_of
@@ -92,7 +96,7 @@ def recommender_of(
         learner=learner_model_of(bundle) if bundle else None,
         teaching=_teaching(bundle, catalogue, graph, weights) if bundle else None,
         offer=offer_of([*withdrawn, *offered]),
-        planned=_planned_order(catalogue),
+        planned=planned_order(catalogue),
         offered=Offered(tie_break, catalogue.format_index, inquiry),
         keys=np.array([item_key(x) for x in ids.tolist()], np.uint64),
         skill_rows=skill_rows,
@@ -112,16 +116,22 @@ def recommend(
     now: datetime,
     state: LearnerState | None = None,
     spoken: Sequence[Spoken] | None = None,
+    preferences: Preferences | None = None,
 ) -> Decision:
     """The decision for one request, always: an unknown learner or an empty catalogue get a labelled answer.
 
-    `spoken` is what the learner said of resources, where no state says it.
+    `spoken` and `preferences` are what the learner said, where no state says it.
     """
     anybody = request.non_personalised
     asked = replace(query, history=History.empty(), features=()) if anybody else query
     voices = () if anybody else standing(state.spoken if state is not None else spoken or (), query.now_us)
-    allowed = candidates_of(request, query, recommender.catalogue, welcome=_accepted(voices, recommender))
-    ranked = _ranked(request, asked, allowed, recommender, None if anybody else state, voices)
+    learner = None if anybody else _learner(request, asked, state, voices, recommender)
+    allowed, again = _allowed(request, query, learner, voices, recommender)
+    if learner is None:
+        wished = None if anybody or request.objective != "learning" else preferences
+        ranked = _relevant(request, asked, allowed, voices, wished, recommender)
+    else:
+        ranked = _worthwhile(request, asked, allowed, again, learner, recommender)
     slate = slate_of(
         ranked.scores,
         recommender.offered.formats[ranked.rows],
@@ -140,6 +150,7 @@ def recommend(
         inquiry=recommender.offered.inquiry,
         query=asked,
         state=None if anybody else state,
+        words=_words(voices, recommender),
     )
     return Decision(
         decision_id=decision_id,
@@ -151,31 +162,23 @@ def recommend(
         class_id=query.class_id,
         slate=options_of(slate, ranked, answered),
         flags=flags_of(ranked, answered),
-        message=None if len(ranked.rows) else _nothing(recommender),
+        message=_message(request, query, ranked, learner, again, recommender),
     )
 
 
-def _ranked(
-    request: Request,
-    query: Query,
-    allowed: NDArray[np.bool_],
-    recommender: Recommender,
-    state: LearnerState | None,
-    voices: tuple[Spoken, ...],
-) -> Ranked:
-    """The candidates looked at closely, with everything that counts."""
-    model, teaching = recommender.model, recommender.teaching
-    first = model.first(query, len(recommender.catalogue)) if model else None
-    scores = first.scores if first else recommender.planned
-    if teaching is None or state is None or request.objective != "learning":
-        n = max(N_UPTAKE, request.k + N_CONSIDERED)
-        rows = pool_of(scores, allowed, recommender.offered, n=n, wanted=_accepted(voices, recommender).tolist())
-        return _relevant(rows, _families(query, first, rows, recommender), voices, recommender)
-    learner = _learner(request, query, state, voices, recommender, teaching)
-    n = max(N_LEARNING, request.k + N_CONSIDERED)
-    wanted = _wanted(learner, allowed, recommender, n)
-    rows = pool_of(scores, allowed, recommender.offered, n=n, wanted=wanted)
-    return _worthwhile(rows, _families(query, first, rows, recommender), learner, recommender, teaching)
+def _allowed(
+    request: Request, query: Query, learner: Learner | None, voices: tuple[Spoken, ...], recommender: Recommender
+) -> tuple[NDArray[np.bool_], Again]:
+    """What may be shown, `(n_resources,)`: what is new, what was accepted, and what comes back for a need or a goal."""
+    catalogue, welcome = recommender.catalogue, _accepted(voices, recommender)
+    allowed = candidates_of(request, query, catalogue, welcome=welcome)
+    if learner is None or recommender.teaching is None or request.candidates is not None or not request.again:
+        return allowed, NOTHING
+    again = again_of(allowed, learner, recommender.teaching)
+    if len(again.rows):
+        welcome = np.concatenate([welcome, again.rows])
+        allowed = candidates_of(request, query, catalogue, welcome=welcome)
+    return allowed, again
 
 
 def _families(query: Query, first: FirstStage | None, rows: Ints, recommender: Recommender) -> NDArray[np.float64]:
@@ -186,42 +189,80 @@ def _families(query: Query, first: FirstStage | None, rows: Ints, recommender: R
 
 
 def _relevant(
-    rows: Ints, relevant: NDArray[np.float64], voices: tuple[Spoken, ...], recommender: Recommender
+    request: Request,
+    query: Query,
+    allowed: NDArray[np.bool_],
+    voices: tuple[Spoken, ...],
+    preferences: Preferences | None,
+    recommender: Recommender,
 ) -> Ranked:
-    """Relevance and the learner's words alone."""
+    """Relevance and the learner's words alone; without a model the plan, and what the learner asked for."""
+    model, added = recommender.model, None
+    first = model.first(query, len(recommender.catalogue)) if model else None
+    scores = first.scores if first else recommender.planned
+    if model is None and preferences is not None:
+        added = wishes(
+            preferences, query, catalogue=recommender.catalogue, plain=scores[allowed], weights=recommender.weights
+        )
+        scores = added_up(np.vstack([scores, added]))
+    n = max(N_UPTAKE, request.k + N_CONSIDERED)
+    rows = pool_of(scores, allowed, recommender.offered, n=n, wanted=_accepted(voices, recommender).tolist())
+    relevant = _families(query, first, rows, recommender)
     plain = added_up(relevant)
     span = (float(np.ptp(plain)) if len(plain) else 0.0) or 1.0
+    if added is not None:
+        added = added[:, rows]
+        plain = added_up(np.vstack([plain, added]))
     voice = np.zeros(len(rows))
     if voices:
         voice = added_by_voices(voices, recommender.keys[rows], weight=recommender.weights.voice * span)
         voice += lift_of(plain + voice, voice, _accepted(voices, recommender, rows))
-    return Ranked(rows, relevant, None, voice, plain + voice, span)
+    return Ranked(rows, relevant, None, voice, plain + voice, span, wishes=added)
 
 
 def _worthwhile(
-    rows: Ints, relevant: NDArray[np.float64], learner: Learner, recommender: Recommender, teaching: Teaching
+    request: Request,
+    query: Query,
+    allowed: NDArray[np.bool_],
+    again: Again,
+    learner: Learner,
+    recommender: Recommender,
 ) -> Ranked:
     """Relevance as one term beside those of learning."""
-    plain, weights = added_up(relevant), recommender.weights
+    model, teaching, weights = recommender.model, recommender.teaching, recommender.weights
+    assert model is not None
+    assert teaching is not None
+    first = model.first(query, len(recommender.catalogue))
+    n = max(N_LEARNING, request.k + N_CONSIDERED)
+    wanted = _wanted(learner, allowed, recommender, n)
+    rows = pool_of(first.scores, allowed, recommender.offered, n=n, wanted=wanted)
+    relevant = _families(query, first, rows, recommender)
+    plain = added_up(relevant)
     span = float(np.ptp(plain)) if len(plain) else 0.0
     learning = learning_of(rows, learner, teaching)
+    if len(again.rows):
+        repeat = added_by_again(again, rows, query.history, weight=weights.repeat)
+        learning.terms[LEARNING_TERMS.index("repeat")] += repeat
     share = weights.relevance if learning.has_goal else weights.relevance_without_goal
     relevant = relevant * (share / span if span else 0.0)
     scores = added_up(np.vstack([relevant, learning.terms]))
     if len(accepted := _accepted(learner.spoken, recommender, rows)):
         learning.voice[:] += lift_of(scores, learning.voice, accepted)
         scores = added_up(np.vstack([relevant, learning.terms]))
-    return Ranked(rows, relevant, learning, learning.voice, scores, 1.0)
+    return Ranked(rows, relevant, learning, learning.voice, scores, 1.0, again=frozenset(again.rows.tolist()))
 
 
 def _learner(
     request: Request,
     query: Query,
-    state: LearnerState,
+    state: LearnerState | None,
     voices: tuple[Spoken, ...],
     recommender: Recommender,
-    teaching: Teaching,
-) -> Learner:
+) -> Learner | None:
+    """Who is led on; None where nothing but relevance is asked for, or no state says what they know."""
+    teaching = recommender.teaching
+    if teaching is None or state is None or request.objective != "learning":
+        return None
     goal = goal_of(state.goal)
     preferences = preferences_of(state.preferences)
     known = [s for key in state.memories if (s := recommender.skill_by_key.get(key)) is not None]
@@ -266,17 +307,19 @@ def _variety(request: Request, ranked: Ranked, recommender: Recommender) -> Vari
 
 
 def _exploring(request: Request, decision_id: str, ranked: Ranked, state: LearnerState | None) -> Exploring | None:
-    """Who may take turns: with a state, what lies inside the success band; the seed is given or the decision's own."""
+    """Who may take turns: with a state, what is no further outside the success band than the best; the seed is given or
+    the decision's own.
+    """
     if not request.explore:
         return None
-    eligible = np.ones(len(ranked.scores), bool)
+    outside = np.zeros(len(ranked.scores))
     if ranked.learning is not None and state is not None:
         low, high = band_of(state)
         p = ranked.learning.known.p
-        eligible = (p >= low) & (p <= high)
+        outside = np.maximum(low - p, 0.0) - np.maximum(p - high, 0.0)
     seed = request.seed if request.seed is not None else int.from_bytes(decision_id.encode()[:16].ljust(1, b"0"))
     rng = np.random.default_rng([_NO_SEED, abs(seed)])
-    return Exploring(eligible=eligible, near=NEAR * ranked.span, rng=rng)
+    return Exploring(outside=outside, near=NEAR * ranked.span, rng=rng)
 
 
 def mode_of(request: Request, query: Query, recommender: Recommender) -> str:
@@ -300,13 +343,6 @@ def _teaching(
     return teaching_of(menu_of(catalogue.resources, graph, model), model, gain_model_of(bundle), weights)
 
 
-def _planned_order(catalogue: Catalogue) -> NDArray[np.float64]:
-    """Minus the place in the teacher's plan, unplanned resources last: `(n_resources,)`."""
-    resources = catalogue.resources
-    last = float(len(resources))
-    return -np.array([last if r is None or r.position is None else float(r.position) for r in resources], np.float64)
-
-
 def _skill_rows(catalogue: Catalogue) -> dict[str, NDArray[np.int32]]:
     rows: dict[str, list[int]] = {}
     for row, resource in enumerate(catalogue.resources):
@@ -315,9 +351,29 @@ def _skill_rows(catalogue: Catalogue) -> dict[str, NDArray[np.int32]]:
     return {skill: np.array(found, np.int32) for skill, found in rows.items()}
 
 
-def _nothing(recommender: Recommender) -> str:
-    if not any(recommender.catalogue.resources):
-        return "The catalogue is empty: send resources with PUT /v1/resources."
-    return (
-        "Nothing is left that may be shown: all was seen, withdrawn, or does not meet the needs and limits asked for."
-    )
+def _words(voices: tuple[Spoken, ...], recommender: Recommender) -> dict[int, str]:
+    """The kind of word that stands of a resource, by its row."""
+    said = {v.key: v.kind for v in voices}
+    if not said:
+        return {}
+    rows = np.flatnonzero(np.isin(recommender.keys, np.array(list(said), np.uint64))).tolist()
+    return {row: said[int(recommender.keys[row])] for row in rows}
+
+
+def _message(
+    request: Request,
+    query: Query,
+    ranked: Ranked,
+    learner: Learner | None,
+    again: Again,
+    recommender: Recommender,
+) -> str | None:
+    """Why there is nothing, or nothing for the goal; None where all is as hoped."""
+    for_goal = None
+    if ranked.learning is not None and learner is not None and recommender.teaching is not None:
+        menu, titles = recommender.teaching.menu, recommender.titles
+        gained = Gained(learner.goal, again.spent, ranked.learning, menu, titles)
+        for_goal = why_no_gain(request, query, gained, recommender.catalogue)
+    if len(ranked.rows) or for_goal == GOAL_MASTERED:
+        return for_goal
+    return why_nothing(request, query, recommender.catalogue)

@@ -74,36 +74,37 @@ def what_if_of(
 
 
 def _if_done(option: Option, state: LearnerState, events: Sequence[Interaction], asking: _Asking) -> list[str]:
-    """What this option, done and right, would open, change and bring next."""
+    """What this option, done and right, would open, change and bring next; of what is never answered, only the last."""
     recommender = asking.recommender
     assert recommender.learner is not None
     row = recommender.catalogue.resource_map.row(option.resource_id)
     skills = asking.teaching.menu.skills_of(row)
     if not len(skills):
         return []
-    done = _done(option.resource_id, state, asking.now)
+    answerable = bool(asking.teaching.menu.answerable[row])
+    done = _done(option.resource_id, state, asking.now, answered=answerable)
     after = caught_up(state, [done], lambda: [*events, done], model=recommender.learner, offer=recommender.offer)
-    told = [*_opened(skills, state, after, asking)]
+    told = _opened(skills, state, after, asking) if answerable else []
     seen = replace(asking.query.history, resource_index=np.append(asking.query.history.resource_index, np.int32(row)),
                    at_us=np.append(asking.query.history.at_us, asking.query.now_us))  # fmt: skip
     following = asking.ranks(after, replace(asking.query, history=seen))
     first = min(following, key=lambda x: following[x], default=None)
     if first is not None and first != option.resource_id:
         title = recommender.catalogue.title(recommender.catalogue.resource_map.row(first))
-        told.append(WHAT_IF["next"].format(title=title))
+        told.append(WHAT_IF["next" if answerable else "done"].format(title=title))
     return told
 
 
-def _done(resource_id: str, state: LearnerState, now: datetime) -> Interaction:
-    """The answer that is imagined: right, and after everything that is known."""
+def _done(resource_id: str, state: LearnerState, now: datetime, *, answered: bool) -> Interaction:
+    """What is imagined, after everything that is known: a right answer, or having gone through it."""
     event = Interaction(
         event_id="\uffff what if",
         learner_id="",
-        kind="attempted",
+        kind="attempted" if answered else "completed",
         source="what_if",
         resource_id=resource_id,
         at=now,
-        outcome=1.0,
+        outcome=1.0 if answered else None,
     )
     late = state.last[0] - microseconds(now)
     return event if place_of(event) > state.last else replace(event, at=now + timedelta(microseconds=max(late, 0) + 1))

@@ -74,6 +74,7 @@ def recommend_many(requests: Sequence[Request], learners: Sequence[KnownLearner]
             now=now,
             state=known.state,
             spoken=known.spoken,
+            preferences=known.preferences if known.state is None else None,
         )
         for request, known in zip(requests, learners, strict=True)
     ]

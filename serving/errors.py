@@ -29,6 +29,10 @@ class Conflict(BadInput):
     """What is asked does not go with how things stand."""
 
 
+class KeyUsedBefore(BadInput):
+    """The `Idempotency-Key` stands for another request."""
+
+
 class TooLarge(BadInput):
     """The body is larger than the limit."""
 
@@ -44,6 +48,7 @@ TABLE: tuple[tuple[type[TrailmateError], HTTPStatus, str], ...] = (
     (UnknownName, HTTPStatus.BAD_REQUEST, "unknown-name"),
     (Conflict, HTTPStatus.CONFLICT, "conflict"),
     (TooLarge, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too-large"),
+    (KeyUsedBefore, HTTPStatus.UNPROCESSABLE_ENTITY, "key-used-before"),
     (WrongShape, HTTPStatus.UNPROCESSABLE_ENTITY, "wrong-shape"),
     (BadInput, HTTPStatus.UNPROCESSABLE_ENTITY, "bad-input"),
     (Unauthenticated, HTTPStatus.UNAUTHORIZED, "unauthenticated"),

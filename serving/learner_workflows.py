@@ -1,11 +1,13 @@
 """What can be asked about one learner, and what they want and aim at, one function each."""
 
+import asyncio
 import uuid
 from datetime import datetime
 
 from engine.domain.errors import Unknown
 from engine.domain.interaction import Interaction
 from engine.learner.preferences import Goal, Preferences, goal_of, last_said, value_of
+from engine.path import Path, path_of
 from engine.portrait import Portrait, portrait_of
 from serving.current_bundle import CurrentBundle
 from serving.known_learner import KnownLearner, keep_state, read_learner, tell
@@ -16,6 +18,7 @@ from serving.wire import token_of, valid_id
 from serving.wire_learner import goal_in, goal_out, learner_out, preferences_in
 
 NO_BUNDLE = "No bundle is served yet, so nothing can be estimated: train one, and serve it with --bundle."
+NOT_ON_OFFER = "Nothing that is offered teaches any skill of this goal, so there is no way to plan."
 
 
 async def portrait_for(
@@ -24,8 +27,9 @@ async def portrait_for(
     """What is known of a learner; raises Unknown where nobody told of them and no event names them."""
     known = await somebody(learner_id, tenant=tenant, store=store, bundles=bundles)
     await keep_state(known, store)
-    portrait = drawn(known, audience=audience, now=now)
-    return learner_out(known, portrait, goal=goal_set(known), audience=audience, message=no_bundle(known))
+    portrait, goal = drawn(known, audience=audience, now=now), goal_set(known)
+    path = await asyncio.to_thread(planned, known, goal, now=now)
+    return learner_out(known, portrait, goal=goal_out(goal, path), audience=audience, message=no_bundle(known))
 
 
 async def set_preferences(
@@ -47,12 +51,13 @@ async def set_goal(
     before = await read_learner(tenant, event.learner_id, store=store, bundles=bundles)
     require_skills(given.skills, before.recommender, field="skills")
     known = await tell(event, tenant=tenant, store=store, bundles=bundles, now=now)
-    portrait = drawn(known, audience="teacher", now=now)
+    goal = goal_set(known)
+    path = await asyncio.to_thread(planned, known, goal, now=now)
     return GoalSetOut(
         event_id=event.event_id,
-        goal=goal_out(goal_set(known), portrait.goal if portrait else None),
+        goal=goal_out(goal, path),
         seen_token=token_of(known.context.seq),
-        message=no_bundle(known),
+        message=no_bundle(known) or (NOT_ON_OFFER if goal and path is None else None),
     )
 
 
@@ -82,6 +87,20 @@ def goal_set(known: KnownLearner) -> Goal | None:
     return goal_of(last_said(known.context.interactions, "goal_set"))
 
 
+def planned(known: KnownLearner, goal: Goal | None, *, now: datetime, choose: str | None = None) -> Path | None:
+    """The way to a goal; None where there is no goal, no bundle, or nothing on offer teaches any skill of it.
+
+    Every door that speaks of minutes to a goal takes them from here, so that all say the same.
+    """
+    teaching = known.recommender.teaching
+    if goal is None or known.state is None or teaching is None:
+        return None
+    if not any(skill in teaching.menu.number for skill in goal.skills):
+        return None
+    query = known.query(now=now, class_id=None)
+    return path_of(goal, known.state, known.standing, known.recommender, query=query, choose=choose)
+
+
 def drawn(known: KnownLearner, *, audience: str, now: datetime) -> Portrait | None:
     """The portrait; None where no model can speak of the learner."""
     model, offer, events = known.recommender.learner, known.recommender.offer, known.standing
@@ -91,7 +110,6 @@ def drawn(known: KnownLearner, *, audience: str, now: datetime) -> Portrait | No
     return portrait_of(
         known.learner_id,
         known.state,
-        events,
         model=model,
         titles=known.recommender.titles,
         taught=met,

@@ -11,7 +11,16 @@ from fastapi import FastAPI
 from engine.domain.learner import Learner, SchoolClass
 from serving import schemas, schemas_learner
 from serving.errors import ProblemOut
+from serving.idempotency import HEADER
 
+# What every POST door takes, see `serving.routes.doorway.once`.
+_KEY = {
+    "name": HEADER,
+    "in": "header",
+    "required": False,
+    "schema": {"type": "string", "minLength": 1, "maxLength": 255},
+    "description": "Sent again with the same key and body within 24 hours, the request gets the same answer.",
+}
 _REF = "#/components/schemas/{name}"
 
 
@@ -41,6 +50,9 @@ def describe(app: FastAPI) -> dict[str, Any]:
         components = described.setdefault("components", {})
         components["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer", "bearerFormat": "tm_…"}}
         components["schemas"] = _shapes()
+        for doors in described["paths"].values():
+            if "post" in doors:
+                doors["post"].setdefault("parameters", []).append(_KEY)
         app.openapi_schema = described
     return app.openapi_schema
 

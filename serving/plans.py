@@ -4,22 +4,20 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
-from functools import partial
 
 from engine.learner.preferences import Goal
-from engine.path import path_of, ready_skills
+from engine.path import ready_skills
 from engine.recommender import Recommender
 from serving.current_bundle import CurrentBundle
 from serving.errors import Conflict
 from serving.known_learner import keep_state
 from serving.known_names import knows_skill, require_skills
-from serving.learner_workflows import goal_set, no_bundle, somebody
+from serving.learner_workflows import NOT_ON_OFFER, goal_set, no_bundle, planned, somebody
 from serving.schemas_learner import PathOut
 from serving.storage.port import Store
 from serving.wire_learner import path_out
 
 NO_GOAL = "No goal is set: set one with PUT /v1/learners/{learner_id}/goal, or name skills in goal for this look."
-NOT_ON_OFFER = "Nothing that is offered teaches any skill of this goal, so there is no way to plan."
 
 
 async def path_for(
@@ -50,10 +48,9 @@ async def path_for(
         aims, by = (goal.skills, goal.by) if goal else ((), None)
         return PathOut(learner_id=learner_id, goal=aims, by=by, message=said)
     await keep_state(known, store)
-    if not any(skill in recommender.teaching.menu.number for skill in goal.skills):
+    path = await asyncio.to_thread(planned, known, goal, now=now, choose=choose)
+    if path is None:
         return PathOut(learner_id=learner_id, goal=goal.skills, by=goal.by, message=NOT_ON_OFFER)
-    planned = partial(path_of, goal, known.state, known.standing, recommender, now=now)
-    path = await asyncio.to_thread(planned, choose=choose)
     _require_ready(choose, ready_skills(path))
     return path_out(learner_id, path, message=None)
 

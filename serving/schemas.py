@@ -64,6 +64,7 @@ class EventsOut(msgspec.Struct):
 class ChoiceIn(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """What to choose, for whomever; `candidates` left out means everything available and not yet seen.
 
+    With `again`, what was done before comes back for a promised check, a due review, or a goal with nothing new left.
     `goal` names the skills to aim at in this answer, in place of the goal that was set. `explore` lets near-ties take
     turns, drawn by `seed` where it is given.
     """
@@ -76,6 +77,7 @@ class ChoiceIn(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     goal: Annotated[tuple[Id, ...], msgspec.Meta(max_length=MAX_SAID)] | None = None
     candidates: tuple[Id, ...] | None = None
     exclude: tuple[Id, ...] = ()
+    again: bool = True
     explore: bool | None = None
     seed: Count | None = None
     non_personalised: bool = False

@@ -51,11 +51,11 @@ class GoalIn(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 
 
 class GoalOut(msgspec.Struct):
-    """The goal with its pace line; numbers are null where no bundle is served.
+    """The goal with the pace line of the path to it; numbers are null where no path can be planned.
 
-    `minutes_needed` holds in half, `minutes_needed_p90` in nine tenths of the cases, and so do the days `finish_p50`
-    and `finish_p90`, null where that is not within a hundred years. `on_track`: minutes there will be before `by`, for
-    each minute needed.
+    `minutes_needed` are the minutes of the path, `minutes_needed_p90` suffice in nine cases of ten. By the end of the
+    days `finish_p50` and `finish_p90` it is reached in half and in nine tenths of the cases, null where that is not
+    within a hundred years. `on_track`: minutes there will be before `by`, for each minute needed.
     """
 
     skills: tuple[str, ...]
@@ -118,9 +118,9 @@ class UndoneOut(msgspec.Struct):
 class PathOut(msgspec.Struct, kw_only=True):
     """The plan to a goal: skills in order, none before what it waits for; `choices` may come next instead.
 
-    `minutes` are all that is expected, `mastered` are skills of the way that need no more. Days are those by whose end
-    the goal is reached; `on_track` is the minutes there will be before `by`, for each minute needed. Numbers are null
-    where there is no plan, and `message` says why.
+    `minutes` are all that is expected, `minutes_p90` suffice in nine cases of ten, `mastered` are skills of the way
+    that need no more. Days are those by whose end the goal is reached; `on_track` is the minutes there will be before
+    `by`, for each minute needed. Numbers are null where there is no plan, and `message` says why.
     """
 
     learner_id: str
@@ -130,6 +130,7 @@ class PathOut(msgspec.Struct, kw_only=True):
     choices: tuple[str, ...] = ()
     mastered: tuple[str, ...] = ()
     minutes: float | None = None
+    minutes_p90: float | None = None
     minutes_a_week: float | None = None
     finish_p50: str | None = None
     finish_p90: str | None = None

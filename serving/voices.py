@@ -6,8 +6,9 @@ from datetime import datetime, timedelta
 from engine.domain.errors import BadInput, Unknown
 from engine.domain.interaction import Interaction
 from engine.learner.voices import HOLDS_US
+from engine.portrait import Portrait
 from serving.current_bundle import CurrentBundle
-from serving.known_learner import read_learner, tell
+from serving.known_learner import KnownLearner, read_learner, tell
 from serving.known_names import require_resource, require_skills
 from serving.learner_workflows import drawn, no_bundle
 from serving.schemas_learner import UndoneOut, VoiceIn, VoiceOut
@@ -15,6 +16,7 @@ from serving.storage.port import Store
 from serving.wire import token_of, valid_id
 from serving.wire_learner import OF_SKILLS, VOICES, voice_in
 
+WAITS = "Nothing on offer for {skills} is ever answered, so the check waits: offer a quiz with PUT /v1/resources."
 _UNDOABLE = frozenset({*VOICES.values(), "goal_set", "preferences_set"})
 
 
@@ -45,8 +47,22 @@ async def speak(
         holds_until=None if about_skills else said_at + timedelta(microseconds=HOLDS_US[event.kind]),
         checks=portrait.checks if portrait else (),
         seen_token=token_of(known.context.seq),
-        message=no_bundle(known) if about_skills else None,
+        message=no_bundle(known) or _unanswerable(known, portrait) if about_skills else None,
     )
+
+
+def _unanswerable(known: KnownLearner, portrait: Portrait | None) -> str | None:
+    """What to tell where a check is promised that nothing on offer can be; None where all can."""
+    teaching = known.recommender.teaching
+    if teaching is None or portrait is None:
+        return None
+    menu = teaching.menu
+    waiting = [
+        check.title
+        for check in portrait.checks
+        if check.skill_id not in menu.number or not len(menu.answering(menu.number[check.skill_id]))
+    ]
+    return WAITS.format(skills=" and ".join(waiting)) if waiting else None
 
 
 async def take_back(

@@ -16,10 +16,10 @@ from engine.domain.learner import Learner, SchoolClass
 from engine.domain.resource import Resource
 from serving.errors import NotJson, WrongShape
 from serving.schemas import ChoiceIn, ClassIn, EventIn, Id, LearnerIn, OptionOut, RecommendationOut, ResourceIn
+from serving.unknown import field_named
 
 Body = TypeVar("Body", bound=msgspec.Struct)
 _NOT_JSON = "the body is not JSON in UTF-8; send application/json"
-_UNKNOWN_FIELD = re.compile(r"^Object contains unknown field `.*`(?= - at|$)", re.DOTALL)
 
 
 def decoded(content: bytes | msgspec.Raw, shape: type[Body]) -> Body:
@@ -29,9 +29,7 @@ def decoded(content: bytes | msgspec.Raw, shape: type[Body]) -> Body:
         return body
     except msgspec.ValidationError as problem:
         _require_json(content)
-        # A name nobody knows may be somebody's name.
-        reason = _UNKNOWN_FIELD.sub("Object contains an unknown field", str(problem))
-        raise WrongShape(f"{reason}; see /openapi.json for the shape") from None
+        raise WrongShape(f"{field_named(str(problem), shape)}; see /openapi.json for the shape") from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise NotJson(_NOT_JSON) from None
 
@@ -91,6 +89,7 @@ def request_in(learner_id: Id, asked: ChoiceIn) -> Request:
         explore=bool(asked.explore),
         seed=asked.seed,
         non_personalised=asked.non_personalised,
+        again=asked.again,
     )
 
 

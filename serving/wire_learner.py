@@ -6,7 +6,7 @@ from engine.domain.errors import BadInput
 from engine.domain.interaction import Interaction
 from engine.learner.preferences import Goal, Preferences
 from engine.path import Path, ready_skills
-from engine.portrait import FormatPortrait, GoalPortrait, Portrait
+from engine.portrait import FormatPortrait, Portrait
 from serving.known_learner import KnownLearner
 from serving.schemas_learner import FormatOut, GoalIn, GoalOut, LearnerOut, PathOut, PreferencesIn, VoiceIn
 from serving.wire import valid_id
@@ -75,6 +75,7 @@ def path_out(learner_id: str, path: Path, *, message: str | None) -> PathOut:
         choices=ready_skills(path),
         mastered=path.mastered,
         minutes=path.minutes,
+        minutes_p90=path.minutes_p90,
         minutes_a_week=path.minutes_a_week,
         finish_p50=path.finish_p50,
         finish_p90=path.finish_p90,
@@ -84,7 +85,7 @@ def path_out(learner_id: str, path: Path, *, message: str | None) -> PathOut:
 
 
 def learner_out(
-    known: KnownLearner, portrait: Portrait | None, *, goal: Goal | None, audience: str, message: str | None
+    known: KnownLearner, portrait: Portrait | None, *, goal: GoalOut | None, audience: str, message: str | None
 ) -> LearnerOut:
     """The portrait for this audience; a learner is not told what others do."""
     learner = known.context.learner
@@ -96,30 +97,30 @@ def learner_out(
         skills=portrait.skills if portrait else (),
         formats=tuple(_format_out(f, audience) for f in portrait.formats) if portrait else (),
         preferences=known.preferences,
-        goal=goal_out(goal, portrait.goal if portrait else None),
+        goal=goal,
         checks=portrait.checks if portrait else (),
         message=message,
     )
 
 
-def goal_out(goal: Goal | None, drawn: GoalPortrait | None) -> GoalOut | None:
-    """The goal with its pace line, where one could be drawn."""
+def goal_out(goal: Goal | None, path: Path | None) -> GoalOut | None:
+    """The goal with the minutes and days of the path to it, where one could be planned."""
     if goal is None:
         return None
-    if drawn is None:
+    if path is None:
         return GoalOut(goal.skills, goal.by, goal.floor, goal.ceiling, remaining=goal.skills)
     return GoalOut(
-        skills=drawn.skills,
-        by=drawn.by,
+        skills=goal.skills,
+        by=goal.by,
         floor=goal.floor,
         ceiling=goal.ceiling,
-        remaining=drawn.remaining,
-        minutes_needed=drawn.minutes_needed,
-        minutes_needed_p90=drawn.minutes_needed_p90,
-        minutes_a_week=drawn.minutes_a_week,
-        finish_p50=drawn.finish_p50,
-        finish_p90=drawn.finish_p90,
-        on_track=drawn.on_track,
+        remaining=path.remaining,
+        minutes_needed=path.minutes,
+        minutes_needed_p90=path.minutes_p90,
+        minutes_a_week=path.minutes_a_week,
+        finish_p50=path.finish_p50,
+        finish_p90=path.finish_p90,
+        on_track=path.on_track,
     )
 
 

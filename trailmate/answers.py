@@ -251,6 +251,7 @@ class Path:
     choices: tuple[str, ...] = ()
     mastered: tuple[str, ...] = ()
     minutes: float | None = None
+    minutes_p90: float | None = None
     minutes_a_week: float | None = None
     finish_p50: str | None = None
     finish_p90: str | None = None

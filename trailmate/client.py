@@ -47,6 +47,7 @@ class Wishes(TypedDict, total=False):
     goal: Sequence[str]
     candidates: Sequence[str]
     exclude: Sequence[str]
+    again: bool
     explore: bool
     seed: int
     what_if: bool

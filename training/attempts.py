@@ -17,6 +17,7 @@ from engine.learner.rows import (
     rows_from,
     skill_key,
 )
+from training.answered import answers_of
 from training.log import Log
 
 # A resource's own range of times: four times its median, an hour-long window left open being no reading time.
@@ -84,7 +85,10 @@ def attempts_of(frame: pl.DataFrame, vocabulary: Vocabulary) -> Attempts:
 
 
 def vocabulary_of(frame: pl.DataFrame, minutes: Mapping[str, float]) -> Vocabulary:
-    """The items and skills of a frame, and each item's own range of times; `minutes` are declared ones by id."""
+    """The items and skills of a frame, each item's own range of times, and whether it is ever answered.
+
+    `minutes` are declared ones by id.
+    """
     usable = pl.col("duration_s").is_between(0, _ENDLESS_S, closed="right")
     items = (
         frame.lazy()
@@ -99,7 +103,8 @@ def vocabulary_of(frame: pl.DataFrame, minutes: Mapping[str, float]) -> Vocabula
     order = np.argsort(keys)
     skills = frame["skills"].explode(empty_as_null=True).drop_nulls().unique().to_list()
     skill_keys = np.sort(np.array([skill_key(s) for s in skills], np.uint64))
-    return Vocabulary(keys[order], skill_keys, longest[order], (median > 0)[order])
+    answered = answers_of(frame, items["item"])
+    return Vocabulary(keys[order], skill_keys, longest[order], (median > 0)[order], answered[order])
 
 
 def keys_of(ids: pl.Series, key: Callable[[str], int]) -> NDArray[np.uint64]:

@@ -85,7 +85,7 @@ def _decisions(
             said=said.get(learner_id),
         )
         candidates = None if wanted.candidates is None else wanted.candidates.get(learner_id, ())
-        request = Request(learner_id=learner_id, k=k, objective=objective, candidates=candidates)
+        request = Request(learner_id=learner_id, k=k, objective=objective, candidates=candidates, again=False)
         yield recommend(request, query, recommender, decision_id="", now=now, state=state)
 
 

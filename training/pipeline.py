@@ -21,6 +21,7 @@ from engine.domain.interaction import ENGAGED_KINDS
 from engine.domain.resource import Resource
 from engine.learner.model import LearnerModel
 from engine.ranking.weights import ObjectiveWeights
+from training.answered import silent_formats
 from training.attempts import frame_of
 from training.bundle_writer import check_place, write_bundle
 from training.evaluation import Evaluation, evaluate
@@ -144,13 +145,15 @@ def _learner_model(log: Log, *, seed: int, report: Report) -> LearnerModel:
     taken = log.interactions().filter(pl.col("kind").is_in(list(ENGAGED_KINDS))).join(mix, on="resource_id")
     counts = taken.group_by("format").len().sort("format").collect()
     total = int(counts["len"].sum())
-    return fit_learner_model(
-        frame_of(log),
+    frame = frame_of(log)
+    model = fit_learner_model(
+        frame,
         minutes={r.resource_id: r.minutes for r in resources if r.minutes},
         format_mix={name: n / total for name, n in counts.iter_rows()},
         seed=seed,
         report=lambda what, share: report(what, 0.6 + 0.3 * share),
     )
+    return replace(model, silent_formats=silent_formats(frame, {r.resource_id: r.format for r in resources}))
 
 
 def _skills(log: Log) -> list[list[Any]]:

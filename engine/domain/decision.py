@@ -1,7 +1,12 @@
-"""One logged choice: what was asked, what was offered, and why."""
+"""One logged choice: what was asked, what was offered, and why.
 
-from dataclasses import dataclass, field
+What is made many times for each answer is a `msgspec.Struct`, which takes a tenth of the time of a frozen dataclass.
+"""
+
+from dataclasses import dataclass
 from datetime import datetime
+
+import msgspec
 
 MODES = ("personalised", "reduced", "cold", "fallback", "non_personalised")
 OBJECTIVES = ("learning", "uptake")
@@ -10,6 +15,8 @@ OBJECTIVES = ("learning", "uptake")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
     """What a school app asks for; `candidates` None means everything available and not yet seen.
+
+    With `again`, what was seen comes back for a promised check, a due review, or a goal with nothing new left.
 
     `goal` names the skills to aim at, for this answer; None means the goal the learner set. `explore` lets near-ties
     take turns, drawn by `seed`.
@@ -27,10 +34,10 @@ class Request:
     explore: bool = False
     seed: int | None = None
     non_personalised: bool = False
+    again: bool = True
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reason:
+class Reason(msgspec.Struct, frozen=True, kw_only=True):
     """One term of an option's score, said for the learner and for the teacher; contributions add up to the score.
 
     `phrase` names the template of both texts, `evidence` holds every fact they name.
@@ -40,12 +47,11 @@ class Reason:
     contribution: float
     text_learner: str
     text_teacher: str
-    evidence: dict[str, float | str] = field(default_factory=dict)
+    evidence: dict[str, float | str] = {}
     phrase: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NearTie:
+class NearTie(msgspec.Struct, frozen=True, kw_only=True):
     """A candidate that was considered for a slot, with the probability it had of being chosen there."""
 
     resource_id: str
@@ -53,8 +59,7 @@ class NearTie:
     propensity: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Option:
+class Option(msgspec.Struct, frozen=True, kw_only=True):
     """One slot of the slate; `near_ties` holds the candidates considered for it, the chosen one among them."""
 
     resource_id: str
@@ -71,8 +76,7 @@ class Option:
     status: str = "recommended"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Flag:
+class Flag(msgspec.Struct, frozen=True, kw_only=True):
     """Something a teacher should know of: a `loop` is a skill on which the last steps brought no progress."""
 
     code: str
@@ -80,8 +84,7 @@ class Flag:
     text_teacher: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Decision:
+class Decision(msgspec.Struct, frozen=True, kw_only=True):
     """What the engine chose: the slate, the mode it was made in, and the versions it stands on."""
 
     decision_id: str

@@ -59,7 +59,7 @@ _NODE = np.dtype([("split", "<f4"), ("child", "<i4"), ("leaf", "<i4"), ("column"
 # Trees of more leaves do not fit the bits of one number.
 _MOST_LEAVES = 32
 # For fewer rows the walk is quicker than striking out leaves for many rows at once.
-_MANY = 8
+_MANY = 4
 
 
 class Packed:

@@ -17,7 +17,7 @@
 #define NEVER -1e9
 /* Where the processor adds eight numbers at a time, compiled for that too; each sum stays what it is. */
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
-#define WIDE __attribute__((target_clones("avx2", "default"), optimize("O3")))
+#define WIDE __attribute__((target_clones("avx512f", "avx2", "default"), optimize("O3")))
 #else
 #define WIDE
 #endif
@@ -691,18 +691,24 @@ void forest_walk(const float *x, int64_t n, int64_t n_columns, int64_t n_trees, 
 }
 
 enum { LANES = 32 };
+typedef float Floats __attribute__((vector_size(4 * LANES / 2), aligned(4)));
+typedef int32_t Bits __attribute__((vector_size(4 * LANES / 2), aligned(4)));
 
 /* The leaves left over of one tree for many rows at once: a node that sends a row to the right strikes out the leaves on
  * its left, and what is then the lowest is where the row ends (QuickScorer, Lucchese et al. 2015). */
 WIDE static void strike(const float *xt, int64_t n_nodes, const float *split, const int32_t *column,
                         const uint32_t *right, uint32_t *left_over) {
-    for (int j = 0; j < LANES; j++) left_over[j] = ~0u;
+    Bits one = {0}, two = {0};
+    one = ~one;
+    two = ~two;
     for (int64_t k = 0; k < n_nodes; k++) {
         const float *f = xt + (int64_t)column[k] * LANES;
-        float at = split[k];
-        uint32_t kept = right[k];
-        for (int j = 0; j < LANES; j++) left_over[j] &= f[j] <= at ? ~0u : kept;
+        int32_t kept = (int32_t)right[k];
+        one &= (*(const Floats *)f <= split[k]) | kept;
+        two &= (*(const Floats *)(f + LANES / 2) <= split[k]) | kept;
     }
+    memcpy(left_over, &one, sizeof one);
+    memcpy(left_over + LANES / 2, &two, sizeof two);
 }
 
 /* The same sums as forest_walk, for trees of at most 32 leaves and many rows: node k of a tree is node_ptr[tree] + k,
@@ -721,8 +727,11 @@ int forest_strike(const float *x, int64_t n, int64_t n_columns, int64_t n_trees,
             int64_t a = node_ptr[k];
             strike(xt, node_ptr[k + 1] - a, split + a, column + a, right + a, left_over);
             const double *of_tree = says + leaf_ptr[k] * n_out;
-            for (int64_t j = 0; j < rows; j++)
-                add(of_tree + __builtin_ctz(left_over[j]) * n_out, n_out, out + (from + j) * n_out);
+            if (n_out == 1)
+                for (int64_t j = 0; j < rows; j++) out[from + j] += of_tree[__builtin_ctz(left_over[j])];
+            else
+                for (int64_t j = 0; j < rows; j++)
+                    add(of_tree + __builtin_ctz(left_over[j]) * n_out, n_out, out + (from + j) * n_out);
         }
     }
     free(xt);
@@ -776,11 +785,32 @@ int net_logits(const Net *net, const float *x, int64_t n, int64_t stride, const 
     return 0;
 }
 
+/* Products (n,) of a vector by (d,) with n others, given as the columns of `across` (d, n): the same whatever is idle. */
+void products(const float *across, int64_t n, int64_t d, const float *by, float *out) {
+    enum { BLOCK_OF = 1024 };
+    memset(out, 0, (size_t)n * sizeof *out);
+    for (int64_t from = 0; from < n; from += BLOCK_OF) {
+        int64_t many = from + BLOCK_OF < n ? BLOCK_OF : n - from;
+        for (int64_t i = 0; i < d; i++) pour(by + i, 1, across + i * n + from, many, out + from);
+    }
+}
+
 /* Sums (n,) of the rows `from` (n_from,) of a sparse matrix by their weights; rows i hold starts[i] .. starts[i + 1]. */
 void sparse_sums(const int64_t *starts, const int32_t *neighbour, const float *weight, const int64_t *from,
                  const double *by, int64_t n_from, double *sums) {
     for (int64_t k = 0; k < n_from; k++)
         for (int64_t e = starts[from[k]]; e < starts[from[k] + 1]; e++) sums[neighbour[e]] += by[k] * (double)weight[e];
+}
+
+/* The weights between rows `from` (n_from,) and a few others, out (n_from, n_others); `column` (n,) says which of the
+ * others a row is, -1 for none. */
+void sparse_between(const int64_t *starts, const int32_t *neighbour, const float *weight, const int64_t *from,
+                    int64_t n_from, const int32_t *column, int64_t n_others, double *out) {
+    for (int64_t k = 0; k < n_from; k++)
+        for (int64_t e = starts[from[k]]; e < starts[from[k] + 1]; e++) {
+            int32_t other = column[neighbour[e]];
+            if (other >= 0) out[k * n_others + other] = (double)weight[e];
+        }
 }
 
 typedef struct {

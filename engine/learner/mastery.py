@@ -11,7 +11,7 @@ from engine.domain.history import NO_TIME
 from engine.domain.resource import Resource
 from engine.learner.kernels import fold
 from engine.learner.model import LearnerModel, Outlook, certain
-from engine.learner.review import Memory, due_us, retrievability
+from engine.learner.review import RETENTION, Memory, due_us, retrievability
 from engine.learner.rows import MINUTE_US, AnyRows, PackedRows, asked_rows, item_key, skill_key
 from engine.learner.state import LearnerState
 
@@ -133,7 +133,9 @@ def _last_us(state: LearnerState, key: int, last_t: float) -> int | None:
 def due_reviews(memories: Mapping[int, Memory], skills: Sequence[str], now_us: int) -> dict[str, float]:
     """The skills that are due, each with the chance that it is still remembered; none where the log has no clock."""
     known = {s: memories[skill_key(s)] for s in skills if skill_key(s) in memories}
-    return {s: retrievability(m, now_us) for s, m in known.items() if NO_TIME < due_us(m) <= now_us}
+    recalled = {s: retrievability(m, now_us) for s, m in known.items() if m.reviewed_us != NO_TIME}
+    # Recall falls day by day, so this is the same as asking whether `due_us` has come, and takes one look.
+    return {s: recall for s, recall in recalled.items() if recall <= RETENTION}
 
 
 def _mastery(

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.domain.resource import Resource
-from engine.learner.gains import ROW_COLUMNS, SKILL_COLUMNS, usual_minutes
+from engine.learner.gains import ROW_COLUMNS, SKILL_COLUMNS, USUAL_MINUTES, usual_minutes
 from engine.learner.kernels import AskedRows, ask
 from engine.learner.mastery import NEVER_MET, pace_of, usual_items
 from engine.learner.model import LearnerModel
@@ -57,7 +57,9 @@ class Menu:
     each skill. `taught` are the skills of each resource, `needed` what is needed before each skill, `teaching` the
     resources that teach each skill. `skill_keys`: `(n_skills,)`. `minutes`: `(n_resources,)` declared, NaN where not;
     `usual_minutes` the same, with the usual ones where not. `timed`: whether the log knows times of the resource.
-    `formats` names the format of each resource, `format_index` its place in `format_names`.
+    `formats` names the format of each resource, `format_index` its place in `format_names`. `answerable`: whether an
+    answer may be expected of a resource, which is so until the log shows that none ever comes of it, or where it is
+    hardly known, of its format.
     """
 
     asked: AskedRows
@@ -74,6 +76,7 @@ class Menu:
     formats: tuple[str, ...]
     format_names: tuple[str, ...]
     format_index: Ints
+    answerable: NDArray[np.bool_]
     _closures: dict[int, frozenset[int]] = field(default_factory=dict, repr=False, compare=False)
 
     @property
@@ -92,6 +95,16 @@ class Menu:
     def pairs(self, rows: Ints) -> tuple[Ints, Ints]:
         """Each resource with each of its skills: places in `rows`, and skills; `(n_pairs,)` both."""
         return self.taught.gathered(rows)
+
+    def answering(self, skill: int) -> Ints:
+        """The resources that teach a skill and of which an answer may be expected."""
+        rows = self.teaching.of(skill)
+        return rows[self.answerable[rows]]
+
+    def reviewing(self, skill: int) -> Ints:
+        """The resources a review of a skill falls on: those that show what is remembered, where there are any."""
+        rows = self.answering(skill)
+        return rows if len(rows) else self.teaching.of(skill)
 
     def closure(self, skills: Sequence[int]) -> list[int]:
         """These skills and everything needed before them, ascending."""
@@ -143,6 +156,7 @@ def menu_of(resources: Sequence[Resource | None], needed: Mapping[str, Sequence[
         formats=formats,
         format_names=names,
         format_index=np.array([names.index(name) for name in formats], np.int64),
+        answerable=_answerable(resources, items, model),
     )
 
 
@@ -180,18 +194,23 @@ def known_of(menu: Menu, rows: Ints, skills: Ints, *, state: LearnerState, model
     return Known(rows, p[:n], minutes, more[:n, len(SKILL_COLUMNS) :], mastery, facts)
 
 
-def seconds_on(
+def usual_time(
     menu: Menu, skills: Ints, *, state: LearnerState, model: LearnerModel, now_us: int
 ) -> tuple[Floats, Floats]:
-    """Mean and spread of the log seconds of a usual item of each of these skills: `(n,)` both."""
+    """Minutes of a usual item of each of these skills, and the spread of their log: `(n,)` both.
+
+    Where the log knows no time of a skill's items, minutes are what a resource usually takes, at the learner's pace.
+    """
     if not len(skills):
         return np.zeros(0), np.zeros(0)
     asked, lengths = menu.usual.gathered(skills)[1], menu.usual.lengths[skills]
     seen, _ = _asked(menu, asked, state, model, now_us)
-    said = model.outlook(seen, menu.asked.rows.item_row[asked])
+    items = menu.asked.rows.item_row[asked]
+    said = model.outlook(seen, items)
     first = np.cumsum(lengths) - lengths
     mean, sd = (np.add.reduceat(of, first) / lengths for of in (said.log_seconds_mean, said.log_seconds_sd))
-    return mean, sd
+    timed = np.logical_or.reduceat(np.append(model.vocabulary.timed, False)[items], first)
+    return np.where(timed, np.exp(mean) / 60.0, USUAL_MINUTES * pace_of(state)), sd
 
 
 def _asked(
@@ -209,6 +228,14 @@ def _usual(skills: Sequence[str], keys: NDArray[np.uint64], model: LearnerModel)
     rows = _plain(asked_rows([("", (skills[k],)) for k in of_skill], 0, model.vocabulary))
     rows = replace(rows, item_row=items, item_key=np.full(len(items), NEVER_MET, np.uint64))
     return rows, np.bincount(of_skill, minlength=len(skills)).astype(np.int64)
+
+
+def _answerable(
+    resources: Sequence[Resource | None], items: NDArray[np.int32], model: LearnerModel
+) -> NDArray[np.bool_]:
+    told = np.append(model.vocabulary.answered, 0)[items]
+    silent = np.array([r is not None and r.format in model.silent_formats for r in resources], bool)
+    return np.where(told == 0, ~silent, told > 0)
 
 
 def _plain(rows: Rows | PackedRows) -> Rows:

@@ -42,7 +42,7 @@ class LearnerModel:
     `columns`: `(n_columns,)` int32, the features that are looked at: those of the line first, then the usual log
     seconds, then the rest. `pace` adds to the usual log seconds where `from_usual` is set, else it says them whole.
     `skill_items`: `(n_skills, 5)` int32 rows of the items most met under each skill, -1 for none. `doubt`: a, b of the
-    variance 1 / (a + b * information) of a logit.
+    variance 1 / (a + b * information) of a logit. `silent_formats`: those of which no answer ever came.
     """
 
     version: str
@@ -57,6 +57,7 @@ class LearnerModel:
     skill_items: NDArray[np.int32]
     doubt: tuple[float, float]
     format_mix: Mapping[str, float]
+    silent_formats: frozenset[str] = frozenset()
 
     def outlook(self, x: NDArray[np.float32], item_row: NDArray[np.int32]) -> Outlook:
         """What features say: `x` `(n, n_columns)` of `columns`, `item_row` `(n,)`, -1 for an unknown item."""
@@ -107,7 +108,7 @@ def learner_model_from(
     )
     return LearnerModel(
         version=version,
-        vocabulary=Vocabulary(of["item_keys"], of["skill_keys"], of["longest_s"], of["timed"]),
+        vocabulary=_vocabulary(of),
         prepared=Prepared(statics),
         columns=np.array([COLUMN[name] for name in settings["columns"]], np.int32),
         chance=chance_from(of),
@@ -118,7 +119,14 @@ def learner_model_from(
         skill_items=of["skill_items"],
         doubt=(settings["doubt"][0], settings["doubt"][1]),
         format_mix=settings["format_mix"],
+        silent_formats=frozenset(settings.get("silent_formats", ())),
     )
+
+
+def _vocabulary(of: Mapping[str, NDArray[Any]]) -> Vocabulary:
+    """Older bundles do not say what is never answered: there, everything may be."""
+    answered = of.get("answered", np.zeros(len(of["item_keys"]), np.int8))
+    return Vocabulary(of["item_keys"], of["skill_keys"], of["longest_s"], of["timed"], answered)
 
 
 def settings_of(model: LearnerModel) -> dict[str, Any]:
@@ -133,6 +141,7 @@ def settings_of(model: LearnerModel) -> dict[str, Any]:
         "from_usual": model.from_usual,
         "doubt": list(model.doubt),
         "format_mix": dict(model.format_mix),
+        "silent_formats": sorted(model.silent_formats),
     }
 
 
@@ -144,6 +153,7 @@ def arrays_of(model: LearnerModel) -> dict[str, NDArray[Any]]:
         "skill_keys": model.vocabulary.skill_keys,
         "longest_s": model.vocabulary.longest_s,
         "timed": model.vocabulary.timed,
+        "answered": model.vocabulary.answered,
         "skill_items": model.skill_items,
         **{name: getattr(statics, name)[-1] for name in ARRAYS},
         **model.chance.arrays(),

@@ -17,7 +17,9 @@ DEFAULT_WEIGHTS = (
     1.4835, 0.0614, 0.2629, 1.6483, 0.6014, 1.8729, 0.5425, 0.0912, 0.0658, 0.1542,
 )  # fmt: skip
 LEAST_STABILITY = 0.001
+# A memory is due when the chance that it is still there has come down to this.
 DIFFICULTY_RANGE = (1.0, 10.0)
+RETENTION = 0.9
 LONGEST_INTERVAL_DAYS = 36_500
 _AGAIN, _GOOD, _EASY = 1, 3, 4
 
@@ -61,7 +63,7 @@ def retrievability(memory: Memory, now_us: int, weights: Weights = DEFAULT_WEIGH
     return _recall_after(_whole_days(memory.reviewed_us, now_us), memory.stability, weights)
 
 
-def due_us(memory: Memory, *, retention: float = 0.9, weights: Weights = DEFAULT_WEIGHTS) -> int:
+def due_us(memory: Memory, *, retention: float = RETENTION, weights: Weights = DEFAULT_WEIGHTS) -> int:
     """The first moment at which `retrievability` is no longer above `retention`, at most a hundred years on.
 
     `fsrs` rounds this to the nearest day and so may ask up to half a day early. `NO_TIME` where the memory has no

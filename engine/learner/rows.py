@@ -116,13 +116,16 @@ AnyRows = Rows | PackedRows
 class Vocabulary:
     """The items and skills a model knows: keys `(n,)` uint64 ascending.
 
-    `longest_s`: `(n_items,)` float64, the longest believable seconds; `timed`: `(n_items,)` whether any time was known.
+    `longest_s`: `(n_items,)` float64, the longest believable seconds; `timed`: `(n_items,)` whether any time was known;
+    `answered`: `(n_items,)` int8, 1 where it was ever answered, -1 where it was met often and never was (a film, not a
+    quiz), 0 where too little is known.
     """
 
     item_keys: NDArray[np.uint64]
     skill_keys: NDArray[np.uint64]
     longest_s: NDArray[np.float64]
     timed: NDArray[np.bool_]
+    answered: NDArray[np.int8]
 
     def item_rows(self, keys: NDArray[np.uint64]) -> NDArray[np.int32]:
         """Rows of these items, -1 for the unknown."""

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.domain.id_map import IdMap
+from engine.learner.kernels import address, library
 from engine.ranking.neighbours import Neighbours
 
 # EASE's sums are close to chances; as logarithms they add up with the logarithms of votes. Below this they are noise,
@@ -53,6 +54,7 @@ class Factors:
 
     def __init__(self, arrays: Mapping[str, NDArray[Any]], features: IdMap) -> None:
         self._vectors = np.ascontiguousarray(arrays["factor_vectors"], dtype=np.float32)
+        self._across = np.ascontiguousarray(self._vectors.T)
         self._biases = np.asarray(arrays["factor_biases"], dtype=np.float64)
         self._feature_vectors = np.asarray(arrays["factor_feature_vectors"], dtype=np.float64)
         self._features = features
@@ -63,12 +65,24 @@ class Factors:
         return np.full(len(self._biases), np.nan) if said is None else said
 
     def said(self, seen: NDArray[np.int32], features: Sequence[str]) -> NDArray[np.float64] | None:
-        """The same; None for who has neither. Every resource is asked, so that BLAS sums alike for all learners."""
+        """The same; None for who has neither."""
         rows = [row for row in (self._features.row(f) for f in features) if row >= 0]
         if len(seen) == 0 and not rows:
             return None
         learner = self._feature_vectors[rows].sum(axis=0)
         if len(seen):
             learner = learner + self._vectors[seen].mean(axis=0, dtype=np.float64)
-        result: NDArray[np.float64] = (self._vectors @ learner.astype(np.float32)) + self._biases
+        result: NDArray[np.float64] = self._products(learner.astype(np.float32)) + self._biases
+        return result
+
+    def _products(self, learner: NDArray[np.float32]) -> NDArray[np.float32]:
+        """With each resource: `(n_resources,)`, added up dimension by dimension and so alike on every machine."""
+        loaded = library()
+        result = np.zeros(len(self._biases), np.float32)
+        if loaded is None:
+            for weight, row in zip(learner, self._across, strict=True):
+                result += weight * row
+        else:
+            d, n = self._across.shape
+            loaded.products(address(self._across), n, d, address(learner), address(result))
         return result

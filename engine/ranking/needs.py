@@ -48,16 +48,24 @@ def needs_of(
     state: LearnerState, preferences: Preferences, format_mix: Mapping[str, float], skills: Sequence[str], now_us: int
 ) -> Needs:
     """The needs of a learner among the skills that are taught here."""
-    seen = state.style if sum(state.style.engaged) >= _LEAST_ENGAGED else NO_STYLE
-    usual = format_shares(NO_STYLE, format_mix, now_us)
-    shares = format_shares(seen, format_mix, now_us, preferences.formats)
-    above = {name: share - usual.get(name, 0.0) for name, share in shares.items()}
     return Needs(
         reviews=due_reviews(state.memories, skills, now_us),
         checks={c.skill_id: c for c in state.checks},
-        tilts={name: tilt for name, tilt in above.items() if tilt >= _LEAST_TILT},
+        tilts=_tilts(state, preferences, format_mix, now_us),
         declared=preferences.formats,
     )
+
+
+def _tilts(
+    state: LearnerState, preferences: Preferences, format_mix: Mapping[str, float], now_us: int
+) -> dict[str, float]:
+    seen = state.style if sum(state.style.engaged) >= _LEAST_ENGAGED else NO_STYLE
+    if seen is NO_STYLE and not preferences.formats:
+        return {}
+    usual = format_shares(NO_STYLE, format_mix, now_us)
+    shares = format_shares(seen, format_mix, now_us, preferences.formats)
+    above = {name: share - usual.get(name, 0.0) for name, share in shares.items()}
+    return {name: tilt for name, tilt in above.items() if tilt >= _LEAST_TILT}
 
 
 def contributions(
@@ -65,7 +73,8 @@ def contributions(
 ) -> NDArray[np.float64]:
     """What each of `TERMS` adds to the score of each of these rows of the menu: `(3, n_rows)`.
 
-    `pairs` are the rows' places with each of their skills.
+    `pairs` are the rows' places with each of their skills. Only an answer keeps a promised check, so it falls on what
+    is answered; so does a review where anything that teaches its skill is.
     """
     place, skill = pairs
     added = np.zeros((len(TERMS), len(rows)))
@@ -74,11 +83,20 @@ def contributions(
         if known:
             weight = np.zeros(len(menu.skills))
             weight[list(known)] = list(known.values())
-            np.maximum.at(added[term], place, weight[skill])
+            told = _telling(term, menu, rows[place], skill)
+            np.maximum.at(added[term], place[told], weight[skill[told]])
     if needs.tilts:
         tilts = np.array([needs.tilts.get(name, 0.0) for name in menu.format_names])
         added[2] = weights.style * tilts[menu.format_index[rows]]
     return added
+
+
+def _telling(term: int, menu: Menu, rows: Ints, skills: Ints) -> NDArray[np.bool_]:
+    """Which of these pairs of a row and a skill a review or a check falls on: `(n_pairs,)`."""
+    answerable: NDArray[np.bool_] = menu.answerable[rows]
+    if TERMS[term] == "review" and not answerable.all():
+        answerable = answerable | np.array([not len(menu.answering(k)) for k in skills.tolist()], bool)
+    return answerable
 
 
 def _weights_of(needs: Needs, weights: ObjectiveWeights) -> dict[str, float]:

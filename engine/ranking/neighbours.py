@@ -86,8 +86,15 @@ class Neighbours:
     def between(self, rows: NDArray[np.int32], others: NDArray[np.int32]) -> NDArray[np.float64]:
         """The weight from each of `rows` to each of `others`: `(len(rows), len(others))`, 0 where none."""
         weights = np.zeros((len(rows), len(others)))
-        column = np.full(self._n, -1)
+        column = np.full(self._n, -1, np.int32)
         column[others] = np.arange(len(others))
+        loaded = library()
+        if loaded is not None:
+            rows = rows.astype(np.int64)
+            loaded.sparse_between(
+                *self._places, address(rows), len(rows), address(column), len(others), address(weights)
+            )
+            return weights
         for place, row in enumerate(rows.tolist()):
             span = slice(self._starts[row], self._starts[row + 1])
             at = column[self._neighbours[span]]

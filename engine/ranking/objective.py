@@ -52,7 +52,7 @@ def added_by_learning(
     if failed_twice(state):
         strictness = max(strictness, weights.challenge_after_failures)
     curious = weights.information if is_placed(state) else weights.information_at_placement
-    telling = 4.0 * known.p * (1.0 - known.p) * _doubt(worth, menu, known, state, model)
+    telling = 4.0 * known.p * (1.0 - known.p) * _doubt(worth, menu, known, state, model) * menu.answerable[known.rows]
     return np.vstack([gain, -strictness * outside, curious * telling])
 
 

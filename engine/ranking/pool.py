@@ -37,22 +37,33 @@ def pool_of(
     if np.count_nonzero(allowed) <= n:
         return np.flatnonzero(allowed)
     best = best_rows(scores, allowed, offered.tie_break, n)
-    chosen = dict.fromkeys(row for row in wanted if allowed[row])
-    chosen.update(dict.fromkeys(best.tolist()))
-    rows = np.array(list(chosen)[:n], np.int64)
-    for other in (offered.formats != offered.formats[rows[0]], offered.inquiry):
-        if not other[rows].any():
-            found = best_rows(scores, allowed & other, offered.tie_break, _FOR_EACH)
-            rows = np.concatenate([rows[: n - len(found)], found])
-    return np.sort(rows)
+    rows = best
+    first = list(dict.fromkeys(row for row in wanted if allowed[row]))[:n]
+    if first:
+        rows = np.concatenate([np.array(first, np.int64), best[~np.isin(best, first)]])[:n]
+    if not offered.inquiry[rows].any():
+        rows = _with_some(rows, scores, allowed & offered.inquiry, offered)
+    usual = offered.formats[rows[0]]
+    if not (offered.formats[rows] != usual).any():
+        rows = _with_some(rows, scores, allowed & (offered.formats != usual), offered)
+    rows.sort()
+    return rows
+
+
+def _with_some(rows: Ints, scores: NDArray[np.float64], others: NDArray[np.bool_], offered: Offered) -> Ints:
+    """As many rows, the last of them the best of these others, where there are any."""
+    found = best_rows(scores, others, offered.tie_break, _FOR_EACH)
+    return np.concatenate([rows[: len(rows) - len(found)], found])
 
 
 def due_rows(skills: Iterable[str], menu: Menu, promising: Sequence[Ints], allowed: NDArray[np.bool_]) -> list[int]:
-    """The most promising resources of each of these skills."""
+    """The most promising resources of each of these skills, those first of which an answer may be expected."""
     rows: list[int] = []
     for skill in skills:
         mine = promising[menu.number[skill]] if skill in menu.number else np.empty(0, np.int64)
-        rows += mine[allowed[mine]][:_FOR_EACH].tolist()
+        mine = mine[allowed[mine]]
+        mine = mine[np.argsort(~menu.answerable[mine], kind="stable")]
+        rows += mine[:_FOR_EACH].tolist()
     return rows
 
 

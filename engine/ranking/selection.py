@@ -46,9 +46,14 @@ class Variety:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exploring:
-    """Who may take turns, `(n_candidates,)` bool, how near they must be to the best, and what draws."""
+    """Who may take turns. `outside` `(n_candidates,)` is how far a chance of success lies below the band, less than 0
+    above it, not a number where nobody looked; `near` how far a score may lie below the best; `rng` draws.
 
-    eligible: NDArray[np.bool_]
+    What takes a turn lies inside the band, or outside on the same side as the best and no further: a turn never makes a
+    step harder or duller than it is.
+    """
+
+    outside: NDArray[np.float64]
     near: float
     rng: np.random.Generator
 
@@ -90,7 +95,8 @@ def _drawn(remaining: list[int], scores: NDArray[np.float64], exploring: Explori
     if exploring is None:
         return Draw(remaining[0], {remaining[0]: 1.0})
     known = {p: float(scores[p]) for p in remaining}
-    eligible = {p for p in remaining if exploring.eligible[p]}
+    bar = float(exploring.outside[remaining[0]])
+    eligible = {p for p in remaining if min(bar, 0.0) <= exploring.outside[p] <= max(bar, 0.0)}
     return drawn(remaining, known, eligible, near=exploring.near, rng=exploring.rng)
 
 
@@ -119,4 +125,5 @@ def _best(scores: NDArray[np.float64], tie_break: NDArray[np.int64], n: int) -> 
     rows = np.arange(len(scores))
     if len(scores) > 4 * n:
         rows = np.flatnonzero(scores >= -np.partition(-scores, n - 1)[n - 1])
-    return [int(p) for p in rows[np.lexsort((tie_break[rows], -scores[rows]))][:n]]
+    best: list[int] = rows[np.lexsort((tie_break[rows], -scores[rows]))][:n].tolist()
+    return best

@@ -57,7 +57,7 @@ def _prepared(place: Path, n: int) -> tuple[Recommender, Callable[[int, str], ob
     log = read_log(log_path)
     recommender = recommender_of(read_bundle(bundle), resources_of(log.resources()), skills=skills_of(log.skills()))
     now = _MORNING + timedelta(days=_STEPS)
-    events = interactions_of(log.interactions().filter(pl.col("learner_id") < f"l{_CLASS:04d}").collect())
+    events = list(interactions_of(log.interactions().filter(pl.col("learner_id") < f"l{_CLASS:04d}").collect()))
     assert recommender.learner is not None
     states, queries = [], []
     for learner in range(_CLASS):

@@ -7,7 +7,7 @@ from starlette.responses import Response
 from serving import workflows
 from serving.house import house_of
 from serving.openapi import door
-from serving.routes.doorway import answer, tenant_of
+from serving.routes.doorway import once, tenant_of
 from serving.schemas import EventsIn, EventsOut
 from serving.wire import decoded
 
@@ -20,7 +20,11 @@ async def post_events(request: Request) -> Response:
     tenant = await tenant_of(request, scope="events")
     house = house_of(request.scope)
     batch = decoded(await request.body(), EventsIn)
-    kept = await workflows.append_events(batch, tenant=tenant, events=house.store.events, now=house.clock())
-    for fate, n in (("accepted", kept.accepted), ("duplicate", kept.duplicates), ("rejected", len(kept.rejected))):
-        house.metrics.events.labels(fate).inc(n)
-    return answer(kept)
+
+    async def keep() -> EventsOut:
+        kept = await workflows.append_events(batch, tenant=tenant, events=house.store.events, now=house.clock())
+        for fate, n in (("accepted", kept.accepted), ("duplicate", kept.duplicates), ("rejected", len(kept.rejected))):
+            house.metrics.events.labels(fate).inc(n)
+        return kept
+
+    return await once(request, tenant, keep)

@@ -9,7 +9,7 @@ from starlette.responses import Response
 from serving import learner_workflows, plans, voices
 from serving.house import house_of
 from serving.openapi import door
-from serving.routes.doorway import answer, tenant_of
+from serving.routes.doorway import answer, once, tenant_of
 from serving.schemas_learner import (
     GoalIn,
     GoalSetOut,
@@ -92,10 +92,13 @@ async def post_voice(request: Request, learner_id: str) -> Response:
     tenant = await tenant_of(request, scope="events")
     house = house_of(request.scope)
     given = decoded(await request.body(), VoiceIn)
-    told = await voices.speak(
-        learner_id, given, tenant=tenant, store=house.store, bundles=house.bundles, now=house.clock()
-    )
-    return answer(told)
+
+    async def speak() -> VoiceOut:
+        return await voices.speak(
+            learner_id, given, tenant=tenant, store=house.store, bundles=house.bundles, now=house.clock()
+        )
+
+    return await once(request, tenant, speak)
 
 
 @router.delete(

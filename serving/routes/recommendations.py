@@ -7,7 +7,7 @@ from starlette.responses import Response
 from serving import choosing
 from serving.house import House, house_of
 from serving.openapi import door
-from serving.routes.doorway import answer, tenant_of
+from serving.routes.doorway import once, tenant_of
 from serving.schemas import BatchIn, BatchOut, RecommendationIn, RecommendationOut
 from serving.wire import decoded, recommendation_out, token_of
 
@@ -20,11 +20,15 @@ async def post_recommendations(request: Request) -> Response:
     tenant = await tenant_of(request, scope="recommend")
     house = house_of(request.scope)
     asked = decoded(await request.body(), RecommendationIn)
-    chosen = await choosing.recommend_next(
-        asked, tenant=tenant, store=house.store, bundles=house.bundles, now=house.clock()
-    )
-    _count(house, chosen)
-    return answer(recommendation_out(chosen.decision, seen_token=token_of(chosen.seq), what_if=chosen.what_if))
+
+    async def choose() -> RecommendationOut:
+        chosen = await choosing.recommend_next(
+            asked, tenant=tenant, store=house.store, bundles=house.bundles, now=house.clock()
+        )
+        _count(house, chosen)
+        return recommendation_out(chosen.decision, seen_token=token_of(chosen.seq), what_if=chosen.what_if)
+
+    return await once(request, tenant, choose)
 
 
 @router.post("/v1/recommendations/batch", **door("What to do next, for a class", BatchIn, BatchOut, scope="recommend"))
@@ -33,12 +37,16 @@ async def post_batch(request: Request) -> Response:
     tenant = await tenant_of(request, scope="recommend")
     house = house_of(request.scope)
     asked = decoded(await request.body(), BatchIn)
-    chosen = await choosing.recommend_each(
-        asked, tenant=tenant, store=house.store, bundles=house.bundles, now=house.clock()
-    )
-    for one in chosen:
-        _count(house, one)
-    return answer(BatchOut([recommendation_out(c.decision, seen_token=token_of(c.seq)) for c in chosen]))
+
+    async def choose() -> BatchOut:
+        chosen = await choosing.recommend_each(
+            asked, tenant=tenant, store=house.store, bundles=house.bundles, now=house.clock()
+        )
+        for one in chosen:
+            _count(house, one)
+        return BatchOut([recommendation_out(c.decision, seen_token=token_of(c.seq)) for c in chosen])
+
+    return await once(request, tenant, choose)
 
 
 def _count(house: House, chosen: choosing.Chosen) -> None:

@@ -1,9 +1,10 @@
-"""Where the six ports of one database meet, and what stands around them."""
+"""Where the seven ports of one database meet, and what stands around them."""
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
+from serving.storage.answers import SqlAnswers
 from serving.storage.copies import Copies, SharedCopies
 from serving.storage.database import PATIENCE_S, connected
 from serving.storage.decisions import SqlDecisions
@@ -50,6 +51,7 @@ async def open_store(
             people=SqlPeople(database),
             decisions=SqlDecisions(database),
             states=SqlStates(database, copies),
+            answers=SqlAnswers(database),
             keys=SqlKeys(database),
         )
         if outbox is not None:

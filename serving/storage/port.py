@@ -91,6 +91,23 @@ class Key:
     revoked_at: datetime | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptAnswer:
+    """What a request was answered, byte for byte."""
+
+    status: int
+    content: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """What stands under a key: which request, whether this claim put it there, and its answer once there is one."""
+
+    fingerprint: str
+    is_new: bool
+    answer: KeptAnswer | None
+
+
 class EventStore(Protocol):
     """The log of interactions; what is appended once is never changed."""
 
@@ -193,6 +210,22 @@ class StateStore(Protocol):
         """Throw away the state of this learner, and every copy of what was read of them."""
 
 
+class AnswerStore(Protocol):
+    """Answers to requests that carry a key of their own, kept until they run out."""
+
+    async def claim(self, tenant: str, key: str, fingerprint: str, *, now: datetime, until: datetime) -> Claim:
+        """Hold the key until `until` for the request of this fingerprint, or give what stands under it at `now`.
+
+        Of many at once exactly one is new. What ran out counts as never been.
+        """
+
+    async def keep(self, tenant: str, key: str, answer: KeptAnswer, *, until: datetime) -> None:
+        """Keep the answer under a key that is held; one that stands there stays."""
+
+    async def release(self, tenant: str, key: str) -> None:
+        """Let go of a key that is held; an answer that stands there stays."""
+
+
 class KeyStore(Protocol):
     """Who may ask."""
 
@@ -211,7 +244,7 @@ class KeyStore(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Store:
-    """The six ports of one database; `store_id` tells two databases apart, `waiting` how much waits for its return."""
+    """The seven ports of one database; `store_id` tells two apart, `waiting` how much waits for its return."""
 
     store_id: str
     events: EventStore
@@ -219,5 +252,6 @@ class Store:
     people: PeopleStore
     decisions: DecisionStore
     states: StateStore
+    answers: AnswerStore
     keys: KeyStore
     waiting: Callable[[], int] = int

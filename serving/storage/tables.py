@@ -20,7 +20,7 @@ from sqlalchemy import (
 # What the store says of itself, for whoever finds it: changes of the tables are counted by revisions.
 SCHEMA_VERSION = 1
 # The last revision in `migrations/versions`: what an empty database gets without walking through them.
-HEAD = "0002"
+HEAD = "0003"
 
 metadata = MetaData()
 # Alembic's own table, written here too: most servers never need alembic, which takes 100 ms to import.
@@ -111,6 +111,20 @@ learner_states = Table(
     Column("learner_id", String, primary_key=True),
     Column("seq", BigInteger, nullable=False),
     Column("content", LargeBinary, nullable=False),
+)
+
+# Answers by the key their request carried; `content` is null while the first request is worked on. They run out after a
+# day.
+answers = Table(
+    "answers",
+    metadata,
+    Column("tenant", String, primary_key=True),
+    Column("answer_key", String, primary_key=True),
+    Column("fingerprint", String, nullable=False),
+    Column("until_us", BigInteger, nullable=False),
+    Column("status", Integer),
+    Column("content", LargeBinary),
+    Index("answers_by_end", "tenant", "until_us"),
 )
 
 keys = Table(

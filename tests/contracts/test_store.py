@@ -19,7 +19,7 @@ from engine.domain.learner import Learner, SchoolClass
 from engine.domain.resource import Resource
 from engine.domain.skill import Skill
 from serving.storage.opening import open_store
-from serving.storage.port import KeptState, Key, Store
+from serving.storage.port import Claim, KeptAnswer, KeptState, Key, Store
 from tests.servers import drop_database, new_database
 
 TENANTS = itertools.count()
@@ -411,6 +411,50 @@ def test_keys_can_be_found_listed_and_revoked_once(room: Room) -> None:
     assert room.run(keys.of_tenant(room.t)) == [replace(key, revoked_at=T0)]
 
 
+DAY = timedelta(days=1)
+
+
+def claimed(room: Room, fingerprint: str, *, now: datetime = T0, until: datetime = T0 + DAY, key: str = "k") -> Claim:
+    return room.run(room.store.answers.claim(room.t, key, fingerprint, now=now, until=until))
+
+
+def test_the_first_claim_of_a_key_is_new_and_what_is_kept_then_stands_until_it_runs_out(room: Room) -> None:
+    answer, answers = KeptAnswer(status=201, content=b"\x00{}"), room.store.answers
+    assert claimed(room, "f") == Claim(fingerprint="f", is_new=True, answer=None)
+    assert claimed(room, "g") == Claim(fingerprint="f", is_new=False, answer=None)
+    room.run(answers.keep(room.t, "k", answer, until=T0 + 2 * DAY))
+    # What is kept is neither written over nor let go of.
+    room.run(answers.keep(room.t, "k", KeptAnswer(status=200, content=b"other"), until=T0))
+    room.run(answers.release(room.t, "k"))
+    assert claimed(room, "g", now=T0 + 2 * DAY - timedelta(microseconds=1)) == Claim(
+        fingerprint="f", is_new=False, answer=answer
+    )
+    assert claimed(room, "other", key="another").is_new
+    assert claimed(room, "g", now=T0 + 2 * DAY, until=T0 + 3 * DAY).is_new
+
+
+def test_a_key_that_is_let_go_of_or_held_too_long_is_free(room: Room) -> None:
+    assert claimed(room, "f").is_new
+    room.run(room.store.answers.release(room.t, "k"))
+    assert claimed(room, "g").is_new
+    assert not claimed(room, "f", now=T0 + DAY - timedelta(microseconds=1)).is_new
+    assert claimed(room, "f", now=T0 + DAY, until=T0 + 2 * DAY).is_new
+    # What nobody holds can be let go of, and nothing is kept under it.
+    room.run(room.store.answers.release(room.t, "nobody's"))
+    room.run(room.store.answers.keep(room.t, "nobody's", KeptAnswer(status=200, content=b""), until=T0 + DAY))
+    assert claimed(room, "f", key="nobody's").is_new
+
+
+def test_of_many_claims_at_once_exactly_one_is_new(room: Room) -> None:
+    async def all_at_once() -> list[Claim]:
+        claim = room.store.answers.claim
+        return await asyncio.gather(*(claim(room.t, "k", f"f{n}", now=T0, until=T0 + DAY) for n in range(8)))
+
+    claims = room.run(all_at_once())
+    assert sum(c.is_new for c in claims) == 1
+    assert len({c.fingerprint for c in claims}) == 1
+
+
 def test_nothing_crosses_from_one_tenant_to_another(room: Room) -> None:
     store = room.store
     room.run(store.events.append(room.t, [FULL]))
@@ -420,6 +464,8 @@ def test_nothing_crosses_from_one_tenant_to_another(room: Room) -> None:
     room.run(store.people.put_classes(room.t, [SchoolClass(class_id="7b")]))
     room.run(store.decisions.record(room.t, decision("d", 1)))
     room.run(store.states.put(room.t, "lena", 1, b"state"))
+    room.run(store.answers.claim(room.t, "k", "f", now=T0, until=T0 + DAY))
+    assert room.run(store.answers.claim(room.u, "k", "g", now=T0, until=T0 + DAY)).is_new
     assert everything(room, room.u) == []
     assert room.run(store.catalogue.resources(room.u)) == []
     assert room.run(store.catalogue.skills(room.u)) == []

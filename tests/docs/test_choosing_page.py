@@ -11,6 +11,7 @@ from engine.ranking.pool import N_LEARNING
 from engine.ranking.said import ACCEPTED, ALIKE, REFUSED
 from engine.ranking.selection import INQUIRY_FORMATS
 from engine.ranking.weights import ObjectiveWeights
+from training.answered import LEAST_MET
 from training.gains import LEAST_STEPS
 
 PAGE = (Path(__file__).parents[2] / "docs" / "choosing.md").read_text()
@@ -34,4 +35,5 @@ def test_bands_words_and_limits_are_those_of_the_code():
     )
     assert HOLDS_US["not_now"] == 18 * 3_600_000_000
     assert (exploration.EPSILON, exploration.NEAR, N_LEARNING, CHECKABLE, LEAST_STEPS) == (0.1, 0.05, 120, 0.7, 400)
+    assert (LEAST_MET, "met five times or more and never" in text) == (5, True)
     assert set(re.findall(r"`(\w+)`", re.search(r"project work \((.*?)\)", text)[1])) == INQUIRY_FORMATS

@@ -8,6 +8,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from engine.domain.history import history_of
+from engine.domain.query import query_with
 from engine.learner.fold import folded
 from engine.learner.preferences import Goal, Preferences, value_of
 from engine.path import path_of, ready_skills
@@ -199,7 +201,10 @@ def test_a_path_never_puts_a_skill_before_what_it_waits_for(lesson, skills, seed
     goal = Goal(skills=tuple({skills[i] for i in picks}))
     events = practice(lesson, seed)
     state = folded(events, lesson.learner, lesson.offer)
-    path = path_of(goal, state, events, lesson, now=NOW)
+    query = query_with(
+        "lena", learner=None, history=history_of(events, lesson.catalogue.resource_map), classes={}, now=NOW
+    )
+    path = path_of(goal, state, events, lesson, query=query)
     order = [s.skill_id for s in path.steps]
     menu = lesson.teaching.menu
     way = {menu.skills[k] for k in menu.closure([menu.number[s] for s in goal.skills])}
@@ -210,15 +215,13 @@ def test_a_path_never_puts_a_skill_before_what_it_waits_for(lesson, skills, seed
         assert (step.status == "waiting") == bool(step.waits_for)
         assert step.minutes_so_far == pytest.approx(sum(s.minutes for s in path.steps[: place + 1]))
     for choice in ready_skills(path):
-        assert path_of(goal, state, events, lesson, now=NOW, choose=choice).steps[0].skill_id == choice
+        assert path_of(goal, state, events, lesson, query=query, choose=choice).steps[0].skill_id == choice
 
 
 def test_what_if_says_what_doing_and_leaving_out_really_change(lesson, skills):
     events = practice(lesson, 9)
     state = folded(events, lesson.learner, lesson.offer)
     from engine.domain.decision import Request
-    from engine.domain.history import history_of
-    from engine.domain.query import query_with
 
     query = query_with(
         "lena", learner=None, history=history_of(events, lesson.catalogue.resource_map), classes={}, now=NOW

@@ -12,6 +12,7 @@ from starlette.testclient import TestClient
 
 from serving.app import create_app
 from serving.auth import SCOPES
+from serving.idempotency import HEADER, KEPT_FOR
 from serving.metrics import Metrics
 from serving.settings import Settings
 from tests.served import key_for
@@ -57,3 +58,10 @@ def test_every_door_is_in_the_guide() -> None:
     guide = (DOCS / "app-developer.md").read_text()
     paths = [path.split("{")[0] for path in create_app(Settings()).openapi()["paths"]]
     assert [path for path in paths if path not in guide] == []
+
+
+def test_the_life_of_an_idempotency_key_is_the_one_that_is_promised() -> None:
+    guide = " ".join((DOCS / "app-developer.md").read_text().split())
+    hours = KEPT_FOR.total_seconds() / 3600
+    assert f"the same bytes within {hours:.0f} hours" in guide
+    assert all(word in guide for word in (f"`{HEADER}`", "`Idempotency-Replayed: true`", "1 to 255 visible"))

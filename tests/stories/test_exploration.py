@@ -5,7 +5,9 @@ from collections import Counter
 import pytest
 
 from engine.domain.decision import Decision
-from tests.lessons import ask, practice
+from engine.learner.fold import folded
+from engine.ranking.objective import band_of
+from tests.lessons import ask, event, practice
 
 N_DRAWS = 2_000
 
@@ -57,3 +59,32 @@ def test_chances_of_each_slot_sum_to_one_and_a_seed_gives_its_slate_again(lesson
         slates.add(tuple(chosen(decision)))
     assert len(slates) > 1
     assert all(option.propensity == 1.0 for option in ask(lesson, events, goal=goal, k=5).slate)
+
+
+def side(p: float, band: tuple[float, float]) -> float:
+    """How far a chance lies below the band, or less than 0 where above."""
+    return max(band[0] - p, 0.0) - max(p - band[1], 0.0)
+
+
+@pytest.mark.parametrize("wrong", [0, 2, 8])
+def test_also_a_new_or_struggling_learner_has_turns_and_none_is_harder_or_duller_than_the_best(lesson, wrong):
+    ids = lesson.catalogue.resource_map.ids
+    events = [event(wrong - n, resource_id=ids[7 * n], outcome=0.0) for n in range(wrong)]
+    band = band_of(folded(events, lesson.learner, lesson.offer))
+    chances = {}
+    for option in ask(lesson, events, k=50, candidates=tuple(ids)).slate:
+        chances[option.resource_id] = option.p_success
+    n_turns = outside = 0
+    for seed in range(40):
+        for option in ask(lesson, events, k=5, explore=True, seed=seed).slate:
+            told = {t.resource_id: t for t in option.near_ties if t.propensity > 0}
+            assert sum(t.propensity for t in told.values()) == pytest.approx(1.0, abs=1e-12)
+            best = max(told.values(), key=lambda t: t.propensity)
+            n_turns += len(told) > 1
+            for other in told.keys() & chances.keys() - {best.resource_id}:
+                if best.resource_id in chances:
+                    bar, there = side(chances[best.resource_id], band), side(chances[other], band)
+                    assert min(bar, 0.0) <= there <= max(bar, 0.0)
+                    outside += bar != 0
+    assert n_turns > 0
+    assert outside > 0

@@ -1,67 +1,23 @@
 """What a learner says is heard: preferences, needs, a goal, and "I know this"; and what is known of them is shown."""
 
-from collections.abc import Iterator
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 
-import msgspec
-import polars as pl
 import pytest
 from starlette.testclient import TestClient
 
-from tests.stories.conftest import SCHOOL_NOW, Asking, Clock
-from training.log import interactions_of, read_log, resources_of
+from tests.stories.conftest import LEARNER, SCHOOL_NOW, Clock, portrait, recommended
 
-LEARNER = "learner-000000"
 SKILL, TITLE = "m7-frac-2", "Adding and subtracting fractions"
 
 
-@pytest.fixture(scope="module")
-def told(school_log: Path) -> dict[str, Any]:
-    """The catalogue, and the year of one learner, as an app sends them."""
-    log = read_log(school_log)
-    year = log.interactions().filter(pl.col("learner_id") == LEARNER).collect()
-    events = [_sent(event) for event in interactions_of(year)]
-    return {"resources": [_sent(r) for r in resources_of(log.resources())], "events": events}
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def app(asking: Asking, school_bundle: Path, told: dict[str, Any], clock: Clock) -> Iterator[TestClient]:
-    with asking(school_bundle, clock=clock) as client:
-        client.put("/v1/resources", json={"resources": told["resources"]})
-        assert client.post("/v1/events", json={"events": told["events"]}).json()["accepted"] == len(told["events"])
-        yield client
-
-
-def _sent(noun: Any) -> dict[str, Any]:
-    return {name: value for name, value in msgspec.to_builtins(noun).items() if value is not None}
-
-
 def slate(app: TestClient, learner_id: str = LEARNER, **wanted: Any) -> list[dict[str, Any]]:
-    """The slate, whose reasons must add up."""
-    answer = app.post("/v1/recommendations", json={"learner_id": learner_id, "k": 50, **wanted})
-    assert answer.status_code == 200, answer.text
-    options: list[dict[str, Any]] = answer.json()["slate"]
-    for option in options:
-        assert sum(r["contribution"] for r in option["reasons"]) == pytest.approx(option["score"], abs=1e-9)
+    options: list[dict[str, Any]] = recommended(app, learner_id, **wanted)["slate"]
     return options
 
 
 def reasons(option: dict[str, Any]) -> dict[str, dict[str, Any]]:
     return {reason["code"]: reason for reason in option["reasons"]}
-
-
-def portrait(app: TestClient, learner_id: str = LEARNER, audience: str = "teacher") -> dict[str, Any]:
-    answer = app.get(f"/v1/learners/{learner_id}", params={"audience": audience})
-    assert answer.status_code == 200, answer.text
-    told: dict[str, Any] = answer.json()
-    return told
 
 
 def skill(app: TestClient, skill_id: str, learner_id: str = LEARNER) -> dict[str, Any]:

@@ -141,7 +141,7 @@ def test_reviews_checks_and_preferences_are_served_as_the_command_line_says_them
         now = clock.now + timedelta(days=20)
         codes = set()
         for objective in ("learning", "uptake"):
-            out, asked = tmp_path / f"{objective}.parquet", {"k": 5, "objective": objective}
+            out, asked = tmp_path / f"{objective}.parquet", {"k": 5, "objective": objective, "again": False}
             moment = ("--as-of", now.isoformat(), "--objective", objective, "--k", "5")
             command(data, "recommend", str(school_bundle), str(log), *moment, "--out", str(out))
             batch = pl.read_parquet(out)

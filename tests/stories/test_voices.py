@@ -1,55 +1,24 @@
 """What a learner says changes the next reply, row by row as the guide for app developers promises, and back again."""
 
-from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
-import msgspec
-import polars as pl
 import pytest
 from starlette.testclient import TestClient
 
-from tests.stories.conftest import Asking, Clock
-from training.log import interactions_of, read_log, resources_of
+from tests.stories.conftest import LEARNER, Clock, recommended
 
-# One of mathematics, with a year behind them.
-LEARNER = "learner-000000"
 GOAL = ["m7-pct-1"]
 
 
-@pytest.fixture(scope="module")
-def told(school_log: Path) -> dict[str, Any]:
-    log = read_log(school_log)
-    year = log.interactions().filter(pl.col("learner_id") == LEARNER).collect()
-    # Somebody halfway through: most of the year's resources are left to choose from.
-    events = [_sent(event) for event in interactions_of(year)][:20]
-    return {"resources": [_sent(r) for r in resources_of(log.resources())], "events": events}
-
-
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def app(asking: Asking, school_bundle: Path, told: dict[str, Any], clock: Clock) -> Iterator[TestClient]:
-    with asking(school_bundle, clock=clock) as client:
-        client.put("/v1/resources", json={"resources": told["resources"]})
-        assert client.post("/v1/events", json={"events": told["events"]}).json()["accepted"] == len(told["events"])
-        yield client
-
-
-def _sent(noun: Any) -> dict[str, Any]:
-    return {name: value for name, value in msgspec.to_builtins(noun).items() if value is not None}
+def told(school_told: dict[str, Any]) -> dict[str, Any]:
+    """Somebody halfway through: most of the year's resources are left to choose from."""
+    return {**school_told, "events": school_told["events"][:20]}
 
 
 def slate(app: TestClient, learner_id: str = LEARNER, *, k: int = 5, **wanted: Any) -> list[dict[str, Any]]:
-    answer = app.post("/v1/recommendations", json={"learner_id": learner_id, "k": k, **wanted})
-    assert answer.status_code == 200, answer.text
-    options: list[dict[str, Any]] = answer.json()["slate"]
-    for option in options:
-        assert sum(r["contribution"] for r in option["reasons"]) == pytest.approx(option["score"], abs=1e-9)
+    options: list[dict[str, Any]] = recommended(app, learner_id, k=k, **wanted)["slate"]
     return options
 
 
@@ -91,6 +60,18 @@ def test_yes_moves_up_by_a_place_at_least_until_it_is_undone_and_keeps_it_on_off
     assert ranks(app) == before
 
 
+SAID = {
+    "decline": "You turned this down.",
+    "not_now": "You said: not now.",
+    "too_easy": "You said this is too easy for you.",
+    "too_hard": "You said this is too hard for you.",
+}
+
+
+def heard_as(voice: str) -> str:
+    return "declined" if voice == "decline" else voice
+
+
 @pytest.mark.parametrize(
     ("voice", "holds"),
     [
@@ -107,6 +88,9 @@ def test_no_takes_a_resource_out_of_the_slate_for_as_long_as_is_said(
     about = before[0]["resource_id"]
     heard = say(app, voice, about)
     said_at = clock.now
+    [still] = slate(app, k=1, candidates=[about])
+    [why] = [r for r in still["reasons"] if r["code"] == "voice"]
+    assert (why["phrase"], why["text_learner"]) == (f"voice_{heard_as(voice)}", SAID[voice])
     assert about not in ids(slate(app, seen_token=heard["seen_token"]))
     assert heard["holds_until"] is not None
     clock.now = said_at + holds - timedelta(minutes=1)
@@ -255,8 +239,10 @@ def test_what_would_be_different_is_said_where_it_is_asked_for(app: TestClient) 
 
 
 def test_a_resource_added_now_is_recommended_now(app: TestClient, told: dict[str, Any]) -> None:
-    new = {"resource_id": "brand-new", "title": "New", "format": "video", "minutes": 5, "skills": GOAL}
+    new = {"resource_id": "brand-new", "title": "New", "format": "exercise", "minutes": 5, "skills": GOAL}
     app.put("/v1/resources", json={"resources": [*told["resources"], new]})
     # The very next answer has it: nothing waits for a training or a timer.
     assert "brand-new" in ids(slate(app, k=50, goal=GOAL))
     assert "brand-new" in ids(slate(app, "nobody-yet", k=50, goal=GOAL))
+    app.put("/v1/resources", json={"resources": [*told["resources"], {**new, "format": "video"}]})
+    assert ids(slate(app, candidates=["brand-new"])) == ["brand-new"]

@@ -127,3 +127,15 @@ def test_work_is_read_in_the_order_of_first_engagement() -> None:
     work = work_of(query, 10)
     assert work.rows.tolist() == [5, 2]
     assert work.days.tolist() == [4.0, 3.0]
+
+
+def test_what_is_added_up_at_once_is_the_sum_of_the_weighted_terms(ranked: Fitted) -> None:
+    model = replace(ranked.model, ranker=None)
+    for history in ([], [20], [20, 21, 22, 23, 21]):
+        query = _query(history)
+        terms = model.terms(query)
+        by_term = model.contributions(terms, N_RESOURCES + 5)
+        first = model.first(query, N_RESOURCES + 5)
+        np.testing.assert_allclose(first.scores, by_term.sum(axis=0), atol=1e-5)
+        rows = np.array([3, N_RESOURCES + 2, 25])
+        np.testing.assert_allclose(model.families_of(query, first, rows).sum(axis=0), first.scores[rows], atol=1e-12)

@@ -10,11 +10,11 @@ from collections import Counter
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
+import msgspec
 import typer
 
 from trailmate.cli.progress import Report, progress_bar, say
@@ -228,7 +228,9 @@ def _frame_of_slots(slots: Sequence[Slot]) -> pl.DataFrame:
     }
     # Rules and experiments come with their own issues; their columns stand here from the first file on.
     none_yet: dict[str, Any] = {"rules": [], "experiment": None, "variant": None}
-    return pl.DataFrame([{**asdict(slot), **none_yet} for slot in slots], schema=schema)
+    return pl.DataFrame(
+        [{**msgspec.to_builtins(slot, builtin_types=(datetime,)), **none_yet} for slot in slots], schema=schema
+    )
 
 
 def _read_marks(into: Path) -> dict[str, dict[str, int]]:

@@ -19,6 +19,7 @@ from serving.auth import KeyRing, new_key
 from serving.storage.archive import back_up, restore
 from serving.storage.opening import open_store
 from serving.storage.port import Store
+from serving.storage.tables import HEAD
 from tests.contracts.test_store import FULL, T0, decision
 from tests.servers import drop_database, new_database
 from trailmate.cli import main
@@ -150,10 +151,12 @@ def test_commands_say_what_they_did_and_refuse_what_they_should(
     monkeypatch.setenv("TRAILMATE_DATA", str(tmp_path))
     monkeypatch.chdir(tmp_path)
     assert "no store" in run("backup", "b.db")
-    assert run("migrate") == {"from": "base", "to": "0002"}
-    assert run("migrate", "--down") == {"from": "0002", "to": "0001"}
+    assert run("migrate") == {"from": "base", "to": HEAD}
+    assert run("migrate", "--down", "--to", "0001") == {"from": HEAD, "to": "0001"}
     assert run("migrate", "--to", "0002") == {"from": "0001", "to": "0002"}
-    assert "does not lie" in run("migrate", "--to", "0001")
+    assert run("migrate", "--down") == {"from": "0002", "to": "0001"}
+    assert "does not lie" in run("migrate", "--down", "--to", "0002")
+    assert run("migrate")["to"] == HEAD
     assert run("backup", "b.db")["rows"]["interactions"] == 0
     assert "there already" in run("backup", "b.db")
     (tmp_path / "junk.db").write_bytes((tmp_path / "b.db").read_bytes()[:5000])

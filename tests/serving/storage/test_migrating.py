@@ -18,6 +18,13 @@ from serving.storage.opening import open_store
 from serving.storage.port import KeptState
 from tests.contracts.test_store import FULL, decision
 
+LAST = """
+CREATE TABLE answers (
+    tenant VARCHAR NOT NULL, answer_key VARCHAR NOT NULL, fingerprint VARCHAR NOT NULL, until_us BIGINT NOT NULL,
+    status INTEGER, content BLOB, PRIMARY KEY (tenant, answer_key)
+);
+CREATE INDEX answers_by_end ON answers (tenant, until_us);
+"""
 OLD = Path(__file__).parent / "store_before_revisions.sql"
 
 
@@ -104,7 +111,11 @@ def test_a_store_from_before_there_were_revisions_is_taken_over_with_all_it_held
     with sqlite3.connect(tmp_path / "oldest.db") as connection:
         connection.executescript(OLD.read_text())
         connection.executescript("DROP TABLE learner_states; DROP INDEX interactions_by_class")
-    for name, state in (("store", KeptState(seq=4, content=b"\x00state")), ("oldest", None)):
+    # The last of them had a table more.
+    with sqlite3.connect(tmp_path / "last.db") as connection:
+        connection.executescript(OLD.read_text() + LAST)
+    kept = KeptState(seq=4, content=b"\x00state")
+    for name, state in (("store", kept), ("oldest", None), ("last", kept)):
         url = f"sqlite+aiosqlite:///{tmp_path / f'{name}.db'}"
         events, slots, found, members = asyncio.run(_told(url))
         assert [e for e, _ in events] == [1, 2, 3, 4]

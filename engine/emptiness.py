@@ -1,0 +1,123 @@
+"""Why there is nothing to show, or nothing for the goal: one sentence with the next step, worked out only then."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.domain.catalogue import Catalogue
+from engine.domain.decision import Request
+from engine.domain.query import Query
+from engine.learner.menu import Menu
+from engine.ranking.candidates import candidates_of
+from engine.ranking.learning import Learning
+from engine.ranking.worth import MASTERED
+
+EMPTY = "The catalogue is empty: send resources with PUT /v1/resources."
+NOT_NOW = "Nothing on offer is available at this moment: check available_from and available_until of the resources."
+NAMED_NONE = "candidates names nothing: name resources in it, or leave it out."
+NAMED_UNKNOWN = "None of the candidates named is on offer: check their ids, or send them with PUT /v1/resources."
+GOAL_UNTAUGHT = "Nothing on offer teaches the skills of this goal: send resources that do with PUT /v1/resources."
+GOAL_MASTERED = "The skills of this goal are mastered: it is time for another goal."
+# What may stand in the way, the easiest to change first; `{goal}` is empty or says that it is asked for a goal.
+IN_THE_WAY = {
+    "exclude": "Everything left to show{goal} is excluded by the request: exclude less.",
+    "formats": "Nothing left to show{goal} is in these formats: ask for others, or leave formats out.",
+    "minutes": "Nothing left to show{goal} fits into these minutes: allow more, or leave minutes out.",
+    "seen": "Everything on offer{goal} was done before: name in candidates what is to be repeated, or add resources "
+    "with PUT /v1/resources.",
+    "needs": "Nothing left to show{goal} meets the access needs of this learner: offer resources that do, and name the "
+    "needs they meet in access.",
+    "languages": "Nothing left to show{goal} is in a language of this learner: offer resources that are, or mend "
+    "languages.",
+    "candidates": "None of the candidates named can be shown{goal}: name others, or leave candidates out.",
+}
+_CALLED = {
+    "exclude": "exclude", "formats": "formats", "minutes": "minutes", "seen": "new to the learner",
+    "needs": "access needs", "languages": "languages", "candidates": "candidates",
+}  # fmt: skip
+_OF_GOAL = " for the skills of this goal"
+
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Gained:
+    """What a learner can gain for a goal: its skills, those with nothing new left, and the names of skills."""
+
+    goal: tuple[str, ...]
+    spent: tuple[str, ...]
+    learning: Learning
+    menu: Menu
+    titles: Mapping[str, str]
+
+
+def why_nothing(request: Request, query: Query, catalogue: Catalogue) -> str:
+    """Why no resource at all can be shown to this learner now."""
+    resources = catalogue.resources
+    if not any(resources):
+        return EMPTY
+    if request.candidates is not None:
+        if not request.candidates:
+            return NAMED_NONE
+        rows = catalogue.resource_map.rows(request.candidates)
+        if all(row < 0 or resources[row] is None for row in rows.tolist()):
+            return NAMED_UNKNOWN
+    if not catalogue.available(query.now_us).any():
+        return NOT_NOW
+    return _in_the_way(request, query, catalogue, None)
+
+
+def why_no_gain(request: Request, query: Query, gained: Gained, catalogue: Catalogue) -> str | None:
+    """Why nothing here is worth something new for the goal; None where something is, or no goal was named."""
+    if not gained.goal:
+        return None
+    menu, learning = gained.menu, gained.learning
+    if not learning.has_goal or not menu.teaching.lengths[learning.aims].any():
+        return GOAL_UNTAUGHT
+    if (learning.known.mastery[learning.aims] >= MASTERED).all():
+        return GOAL_MASTERED
+    if gained.spent:
+        spent = [gained.titles.get(s, s) for s in gained.spent]
+        return (
+            f"There is nothing new on offer for {_listed(spent)}: what was done least lately is offered again. "
+            "Add resources with PUT /v1/resources."
+        )
+    if float(learning.worth.rate.max(initial=0.0)) > 0:
+        return None
+    return _in_the_way(request, query, catalogue, np.unique(menu.teaching.gathered(learning.aims)[1]))
+
+
+def _in_the_way(request: Request, query: Query, catalogue: Catalogue, rows: Ints | None) -> str:
+    """The one condition without which something could be shown, of `rows` alone where given; else all that hold."""
+    goal = "" if rows is None else _OF_GOAL
+    without = _without(request, query)
+    for name, (one, of, welcome) in without.items():
+        allowed = candidates_of(one, of, catalogue, welcome=welcome)
+        if (allowed if rows is None else allowed[rows]).any():
+            return IN_THE_WAY[name].format(goal=goal)
+    if not without:
+        return NOT_NOW
+    named = _listed([_CALLED[name] for name in without])
+    return f"Nothing on offer{goal} meets all of this at once ({named}): loosen some of it."
+
+
+def _without(request: Request, query: Query) -> dict[str, tuple[Request, Query, Ints | None]]:
+    """What was asked by whom, with one of the conditions that hold left out at a time, and what is welcome again."""
+    seen = query.history.seen.astype(np.int64)
+    named = request.candidates is not None
+    asked: dict[str, tuple[bool, tuple[Request, Query, Ints | None]]] = {
+        "exclude": (bool(request.exclude), (replace(request, exclude=()), query, None)),
+        "formats": (request.formats is not None, (replace(request, formats=None), query, None)),
+        "minutes": (request.minutes is not None, (replace(request, minutes=None), query, None)),
+        "seen": (not named and len(seen) > 0, (request, query, seen)),
+        "needs": (bool(query.access_needs), (request, replace(query, access_needs=()), None)),
+        "languages": (bool(query.languages), (request, replace(query, languages=()), None)),
+        "candidates": (named, (replace(request, candidates=None), query, None)),
+    }
+    return {name: one for name, (holds, one) in asked.items() if holds}
+
+
+def _listed(names: list[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

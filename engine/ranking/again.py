@@ -1,0 +1,83 @@
+"""What was done before and may be offered again: for a promised check, a due review, or a goal with nothing new."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.domain.history import History
+from engine.learner.menu import known_of
+from engine.ranking.learning import Learner, Teaching, aims_of
+from engine.ranking.worth import MASTERED
+
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """Rows of the catalogue that are candidates again, ascending: all were done before.
+
+    `spent` are skills on the way to the goal that are not mastered, for which nothing new was left.
+    """
+
+    rows: Ints
+    spent: tuple[str, ...] = ()
+
+
+NOTHING = Again(np.empty(0, np.int64))
+
+
+def again_of(allowed: NDArray[np.bool_], learner: Learner, teaching: Teaching) -> Again:
+    """What comes back beside what is `allowed` `(n_resources,)` because it is new to the learner.
+
+    The conditions of the request and of the learner still have to hold for the rows given.
+    """
+    if not len(learner.history.resource_index):
+        return NOTHING
+    menu, needs = teaching.menu, learner.needs
+    was_seen = np.zeros(len(allowed), bool)
+    was_seen[learner.history.resource_index] = True
+    spent = _spent(allowed, was_seen, learner, teaching)
+    rows = [
+        *(menu.answering(menu.number[s]) for s in needs.checks if s in menu.number),
+        *(menu.reviewing(menu.number[s]) for s in needs.reviews if s in menu.number),
+        *(menu.teaching.of(k) for k in spent),
+    ]
+    if not rows:
+        return NOTHING
+    comes_back = np.zeros(len(allowed), bool)
+    comes_back[np.concatenate(rows)] = True
+    return Again(np.flatnonzero(comes_back & was_seen), tuple(menu.skills[k] for k in spent))
+
+
+def _spent(
+    allowed: NDArray[np.bool_], was_seen: NDArray[np.bool_], learner: Learner, teaching: Teaching
+) -> tuple[int, ...]:
+    """Skills on the way to the goal that were worked on, have no candidate left and are not mastered."""
+    menu = teaching.menu
+    way = np.array(menu.closure(aims_of(learner.goal, menu).tolist()), np.int64)
+    place, rows = menu.teaching.gathered(way)
+    is_left = np.bincount(place, allowed[rows], len(way)) > 0
+    left = way[~is_left & (np.bincount(place, was_seen[rows], len(way)) > 0)]
+    if not len(left):
+        return ()
+    # Mastery is asked of these alone, and only where there are any: it is what costs.
+    known = known_of(
+        menu, np.empty(0, np.int64), left, state=learner.state, model=teaching.model, now_us=learner.now_us
+    )
+    return tuple(left[known.mastery[left] < MASTERED].tolist())
+
+
+def added_by_again(again: Again, rows: Ints, history: History, *, weight: float) -> NDArray[np.float64]:
+    """What is taken off what is offered again: `(n_rows,)`, nothing off what was done longest ago, at most `weight` off
+    the last, so that what was done least lately comes first among equals.
+    """
+    added = np.zeros(len(rows))
+    if not len(again.rows):
+        return added
+    last = {row: place for place, row in enumerate(history.resource_index.tolist())}
+    order = sorted(again.rows.tolist(), key=lambda row: (last[row], row))
+    place = {row: n / len(order) for n, row in enumerate(order)}
+    for at in np.flatnonzero(np.isin(rows, again.rows)).tolist():
+        added[at] = -weight * place[int(rows[at])]
+    return added

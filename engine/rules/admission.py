@@ -1,0 +1,117 @@
+"""The first half of the last stage: which candidates the rules let in, and which resources they call in."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.domain.history import History
+from engine.domain.rule import Rule
+from engine.rules.matching import Mask, Rows
+from engine.rules.plan import Demand, Plan, Words, packed
+from engine.rules.values import factor_of
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Admission:
+    """What is worth scoring: `rows` `(n,)` int32 of the catalogue, ascending.
+
+    `own` `(n,)` says which may be shown on their own account; the others are there because rules put them in.
+    `wanted` are the demands still to be met, `absent` those of what is not on offer. `candidates` `(n_resources,)` is
+    what there was before the rules, `taken_out` how many of them each rule takes out, `lifted` how many it raises or
+    lowers.
+    """
+
+    plan: Plan
+    rows: Rows
+    own: Mask
+    wanted: tuple[Demand, ...]
+    absent: tuple[Demand, ...]
+    candidates: Mask
+    taken_out: Mapping[str, int]
+    lifted: Mapping[str, int]
+    history: History
+
+    def position(self, row: int) -> int:
+        """The position of a row of the catalogue; it must be among `rows`."""
+        return int(np.searchsorted(self.rows, row))
+
+
+def admitted(plan: Plan, candidates: Mask, *, offered: Mask, history: History) -> Admission:
+    """What of the `candidates` the rules let in, and what they put in out of all that is `offered`.
+
+    Both `(n_resources,)`. `offered` is what may be shown to this learner at all: available now, meeting their access
+    needs and languages, seen or not. `history` says which assigned work is done.
+    """
+    own = candidates & plan.allowed
+    wanted, absent = [], []
+    for demand in plan.demands:
+        if demand.row < 0 or not offered[demand.row]:
+            absent.append(demand)
+        elif (left := _undone(demand, history)) is not None:
+            wanted.append(left)
+    called = [d.row for d in wanted if not own[d.row]]
+    looked_at = own
+    if called:
+        looked_at = own.copy()
+        looked_at[called] = True
+    rows = np.flatnonzero(looked_at).astype(np.int32)
+    is_own = own[rows] if called else np.ones(len(rows), bool)
+    bits = packed(candidates) if plan.bars or plan.lifts else packed(own[:0])
+    return Admission(
+        plan=plan,
+        rows=rows,
+        own=is_own,
+        wanted=tuple(wanted),
+        absent=tuple(absent),
+        candidates=candidates,
+        taken_out=_counted(plan.bars, plan.out, bits),
+        lifted=_counted([part.rule for part in plan.lifts], plan.lifted, bits),
+        history=history,
+    )
+
+
+def _counted(rules: Sequence[Rule], rows: Words, candidates: Words) -> dict[str, int]:
+    """How many candidates are among the rows of each rule."""
+    if not rules:
+        return {}
+    counts = np.bitwise_count(rows & candidates).sum(axis=1).tolist()
+    return {rule.rule_id: n for rule, n in zip(rules, counts, strict=True)}
+
+
+def added_by_rules(admission: Admission, scale: float) -> Floats:
+    """What boosts and demotions add to the score of each of `rows`: `(n,)`; `scale` is the span of the scores."""
+    lift = admission.plan.lift
+    return np.zeros(len(admission.rows)) if lift is None else scale * lift[admission.rows]
+
+
+def lifts_of(admission: Admission, position: int, scale: float) -> list[tuple[Rule, float]]:
+    """What each boost and demotion adds to the score at a position; together what `added_by_rules` says."""
+    row = admission.rows[position]
+    counting = (part.rule for part in admission.plan.lifts if part.mask[row])
+    return [(rule, scale * math.log(factor_of(rule))) for rule in counting]
+
+
+def done(demand: Demand, rule: Rule, history: History) -> bool:
+    """Whether work that a rule assigned was taken up since; pinned work stays while its rule is in force."""
+    if rule.verb == "pin":
+        return False
+    since = demand.since_us[demand.rules.index(rule)]
+    return bool(((history.resource_index == demand.row) & (history.at_us >= since)).any())
+
+
+def _undone(demand: Demand, history: History) -> Demand | None:
+    """The demand without the rules whose work is done; None where nothing is left of it."""
+    left = [(r, s) for r, s in zip(demand.rules, demand.since_us, strict=True) if not done(demand, r, history)]
+    if len(left) == len(demand.rules):
+        return demand
+    if not left:
+        return None
+    return Demand(
+        resource_id=demand.resource_id, row=demand.row, rules=tuple(r for r, _ in left), pinned=demand.pinned,
+        hard=any(r.strength == "hard" for r, _ in left), due=demand.due, since_us=tuple(s for _, s in left),
+    )  # fmt: skip
