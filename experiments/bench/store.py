@@ -13,6 +13,7 @@ from pathlib import Path
 
 from engine.domain.interaction import Interaction
 from engine.domain.learner import Learner
+from serving.ladder import reach
 from serving.storage.opening import open_store
 from serving.storage.port import Store
 
@@ -30,7 +31,8 @@ def store(work: Path) -> str:
     redis_url = os.environ.get("TRAILMATE_TEST_REDIS_URL", "")
     written = [asyncio.run(_writes(name, url, work)) for name, url in urls.items()]
     read = [asyncio.run(_reads(name, url, redis_url)) for name, url in urls.items()]
-    return "\n".join([*_WRITE_HEAD, *written, "", *_READ_HEAD, *read])
+    seen = [asyncio.run(_seen_elsewhere(name, url, redis_url)) for name, url in urls.items()]
+    return "\n".join([*_WRITE_HEAD, *written, "", *_READ_HEAD, *read, "", *_SEEN_HEAD, *seen])
 
 
 _WRITE_HEAD = (
@@ -54,6 +56,23 @@ def _event(i: int, learner_id: str = "") -> Interaction:
         outcome=0.5,
         duration_s=30.0,
     )
+
+
+_SEEN_HEAD = ("| seen by another server after the acknowledgement | median ms | p99 ms |", "|--|--:|--:|")
+
+
+async def _seen_elsewhere(name: str, url: str, redis_url: str, n: int = 300) -> str:
+    """From the acknowledgement of an event until a second server has read it under its token."""
+    times = []
+    async with open_store(url, redis_url=redis_url) as one, open_store(url, redis_url=redis_url) as two:
+        for i in range(n):
+            told, asked = (one, two) if i % 2 else (two, one)
+            kept = await told.events.append("seen", [_event(i, "lena")])
+            reading = partial(reach, "seen", ["lena"], None, at_least=kept.seq, store=asked)
+            times.append(await _timed(reading))
+            await told.states.put("seen", "lena", kept.seq, os.urandom(STATE_BYTES))
+    times.sort()
+    return f"| {name} | {statistics.median(times) * 1e3:.1f} | {times[int(n * 0.99)] * 1e3:.1f} |"
 
 
 class _Disk:

@@ -114,6 +114,9 @@ def without_a_database(app: httpx.Client, before: list[str]) -> None:
         assert (answer.status_code, answer.json()["mode"], offered(answer)) == (200, "reduced", before)
     assert sorted(times)[len(times) // 2] < 0.2
     assert asked(app, "a stranger").json()["mode"] == "cold"
+    # A key of the request's own cannot be looked up; that costs no answer.
+    keyed = app.post("/v1/recommendations", json={"learner_id": "lena"}, headers={"Idempotency-Key": "k1"})
+    assert keyed.status_code == 200
     assert app.get("/readyz").status_code == 503
     assert asked(app, seen_token="s999999").status_code == 503
 

@@ -124,6 +124,18 @@ def test_a_store_from_before_there_were_revisions_is_taken_over_with_all_it_held
         assert at(url, shape) == at(f"sqlite+aiosqlite:///{tmp_path / 'new.db'}", walked((None, False)))
 
 
+def test_servers_that_start_at_once_on_an_empty_store_find_the_same_one(url: str) -> None:
+    async def run() -> set[str]:
+        async def opened() -> str:
+            async with open_store(url) as store:
+                return store.store_id
+
+        return set(await asyncio.gather(*(opened() for _ in range(4))))
+
+    assert len(asyncio.run(run())) == 1
+    assert at(url, revision_of) == tables.HEAD
+
+
 def test_postgres_waits_for_the_operator_before_an_older_store_is_changed(postgres_url: str) -> None:
     at(postgres_url, lambda database: migrate(database, "0001"))
     with pytest.raises(BadInput, match="trailmate migrate"):
