@@ -24,6 +24,9 @@ class Batch:
     rows: Sequence[InteractionRow]
     timeless: frozenset[int]
 
+    def __len__(self) -> int:
+        return len(self.rows)
+
 
 @dataclass(frozen=True, slots=True)
 class _Kept:

@@ -47,6 +47,9 @@ class _Told:
     tenant: str
     decisions: Sequence[Decision]
 
+    def __len__(self) -> int:
+        return sum(len(decision.slate) for decision in self.decisions)
+
 
 def record_all(connection: Connection, told: Sequence[_Told]) -> list[None]:
     """Decisions of several askers, tenant by tenant in one order so that nobody waits in a ring."""

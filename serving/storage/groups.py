@@ -19,12 +19,15 @@ class Item(Protocol):
     def tenant(self) -> str:
         """Whose it is."""
 
+    def __len__(self) -> int:
+        """How many rows, about."""
+
 
 # Writes several items in the order they came, inside a transaction that somebody else ends: one answer for each.
 Apply = Callable[[Connection, Sequence[Any]], list[Any]]
 Work = Callable[[Connection], list[Any]]
-# So many items at most in one transaction: the first of them should not wait for a thousand others.
-_MOST = 512
+# So many rows in one transaction, or a little more: the first should not wait for tens of thousands of others.
+_MOST = 2_000
 
 
 @dataclass(slots=True)
@@ -60,7 +63,10 @@ class Groups:
 
     async def _write_all(self) -> None:
         while self._waiting:
-            group = [self._waiting.popleft() for _ in range(min(len(self._waiting), _MOST))]
+            group, n_rows = [], 0
+            while self._waiting and n_rows < _MOST:
+                group.append(self._waiting.popleft())
+                n_rows += len(group[-1].item)
             try:
                 _tell(group, await self._transact(partial(_applied, group=group)))
             except Exception as problem:

@@ -45,6 +45,9 @@ class _States:
     tenant: str
     states: Mapping[str, KeptState]
 
+    def __len__(self) -> int:
+        return len(self.states)
+
 
 def write_states(connection: Connection, given: Sequence[_States]) -> list[None]:
     """One statement for each, so of two at once the later `seq` stays, whoever comes first."""
