@@ -54,7 +54,7 @@ serve: setup  ## serve the bundle named by TRAILMATE_BUNDLE
 	$(BIN)/trailmate serve --port $(PORT)
 
 bench: test-setup  ## measure what docs/figures.md reports
-	$(BIN)/python -m experiments.bench
+	$(BIN)/python -m tests.servers $(BIN)/python -m experiments.bench
 
 soak: test-setup  ## the long runs
 	$(BIN)/python -m pytest -m soak --timeout 3600

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
-from engine.domain.errors import BadInput, Refused
+from engine.domain.errors import BadInput, Refused, Unavailable
 from serving.errors import Unauthenticated
 from serving.storage.port import Key, KeyStore
 
@@ -35,11 +35,17 @@ def new_key(tenant: str, scopes: Sequence[str], *, now: datetime) -> tuple[Key, 
 
 
 class KeyRing:
-    """Verifies keys; what the store said of one is remembered for less than a second, so revoking works at once."""
+    """Verifies keys; what the store said of one is remembered for less than a second, so revoking works at once.
 
-    def __init__(self, keys: KeyStore, *, remember_s: float, clock: Callable[[], float] = time.monotonic) -> None:
+    While the store is away, what it last said holds for `grace_s` seconds.
+    """
+
+    def __init__(
+        self, keys: KeyStore, *, remember_s: float, grace_s: float = 0.0, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._keys = keys
         self._remember_s = remember_s
+        self._grace_s = grace_s
         self._clock = clock
         self._found: dict[str, tuple[float, Key]] = {}
 
@@ -63,7 +69,13 @@ class KeyRing:
         until, known = self._found.get(key_id, (0.0, None))
         if known is not None and now < until:
             return known
-        key = await self._keys.find(key_id)
+        try:
+            key = await self._keys.find(key_id)
+        except Unavailable:
+            # A key that was good a short while ago opens while nobody can say otherwise.
+            if known is None or now >= until - self._remember_s + self._grace_s:
+                raise
+            return known
         # Only keys that exist are remembered: guesses cannot fill the memory.
         if key is not None:
             self._found[key_id] = (now + self._remember_s, key)

@@ -1,4 +1,4 @@
-"""What to do next, for one learner or a whole class; nothing is answered that was not recorded."""
+"""What to do next, for one learner or a whole class; what is answered is recorded first, while there is a store."""
 
 import asyncio
 import uuid
@@ -7,12 +7,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from engine.domain.decision import Decision, Request
-from engine.domain.errors import BadInput, Unavailable, Unknown
+from engine.domain.errors import BadInput, Unknown
 from engine.recommender import Recommender, recommend
 from engine.what_if import what_if_of
 from serving.current_bundle import CurrentBundle
-from serving.known_learner import KnownLearner, keep_state, keep_states, known_learner, learner_in_sight
+from serving.known_learner import KnownLearner, known_learner, learner_in_sight
 from serving.known_names import require_skills
+from serving.ladder import reach, recorded
 from serving.schemas import MAX_LEARNERS, BatchIn, RecommendationIn
 from serving.storage.port import LearnerContext, Store
 from serving.wire import request_in, seq_of
@@ -20,10 +21,11 @@ from serving.wire import request_in, seq_of
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """A decision as it was recorded, the `seq` it has seen, and what would be different, by resource."""
+    """A decision, the `seq` it has seen, what would be different by resource, and whether the store has its record."""
 
     decision: Decision
     seq: int
+    is_recorded: bool
     what_if: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
@@ -32,15 +34,15 @@ async def recommend_next(
 ) -> Chosen:
     """Choose for one learner; raises Unavailable where the events of a `seen_token` have not arrived."""
     request = request_in(asked.learner_id, asked)
-    context = await store.events.context(tenant, request.learner_id, request.class_id)
-    _require_seen(asked.seen_token, context.seq)
-    known = await known_learner(tenant, request.learner_id, context=context, store=store, bundles=bundles)
+    learner_id, wanted = request.learner_id, _wanted(asked.seen_token)
+    reached = await reach(tenant, [learner_id], request.class_id, at_least=wanted, store=store)
+    context = reached.contexts[learner_id]
+    known = await known_learner(tenant, learner_id, context=context, store=store, bundles=bundles)
     require_skills(request.goal or (), known.recommender, field="goal")
-    [decision] = recommend_many([request], [known], now=now)
+    decision = reached.labelled(recommend_many([request], [known], now=now)[0])
     told = await asyncio.to_thread(_what_if, request, known, decision, now) if asked.what_if else {}
-    await store.decisions.record(tenant, decision)
-    await keep_state(known, store)
-    return Chosen(decision, context.seq, told)
+    is_recorded = await recorded([decision], [known], tenant=tenant, store=store)
+    return Chosen(decision, reached.seq, is_recorded, told)
 
 
 async def recommend_each(
@@ -50,15 +52,15 @@ async def recommend_each(
     requests = [request_in(x, asked) for x in await _who(asked, tenant=tenant, store=store)]
     if not requests:
         return []
-    contexts = await store.events.contexts(tenant, [r.learner_id for r in requests], requests[0].class_id)
-    first = contexts[requests[0].learner_id]
-    _require_seen(asked.seen_token, first.seq)
-    recommender = await bundles.recommender(tenant, first.catalogue_version, store.catalogue)
+    learner_ids, wanted = [r.learner_id for r in requests], _wanted(asked.seen_token)
+    reached = await reach(tenant, learner_ids, requests[0].class_id, at_least=wanted, store=store)
+    version = max(c.catalogue_version for c in reached.contexts.values())
+    recommender = await bundles.recommender(tenant, version, store.catalogue)
     require_skills(requests[0].goal or (), recommender, field="goal")
-    known, decisions = await asyncio.to_thread(_all_decided, tenant, requests, contexts, recommender, now)
-    await store.decisions.record(tenant, *decisions)
-    await keep_states(known, store)
-    return [Chosen(decision, first.seq) for decision in decisions]
+    known, made = await asyncio.to_thread(_all_decided, tenant, requests, reached.contexts, recommender, now)
+    decisions = [reached.labelled(decision) for decision in made]
+    is_recorded = await recorded(decisions, known, tenant=tenant, store=store)
+    return [Chosen(decision, reached.seq, is_recorded) for decision in decisions]
 
 
 def recommend_many(requests: Sequence[Request], learners: Sequence[KnownLearner], *, now: datetime) -> list[Decision]:
@@ -118,6 +120,6 @@ async def _who(asked: BatchIn, *, tenant: str, store: Store) -> Sequence[str]:
     return members
 
 
-def _require_seen(token: str | None, seq: int) -> None:
-    if token is not None and seq_of(token) > seq:
-        raise Unavailable("the events of this seen_token have not arrived here; ask again, or leave it out")
+def _wanted(token: str | None) -> int:
+    """The number of the last event that must have been seen."""
+    return 0 if token is None else seq_of(token)

@@ -5,6 +5,7 @@ from collections import defaultdict
 from pathlib import Path
 
 from engine.bundle import Bundle, read_bundle
+from engine.domain.errors import Unavailable
 from engine.golden import check_golden
 from engine.recommender import Recommender, recommender_of
 from serving.storage.port import CatalogueStore
@@ -28,8 +29,14 @@ class CurrentBundle:
         async with self._making[tenant]:
             version, made = self._made.get(tenant, (-1, None))
             if made is None or version < catalogue_version:
-                offered, withdrawn = await catalogue.resources(tenant), await catalogue.withdrawn(tenant)
-                skills = await catalogue.skills(tenant)
+                try:
+                    offered, withdrawn = await catalogue.resources(tenant), await catalogue.withdrawn(tenant)
+                    skills = await catalogue.skills(tenant)
+                except Unavailable:
+                    if made is None:
+                        raise
+                    # What was offered a moment ago is a better answer than none.
+                    return made
                 made = await asyncio.to_thread(recommender_of, self.bundle, offered, withdrawn=withdrawn, skills=skills)
                 self._made[tenant] = (catalogue_version, made)
             return made

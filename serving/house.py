@@ -43,11 +43,14 @@ async def open_house(settings: Settings) -> AsyncIterator[House]:
     metrics = Metrics(CollectorRegistry())
     metrics.bundle.labels(bundles.version).set(1)
     async with AsyncExitStack() as stack:
-        store = await stack.enter_async_context(open_store(settings.store_url))
+        opening = open_store(
+            settings.store_url, redis_url=settings.redis_url, outbox=settings.data / "outbox", takes_in=settings.outbox
+        )
+        store = await stack.enter_async_context(opening)
         yield House(
             settings=settings,
             store=store,
-            keys=KeyRing(store.keys, remember_s=settings.key_cache_s),
+            keys=KeyRing(store.keys, remember_s=settings.key_cache_s, grace_s=settings.key_grace_s),
             bundles=bundles,
             metrics=metrics,
             log=json_log(),

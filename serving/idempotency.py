@@ -44,13 +44,18 @@ async def answered_once(
     """The answer to a request, and whether it is the one that was given before.
 
     The first request under a key does the work, and what it came to is kept; where it fails nothing is, so it may be
-    sent again.
+    sent again. While the store is away no key is looked at and no answer kept.
 
     Raises:
         KeyUsedBefore: the key stands for another request.
         Conflict: the first request of this key is still being worked on.
     """
-    if (before := await _before(asked, answers, now)) is not None:
+    try:
+        before = await _before(asked, answers, now)
+    except Unavailable:
+        # Nobody can say whether it was answered. What needs the store fails by itself, and what does not is done.
+        return await work(), False
+    if before is not None:
         return before, True
     try:
         answer = await work()
@@ -59,7 +64,8 @@ async def answered_once(
         with suppress(Unavailable):
             await answers.release(asked.tenant, asked.key)
         raise
-    await answers.keep(asked.tenant, asked.key, answer, until=now + KEPT_FOR)
+    with suppress(Unavailable):
+        await answers.keep(asked.tenant, asked.key, answer, until=now + KEPT_FOR)
     return answer, False
 
 

@@ -16,6 +16,7 @@ class Metrics:
     seconds: Histogram = field(init=False)
     events: Counter = field(init=False)
     decisions: Counter = field(init=False)
+    unrecorded: Counter = field(init=False)
     bundle: Gauge = field(init=False)
 
     def __post_init__(self) -> None:
@@ -28,6 +29,9 @@ class Metrics:
             ),
             "events": Counter("trailmate_events", "events by what became of them", ("fate",), registry=self.registry),
             "decisions": Counter("trailmate_decisions", "decisions by mode", ("mode",), registry=self.registry),
+            "unrecorded": Counter(
+                "trailmate_unrecorded_decisions", "decisions answered while no store took them", registry=self.registry
+            ),
             "bundle": Gauge("trailmate_bundle", "1 for the bundle served", ("version",), registry=self.registry),
         }
         for name, metric in made.items():

@@ -8,10 +8,10 @@ from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from engine.domain.errors import BadInput
+from serving.storage.address import SQLITE, address_of
 
 TENANT = "school"
 _TENANT_FORM = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
-_SQLITE = "sqlite+aiosqlite:///"
 
 
 class Settings(BaseSettings):
@@ -22,7 +22,11 @@ class Settings(BaseSettings):
     )
 
     data: Path = Field(default=Path("trailmate-data"), description="folder for everything Trailmate writes")
-    database_url: str = Field(default="", description="the store; empty means SQLite in DATA/store.db")
+    database_url: str = Field(
+        default="", description="the store, SQLite or PostgreSQL; empty means SQLite in DATA/store.db"
+    )
+    redis_url: str = Field(default="", description="a Redis or Valkey that servers share copies of learners in")
+    outbox: bool = Field(default=False, description="keep events in DATA/outbox while the database is away")
     bundle: Path | None = Field(
         default=None, description="the bundle to serve; without one, answers are labelled fallback"
     )
@@ -30,18 +34,28 @@ class Settings(BaseSettings):
     port: int = Field(default=8000, ge=0, le=65535, description="port to listen on; 0 takes a free one")
     max_body_bytes: int = Field(default=5_000_000, ge=1_000, description="larger requests get 413")
     key_cache_s: float = Field(default=0.5, ge=0, le=1, description="seconds a verified key is remembered")
+    key_grace_s: float = Field(
+        default=900, ge=0, le=86_400, description="seconds a verified key opens while the database is away"
+    )
 
     @field_validator("database_url")
     @classmethod
     def _offered(cls, url: str) -> str:
-        if url and not url.startswith(_SQLITE):
-            raise ValueError(f"must start with {_SQLITE}, the only store offered yet")
+        if url and address_of(url) is None:
+            raise ValueError("must start with postgresql:// or sqlite+aiosqlite:///, the stores that are offered")
         return url
+
+    @field_validator("redis_url")
+    @classmethod
+    def _redis(cls, url: str) -> str:
+        if url and not url.startswith(("redis://", "rediss://", "unix://", "valkey://", "valkeys://")):
+            raise ValueError("must start with redis://, rediss:// or unix://")
+        return url.replace("valkey", "redis", 1) if url.startswith("valkey") else url
 
     @property
     def store_url(self) -> str:
         """Where the store lives, as SQLAlchemy writes it."""
-        return self.database_url or f"{_SQLITE}{(self.data / 'store.db').absolute()}"
+        return address_of(self.database_url) or f"{SQLITE}{(self.data / 'store.db').absolute()}"
 
 
 def read_settings(**given: Any) -> Settings:

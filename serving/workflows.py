@@ -80,6 +80,8 @@ async def readiness(store: Store, bundles: CurrentBundle) -> dict[str, str]:
         await store.keys.find("")
     except TrailmateError as problem:
         state["store"] = str(problem)
+    if n := store.waiting():
+        state["outbox"] = f"{n} entries wait for the store"
     return state
 
 

@@ -12,9 +12,12 @@ import polars as pl
 import pytest
 
 from engine.bundle import Bundle
+from tests.servers import postgres, postgres_url, valkey
 from training.log import add_to_log
 from training.pipeline import train
 from training.relevance_models import ModelSettings
+
+__all__ = ["postgres", "postgres_url", "valkey"]
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 N_LEARNERS, N_RESOURCES = 60, 24

@@ -5,7 +5,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -25,12 +25,12 @@ def environment(data: Path) -> dict[str, str]:
     return kept | {"TRAILMATE_DATA": str(data)}
 
 
-def key_for(data: Path, *scopes: str, tenant: str = "school") -> str:
-    """A key in the store under this data folder."""
+def key_for(data: Path, *scopes: str, tenant: str = "school", url: str = "") -> str:
+    """A key in the store under this data folder, or in the one at this address."""
 
     async def add() -> str:
         key, text = new_key(tenant, scopes, now=datetime.now(UTC))
-        async with open_store(f"sqlite+aiosqlite:///{data / 'store.db'}") as store:
+        async with open_store(url or f"sqlite+aiosqlite:///{data / 'store.db'}") as store:
             await store.keys.add(key)
         return text
 
@@ -50,8 +50,11 @@ class Served:
 
 
 @contextmanager
-def served(data: Path, *options: str) -> Iterator[Served]:
-    """`trailmate serve` on this data folder; it is ended by its own process id."""
+def served(data: Path, *options: str, limit: Callable[[], None] | None = None, **settings: str) -> Iterator[Served]:
+    """`trailmate serve` on this data folder; it is ended by its own process id.
+
+    `settings` are its TRAILMATE_ variables; `limit` runs in it before anything else.
+    """
     data.mkdir(exist_ok=True)
     log_file = data / "server.log"
     with log_file.open("ab") as log:
@@ -59,7 +62,8 @@ def served(data: Path, *options: str) -> Iterator[Served]:
             [*COMMAND, "serve", "--port", "0", "--json", *options],
             stdout=subprocess.PIPE,
             stderr=log,
-            env=environment(data),
+            env=environment(data) | {f"TRAILMATE_{name.upper()}": value for name, value in settings.items()},
+            preexec_fn=limit,
         )
     assert process.stdout is not None
     try:

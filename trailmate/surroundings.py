@@ -29,6 +29,7 @@ _LITTLE_SPACE, _NO_SPACE = 2_000_000_000, 200_000_000
 _ASK_WITHIN_S = 3.0
 _SQLITE = "sqlite+aiosqlite:///"
 _SQLITE_MAGIC = b"SQLite format 3\x00"
+_NEWER = "start the Trailmate that wrote it, or name another store in TRAILMATE_DATABASE_URL"
 # In the header of an SQLite file: the version needed to write it, 2 for a write-ahead log.
 _WRITE_VERSION_AT, _WRITE_AHEAD = 18, 2
 
@@ -51,6 +52,7 @@ def findings(settings: "Settings", environment: Mapping[str, str]) -> Iterator[F
     yield kernels()
     yield data_folder(settings.data)
     yield database(settings.store_url)
+    yield from redis(settings.redis_url)
     yield bundle(settings.bundle)
     yield port(settings.host, settings.port)
     yield mlflow(environment.get("TRAILMATE_MLFLOW_URI", ""), settings.data)
@@ -121,6 +123,8 @@ def data_folder(data: Path) -> Finding:
 
 def database(url: str) -> Finding:
     """Whether the store opens, is of this version and survives a power cut."""
+    if not url.startswith(_SQLITE):
+        return _postgres(url)
     path = Path(url.removeprefix(_SQLITE))
     try:
         if not path.exists():
@@ -131,12 +135,52 @@ def database(url: str) -> Finding:
             return Finding("database", FAIL, f"{path} is no SQLite file", "move it away or set TRAILMATE_DATABASE_URL")
         if header[_WRITE_VERSION_AT] != _WRITE_AHEAD:
             return Finding("database", WARN, f"{path} has no write-ahead log", "`trailmate serve` will turn it on")
-        asyncio.run(_open(url))
+        found, wanted, known = asyncio.run(_revisions(url))
     except TrailmateError as problem:
         return Finding("database", FAIL, *_halves(problem))
     except OSError as problem:
         return Finding("database", FAIL, f"{path}: {problem.strerror}", "give this account the right to read and write")
+    if not known:
+        return Finding("database", FAIL, f"{path} has version {found}, not {wanted}", _NEWER)
+    if found not in (None, wanted):
+        return Finding("database", WARN, f"{path} has version {found}, not {wanted}", "`trailmate serve` changes it")
     return Finding("database", OK, f"{path} opens, with a write-ahead log")
+
+
+def _postgres(url: str) -> Finding:
+    shown = masked_uri(url)
+    try:
+        found, wanted, known = asyncio.run(_revisions(url))
+    except TrailmateError as problem:
+        return Finding("database", FAIL, f"{shown}: {_halves(problem)[0]}", _halves(problem)[1])
+    if not known:
+        return Finding("database", FAIL, f"{shown} has version {found}, not {wanted}", _NEWER)
+    if found is None:
+        return Finding("database", OK, f"{shown} answers and is empty, its tables are made at first use")
+    if found != wanted:
+        return Finding("database", FAIL, f"{shown} has version {found}, not {wanted}", "run `trailmate migrate`")
+    return Finding("database", OK, f"{shown} answers, at revision {found}")
+
+
+def redis(url: str) -> Iterator[Finding]:
+    """Whether the shared copies of learners have a place; without one, answers are the same and come more slowly."""
+    if not url:
+        return
+    from serving.storage.looking import redis_at
+
+    shown = masked_uri(url)
+    try:
+        name, is_recent, when_full = asyncio.run(redis_at(url))
+    except OSError as problem:
+        yield Finding("redis", WARN, f"{shown} does not answer ({problem})", "start it, or mend TRAILMATE_REDIS_URL")
+        return
+    if not is_recent:
+        yield Finding("redis", WARN, f"{shown} is {name}", "use Redis 7.2, Valkey 8 or newer: older ones are not tried")
+    elif when_full == "noeviction":
+        next_step = "set maxmemory and maxmemory-policy allkeys-lru, so that new copies push out old ones"
+        yield Finding("redis", WARN, f"{shown} is {name} and takes nothing when it is full", next_step)
+    else:
+        yield Finding("redis", OK, f"{shown} is {name}")
 
 
 def bundle(path: Path | None) -> Finding:
@@ -223,11 +267,10 @@ def _refusal(place: Path) -> str | None:
         return None if full else f"{place} is not writable: {problem.strerror}"
 
 
-async def _open(url: str) -> None:
-    from serving.storage.opening import open_store
+async def _revisions(url: str) -> tuple[str | None, str, bool]:
+    from serving.storage.looking import revision_at
 
-    async with open_store(url):
-        pass
+    return await revision_at(url)
 
 
 def _answers(url: str) -> bool:

@@ -9,6 +9,7 @@ from experiments.bench.decision import decision
 from experiments.bench.learner import attempts, speed
 from experiments.bench.learning import learning
 from experiments.bench.rules import rules
+from experiments.bench.store import store
 
 HOUSE = Path(__file__).parents[2]
 PARTS: dict[str, Callable[[argparse.Namespace], str]] = {
@@ -16,6 +17,7 @@ PARTS: dict[str, Callable[[argparse.Namespace], str]] = {
     "judge": lambda given: judged(given.shared / "judge", given.work),
     "attempts": lambda given: attempts(given.shared / "judge", given.work),
     "learner": lambda given: speed(given.work / "learner"),
+    "store": lambda given: store(given.work / "store"),
     "decision": lambda given: decision(given.work / "decision"),
     "rules": lambda _given: rules(),
     "learning": lambda given: learning(given.work / "learning", n_learners=given.learners),

@@ -5,7 +5,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from serving import choosing
-from serving.house import house_of
+from serving.house import House, house_of
 from serving.openapi import door
 from serving.routes.doorway import once, tenant_of
 from serving.schemas import BatchIn, BatchOut, RecommendationIn, RecommendationOut
@@ -25,7 +25,7 @@ async def post_recommendations(request: Request) -> Response:
         chosen = await choosing.recommend_next(
             asked, tenant=tenant, store=house.store, bundles=house.bundles, now=house.clock()
         )
-        house.metrics.decisions.labels(chosen.decision.mode).inc()
+        _count(house, chosen)
         return recommendation_out(chosen.decision, seen_token=token_of(chosen.seq), what_if=chosen.what_if)
 
     return await once(request, tenant, choose)
@@ -43,7 +43,13 @@ async def post_batch(request: Request) -> Response:
             asked, tenant=tenant, store=house.store, bundles=house.bundles, now=house.clock()
         )
         for one in chosen:
-            house.metrics.decisions.labels(one.decision.mode).inc()
+            _count(house, one)
         return BatchOut([recommendation_out(c.decision, seen_token=token_of(c.seq)) for c in chosen])
 
     return await once(request, tenant, choose)
+
+
+def _count(house: House, chosen: choosing.Chosen) -> None:
+    house.metrics.decisions.labels(chosen.decision.mode).inc()
+    if not chosen.is_recorded:
+        house.metrics.unrecorded.inc()

@@ -1,130 +1,206 @@
-"""One database: its connections, its durability, its version."""
+"""One database: its connections, its durability, its errors in our own words."""
 
-import sqlite3
-import uuid
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager, closing, contextmanager
-from pathlib import Path
-from typing import Any
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
+from typing import Any, TypeVar
 
-from sqlalchemy import Table, event, select
+from sqlalchemy import Connection, Table
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
-from sqlalchemy.pool import AsyncAdaptedQueuePool
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from engine.domain.errors import BadInput, Unavailable
-from serving.storage import tables
+from serving.storage.address import POSTGRES, address_of
+from serving.storage.breaker import Breaker
+from serving.storage.groups import Apply, Groups, Item, Work
+from serving.storage.postgres import postgres_engine
+from serving.storage.sqlite import SqliteThreads, sqlite_engines
 
-# FULL: an answered event survives power loss. The timeout lets `trailmate load` and a server share one file.
-# 32 MB of cache: with SQLite's own 2 MB a large load spends half its time on pages it has just put away.
-_PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=10000", "foreign_keys=ON", "cache_size=-32768")
+Found = TypeVar("Found")
+# How long PostgreSQL may take for one statement while somebody waits for an answer; commands take their time. A look
+# gets half of it: an answer can also be made of what was last known.
+PATIENCE_S = 2.0
+_REST_S = 0.5
+# Two transactions waited for each other: PostgreSQL ended one of them, and nothing of it has happened.
+_AGAIN = ("DeadlockDetectedError", "SerializationError")
 
 
 class Database:
-    """Connections that read and transactions that write, with errors in our own words."""
+    """Reads, and writes that are on disk when they return; raises Unavailable where the database is away.
 
-    def __init__(self, engine: AsyncEngine) -> None:
+    What is written often goes through `write`, which gathers; everything else through `writing`.
+    """
+
+    def __init__(self, engine: AsyncEngine, threads: SqliteThreads | None, *, patience_s: float = PATIENCE_S) -> None:
+        self.dialect = engine.dialect.name
         self._engine = engine
+        self._threads = threads
+        self._patience_s = patience_s
+        self._breaker = Breaker(failures=1, rest_s=_REST_S)
+        self._probing: asyncio.Task[None] | None = None
+        self._groups = Groups(self._transact)
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncConnection]:
         """A connection to read with."""
-        with _translated():
+        with self._asked():
             async with self._engine.connect() as connection:
                 yield connection
 
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[AsyncConnection]:
         """A transaction that is on disk when the block ends, or has not happened."""
-        with _translated():
-            async with self._engine.begin() as connection:
+        with self._asked():
+            async with self._engine.execution_options(writes=True).begin() as connection:
                 yield connection
 
-    async def insert_new(self, connection: AsyncConnection, table: Table, rows: Sequence[tuple[Any, ...]]) -> int:
-        """Insert rows, each a tuple in the order of the columns; those whose keys stand there already are left out.
+    @asynccontextmanager
+    async def snapshot(self) -> AsyncIterator[AsyncConnection]:
+        """A connection that sees the database as it was when it first looked, however long it looks."""
+        engine = self._engine
+        if self.dialect == "postgresql":
+            engine = engine.execution_options(isolation_level="REPEATABLE READ")
+        with self._asked():
+            async with engine.connect() as connection:
+                yield connection
 
-        Gives how many went in, or a negative number where the driver does not say.
-        Goes to the driver without looking at each value again, which halves the time of a large batch.
-        """
-        statement = self.insert(table).on_conflict_do_nothing().compile(dialect=self._engine.dialect)
-        return (await connection.exec_driver_sql(str(statement), list(rows))).rowcount
+    async def read(self, look: Callable[[Connection], Found]) -> Found:
+        """What `look` finds."""
+        if self._threads is not None:
+            with self._asked():
+                return await self._threads.read(look)
+        found: Found = await self._in_time(self._looked(look), self._patience_s / 2)
+        return found
+
+    async def write(self, apply: Apply, item: Item) -> Any:
+        """What `apply` says of this item once it is on disk, together with all that was waiting beside it."""
+        return await self._groups.write(apply, item)
 
     def insert(self, table: Table) -> Any:
         """An insert that knows ON CONFLICT in this database's dialect."""
-        dialect = postgresql if self._engine.dialect.name == "postgresql" else sqlite
+        dialect = postgresql if self.dialect == "postgresql" else sqlite
         return dialect.insert(table)
 
+    async def close(self) -> None:
+        """Write what is on its way, then let go."""
+        await self._groups.close()
+        if self._probing is not None:
+            self._probing.cancel()
+        await self._engine.dispose()
 
-@contextmanager
-def _translated() -> Iterator[None]:
-    """Turn what the driver raises into Unavailable, without the statement or its parameters."""
-    try:
-        yield
-    except SQLAlchemyError as problem:
-        cause = problem.orig if isinstance(problem, DBAPIError) else type(problem).__name__
-        raise Unavailable(
-            f"the store did not answer ({cause}); check TRAILMATE_DATA, its rights and free space"
-        ) from None
+    async def _looked(self, look: Callable[[Connection], Found]) -> Found:
+        # One statement needs no transaction around it: one way there and back instead of three.
+        async with self._engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
+            return await connection.run_sync(look)
+
+    async def _transact(self, work: Work) -> list[Any]:
+        if self._threads is not None:
+            with self._asked():
+                return await self._threads.transact(work)
+        written: list[Any] = await self._in_time(self._written(work), self._patience_s)
+        return written
+
+    async def _written(self, work: Work) -> list[Any]:
+        try:
+            async with self._engine.begin() as connection:
+                return await connection.run_sync(work)
+        except DBAPIError as problem:
+            if _cause(problem) not in _AGAIN:
+                raise
+        async with self._engine.begin() as connection:
+            return await connection.run_sync(work)
+
+    async def _in_time(self, asking: Any, patience_s: float) -> Any:
+        """The answer, or Unavailable when patience ends: a driver may take longer than that to let go of a dead line.
+
+        It is left to end by itself, so that a transaction on its way is never torn in the middle by us.
+        """
+        with self._asked():
+            task = asyncio.ensure_future(asking)
+            task.add_done_callback(_forget)
+            done, _ = await asyncio.wait({task}, timeout=patience_s)
+            if not done:
+                raise TimeoutError("it took too long")
+            return task.result()
+
+    @contextmanager
+    def _asked(self) -> Iterator[None]:
+        """Ask unless it was away a moment ago; turn what the driver raises into Unavailable, without the statement."""
+        if self._breaker.is_open:
+            raise Unavailable(self._words("it was away a moment ago"))
+        try:
+            yield
+        except (SQLAlchemyError, OSError, TimeoutError) as problem:
+            if self._is_away(problem):
+                self._went_away()
+            raise Unavailable(self._words(_cause(problem))) from None
+
+    def _went_away(self) -> None:
+        """Refuse at once from now on; whether it is back, no request has to find out."""
+        self._breaker.went_wrong()
+        if self._probing is None or self._probing.done():
+            self._probing = asyncio.create_task(self._probe())
+
+    async def _probe(self) -> None:
+        while self._breaker.is_open:
+            await asyncio.sleep(_REST_S)
+            with suppress(SQLAlchemyError, OSError, TimeoutError):
+                async with asyncio.timeout(PATIENCE_S), self._engine.connect() as connection:
+                    await connection.exec_driver_sql("SELECT 1")
+                self._breaker.went_well()
+
+    def _is_away(self, problem: BaseException) -> bool:
+        """A full disk still reads; only a server can be away as a whole."""
+        if self.dialect != "postgresql":
+            return False
+        return not isinstance(problem, DBAPIError) or problem.connection_invalidated
+
+    def _words(self, cause: str) -> str:
+        check = (
+            "TRAILMATE_DATABASE_URL and the server" if self.dialect == "postgresql" else "TRAILMATE_DATA, its rights"
+        )
+        return f"the store did not answer ({cause}); check {check} and free space"
+
+
+def _cause(problem: BaseException) -> str:
+    """What the driver said, in its first line: the others may hold what was written."""
+    orig = getattr(problem, "orig", None)
+    if orig is None:
+        return getattr(problem, "strerror", None) or str(problem)[:80] or type(problem).__name__
+    driver = orig.__cause__ or orig
+    # SQLite names tables and columns, PostgreSQL may name values: those are learners'.
+    return str(orig) if orig.__class__.__module__.startswith("sqlite3") else type(driver).__name__
+
+
+def _forget(task: "asyncio.Future[Any]") -> None:
+    if not task.cancelled():
+        task.exception()
 
 
 @asynccontextmanager
-async def open_database(url: str) -> AsyncIterator[tuple[Database, str]]:
-    """The database behind `url` and its id, with its tables made where they are absent.
+async def connected(url: str, *, patience_s: float = PATIENCE_S) -> AsyncIterator[Database]:
+    """The database behind `url`, whatever it holds; a statement may take `patience_s` seconds.
 
-    Raises Unavailable where it cannot be written, BadInput where it is of another version.
+    Raises Unavailable where it is away, BadInput where it is of another kind.
     """
-    _require_writable(url)
-    # Parameters hold learners' data, and errors may reach a log.
-    engine = create_async_engine(url, hide_parameters=True, poolclass=AsyncAdaptedQueuePool, pool_size=4)
-    event.listen(engine.sync_engine, "connect", _set_pragmas)
+    address = address_of(url)
+    if address is None:
+        raise BadInput("the store is SQLite or PostgreSQL; mend TRAILMATE_DATABASE_URL")
+    if address.startswith(POSTGRES):
+        async with _closing(
+            Database(postgres_engine(address, patience_s=patience_s), None, patience_s=patience_s)
+        ) as database:
+            yield database
+        return
+    with sqlite_engines(address) as (engine, threads):
+        async with _closing(Database(engine, threads)) as database:
+            yield database
+
+
+@asynccontextmanager
+async def _closing(database: Database) -> AsyncIterator[Database]:
     try:
-        database = Database(engine)
-        yield database, await _prepared(database)
+        yield database
     finally:
-        await engine.dispose()
-
-
-async def _prepared(database: Database) -> str:
-    """Make what is absent, check the version, and give the id of the store."""
-    async with database.writing() as connection:
-        await connection.run_sync(tables.metadata.create_all)
-        await connection.run_sync(tables.interactions_by_class.create, checkfirst=True)
-        given = [
-            {"name": "schema_version", "value": str(tables.SCHEMA_VERSION)},
-            {"name": "store_id", "value": uuid.uuid4().hex[:12]},
-        ]
-        await connection.execute(database.insert(tables.about).on_conflict_do_nothing(), given)
-        about = {r.name: r.value for r in await connection.execute(select(tables.about))}
-    if about["schema_version"] != str(tables.SCHEMA_VERSION):
-        raise BadInput(
-            f"the store has version {about['schema_version']}, this Trailmate reads {tables.SCHEMA_VERSION}; "
-            "start the Trailmate that wrote it, or name another store in TRAILMATE_DATABASE_URL"
-        )
-    return str(about["store_id"])
-
-
-def _require_writable(url: str) -> None:
-    """Try the file in plain code: a driver whose first connection fails leaves a thread behind that prints a traceback.
-
-    Raises Unavailable where the folder cannot be made, or the file cannot be written or is no database.
-    """
-    path = make_url(url).database
-    try:
-        Path(path or "").parent.mkdir(parents=True, exist_ok=True)
-        with closing(sqlite3.connect(path or ":memory:", timeout=10)) as connection:
-            connection.execute("PRAGMA journal_mode=WAL")
-            connection.execute("BEGIN IMMEDIATE")
-    except (OSError, sqlite3.Error) as problem:
-        reason = getattr(problem, "strerror", None) or str(problem)
-        raise Unavailable(
-            f"the store cannot be written ({reason}); name a folder that can in TRAILMATE_DATA, or mend its rights"
-        ) from None
-
-
-def _set_pragmas(connection: Any, _record: Any) -> None:
-    cursor = connection.cursor()
-    for pragma in _PRAGMAS:
-        cursor.execute(f"PRAGMA {pragma}")
-    cursor.close()
+        await database.close()

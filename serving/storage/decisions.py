@@ -1,12 +1,15 @@
 """What was offered to whom, one line per slot."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import msgspec
-from sqlalchemy import func, select
+from sqlalchemy import Connection, func, select
 
 from engine.domain.decision import Decision, NearTie
 from serving.storage import tables
 from serving.storage.database import Database
-from serving.storage.events import next_seq
+from serving.storage.inserting import insert_new, next_seq
 from serving.storage.port import Slot
 from serving.storage.rows import Row, known_time, to_us
 
@@ -21,17 +24,9 @@ class SqlDecisions:
         self._database = database
 
     async def record(self, tenant: str, *decisions: Decision) -> None:
-        """All slots in one transaction, each decision's under one `seq`."""
-        if not decisions:
-            return
-        async with self._database.writing() as connection:
-            last = await next_seq(connection, self._database, tenant, len(decisions))
-            rows = [
-                {"tenant": tenant, "seq": seq, **row}
-                for seq, decision in enumerate(decisions, last - len(decisions) + 1)
-                for row in _slot_rows(decision)
-            ]
-            await connection.execute(self._database.insert(tables.decisions), rows)
+        """All slots in one transaction, each decision's under one `seq`; one that was told before stays as it is."""
+        if decisions:
+            await self._database.write(record_all, _Told(tenant, decisions))
 
     async def after(self, tenant: str, seq: int, limit: int) -> list[Slot]:
         """One page; the decisions are picked first, so that none is cut in half."""
@@ -45,6 +40,31 @@ class SqlDecisions:
         )
         async with self._database.reading() as connection:
             return [_slot_of(dict(row)) for row in (await connection.execute(page)).mappings()]
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    tenant: str
+    decisions: Sequence[Decision]
+
+    def __len__(self) -> int:
+        return sum(len(decision.slate) for decision in self.decisions)
+
+
+def record_all(connection: Connection, told: Sequence[_Told]) -> list[None]:
+    """Decisions of several askers, tenant by tenant in one order so that nobody waits in a ring."""
+    by_tenant: dict[str, dict[str, Decision]] = {}
+    for one in told:
+        by_tenant.setdefault(one.tenant, {}).update({d.decision_id: d for d in one.decisions})
+    for tenant, theirs in sorted(by_tenant.items()):
+        last = next_seq(connection, tenant, len(theirs))
+        rows = [
+            tuple(({"tenant": tenant, "seq": seq} | row)[column.name] for column in tables.decisions.columns)
+            for seq, decision in enumerate(theirs.values(), last - len(theirs) + 1)
+            for row in _slot_rows(decision)
+        ]
+        insert_new(connection, tables.decisions, rows)
+    return [None] * len(told)
 
 
 def _slot_rows(decision: Decision) -> list[Row]:

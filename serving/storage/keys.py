@@ -33,9 +33,8 @@ class SqlKeys:
 
     async def find(self, key_id: str) -> Key | None:
         """The key of this id, revoked or not."""
-        async with self._database.reading() as connection:
-            found = await connection.execute(select(tables.keys).where(_keys.key_id == key_id))
-            row = found.mappings().one_or_none()
+        wanted = select(tables.keys).where(_keys.key_id == key_id)
+        row = await self._database.read(lambda connection: connection.execute(wanted).mappings().one_or_none())
         return None if row is None else _key_of(row)
 
     async def of_tenant(self, tenant: str) -> list[Key]:

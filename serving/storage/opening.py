@@ -1,29 +1,60 @@
-"""Where the seven ports of one database meet."""
+"""Where the seven ports of one database meet, and what stands around them."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
 
 from serving.storage.answers import SqlAnswers
-from serving.storage.database import open_database
+from serving.storage.copies import Copies, SharedCopies
+from serving.storage.database import PATIENCE_S, connected
 from serving.storage.decisions import SqlDecisions
 from serving.storage.events import SqlEvents
 from serving.storage.keys import SqlKeys
+from serving.storage.migrating import prepared
+from serving.storage.patient import patient
 from serving.storage.port import Store
 from serving.storage.records import SqlCatalogue, SqlPeople
 from serving.storage.states import SqlStates
 
 
 @asynccontextmanager
-async def open_store(url: str) -> AsyncIterator[Store]:
-    """The store behind `url`, made where it is absent; raises Unavailable or BadInput."""
-    async with open_database(url) as (database, store_id):
-        yield Store(
+async def open_store(
+    url: str,
+    *,
+    redis_url: str = "",
+    outbox: Path | None = None,
+    takes_in: bool = True,
+    patience_s: float = PATIENCE_S,
+) -> AsyncIterator[Store]:
+    """The store behind `url`, made where it is absent; `redis_url` names the Redis that servers share copies in.
+
+    `outbox` is the folder in which events wait while the database is away. Without one they are refused then, and
+    where it no longer `takes_in` anything too; what still waits in it is put into the store all the same. A server that
+    takes longer than `patience_s` seconds for a statement counts as away.
+
+    Raises Unavailable where the database is away, BadInput where it is of another version; Redis may be away.
+    """
+    async with AsyncExitStack() as stack:
+        database = await stack.enter_async_context(connected(url, patience_s=patience_s))
+        store_id = await prepared(database)
+        shared: SharedCopies | None = None
+        if redis_url:
+            # Imported only where there is one: it takes 100 ms.
+            from serving.storage.redis_copies import redis_copies
+
+            shared = await stack.enter_async_context(redis_copies(redis_url, store_id))
+        copies = Copies(shared)
+        store = Store(
             store_id=store_id,
-            events=SqlEvents(database),
+            events=SqlEvents(database, copies),
             catalogue=SqlCatalogue(database),
             people=SqlPeople(database),
             decisions=SqlDecisions(database),
-            states=SqlStates(database),
+            states=SqlStates(database, copies),
             answers=SqlAnswers(database),
             keys=SqlKeys(database),
         )
+        if outbox is not None:
+            waiting_for_it = await stack.enter_async_context(patient(store, outbox))
+            store = waiting_for_it if takes_in else store
+        yield store

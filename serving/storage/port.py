@@ -3,7 +3,7 @@
 Everything is keyed by tenant. All methods raise `engine.domain.errors.Unavailable` where the store is away.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
@@ -131,6 +131,12 @@ class EventStore(Protocol):
     ) -> dict[str, LearnerContext]:
         """What is kept of each of these learners, read at once and equal to what `context` gives of each alone."""
 
+    async def remembered(self, tenant: str, learner_ids: Sequence[str]) -> dict[str, LearnerContext | None]:
+        """What was known of each of these learners when they were last asked for; never raises Unavailable.
+
+        For the time while the store is away. It may be older than what is kept, and None for anybody.
+        """
+
 
 class CatalogueStore(Protocol):
     """What a school offers, and the skills it teaches."""
@@ -200,6 +206,9 @@ class StateStore(Protocol):
     async def put_all(self, tenant: str, states: Mapping[str, KeptState]) -> None:
         """Keep the states of these learners, by id, in one transaction, under the same rule."""
 
+    async def forget(self, tenant: str, learner_id: str) -> None:
+        """Throw away the state of this learner, and every copy of what was read of them."""
+
 
 class AnswerStore(Protocol):
     """Answers to requests that carry a key of their own, kept until they run out."""
@@ -235,7 +244,7 @@ class KeyStore(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Store:
-    """The seven ports of one database; `store_id` tells two databases apart."""
+    """The seven ports of one database; `store_id` tells two apart, `waiting` how much waits for its return."""
 
     store_id: str
     events: EventStore
@@ -245,3 +254,4 @@ class Store:
     states: StateStore
     answers: AnswerStore
     keys: KeyStore
+    waiting: Callable[[], int] = int

@@ -1,12 +1,12 @@
 """Nouns as rows and back."""
 
 import hashlib
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from operator import attrgetter
 from typing import Any, NamedTuple
 
 import msgspec
-from sqlalchemy import RowMapping
 
 from engine.domain.interaction import Interaction
 
@@ -78,15 +78,27 @@ def interaction_row(tenant: str, seq: int, interaction: Interaction, stamp_us: i
     )  # fmt: skip
 
 
-def interaction_of(row: RowMapping) -> Interaction:
-    """The event of one line."""
+def interaction_of(row: Sequence[Any]) -> Interaction:
+    """The event of one line, its values in the order of the columns."""
+    r = row
     return Interaction(
-        event_id=row["event_id"], learner_id=row["learner_id"], kind=row["kind"], source=row["source"],
-        resource_id=row["resource_id"], at=from_us(row["at_us"]), order=row["order"], outcome=row["outcome"],
-        duration_s=row["duration_s"], item_id=row["item_id"], skills=_list(row["skills"]), class_id=row["class_id"],
-        decision_id=row["decision_id"], with_learner_ids=_list(row["with_learner_ids"]), group_id=row["group_id"],
-        value=row["value"], voids=row["voids"],
+        learner_id=r[1], event_id=r[3], resource_id=r[4], at=from_us(r[5]), order=r[6], kind=r[7], outcome=r[8],
+        duration_s=r[9], item_id=r[10], skills=_list(r[11]), class_id=r[12], decision_id=r[13],
+        with_learner_ids=_list(r[14]), group_id=r[15], value=r[16], voids=r[17], source=r[18],
     )  # fmt: skip
+
+
+def holds_nul(interaction: Interaction) -> bool:
+    """Whether any text in it holds the character NUL, which PostgreSQL cannot keep."""
+    encoded = _encode(interaction)
+    # As JSON writes it; a backslash before it may make it something else, so only then is each text looked at.
+    return b"\\u0000" in encoded and any("\0" in text for text in _texts(interaction))
+
+
+def _texts(interaction: Interaction) -> Iterator[str]:
+    for name in Interaction.__slots__:
+        given = getattr(interaction, name)
+        yield from [given] if isinstance(given, str) else given if isinstance(given, tuple) else ()
 
 
 def to_record(noun: Any) -> str:

@@ -1,9 +1,15 @@
 """What learners' events come to; every row can be made again from the events."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
+from sqlalchemy import Connection, delete
+from sqlalchemy.dialects.postgresql import insert as postgres_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+
 from serving.storage import tables
+from serving.storage.copies import Copies
 from serving.storage.database import Database
 from serving.storage.port import KeptState
 
@@ -11,28 +17,51 @@ from serving.storage.port import KeptState
 class SqlStates:
     """`StateStore` in SQL."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, copies: Copies) -> None:
         self._database = database
+        self._copies = copies
 
     async def put(self, tenant: str, learner_id: str, seq: int, content: bytes) -> None:
         """One state."""
         await self.put_all(tenant, {learner_id: KeptState(seq=seq, content=content)})
 
     async def put_all(self, tenant: str, states: Mapping[str, KeptState]) -> None:
-        """One statement for each, so of two at once the later `seq` stays, whoever comes first."""
-        table = tables.learner_states
-        insert: Any = self._database.insert(table)
-        newer = insert.on_conflict_do_update(
-            index_elements=["tenant", "learner_id"],
-            set_={"seq": insert.excluded.seq, "content": insert.excluded.content},
-            where=table.c.seq <= insert.excluded.seq,
-        )
-        # In one order, so that two at once never wait for each other.
-        rows = [
-            {"tenant": tenant, "learner_id": learner_id, "seq": state.seq, "content": state.content}
-            for learner_id, state in sorted(states.items())
-        ]
-        if not rows:
-            return
+        """Close at hand first: there they are of use even while the database is away."""
+        if states:
+            self._copies.keep_states(tenant, states)
+            await self._database.write(write_states, _States(tenant, states))
+
+    async def forget(self, tenant: str, learner_id: str) -> None:
+        """The row and every copy."""
+        c = tables.learner_states.c
+        await self._copies.forget(tenant, learner_id)
         async with self._database.writing() as connection:
-            await connection.execute(newer, rows)
+            gone = delete(tables.learner_states).where(c.tenant == tenant, c.learner_id == learner_id)
+            await connection.execute(gone)
+
+
+@dataclass(frozen=True, slots=True)
+class _States:
+    tenant: str
+    states: Mapping[str, KeptState]
+
+    def __len__(self) -> int:
+        return len(self.states)
+
+
+def write_states(connection: Connection, given: Sequence[_States]) -> list[None]:
+    """One statement for each, so of two at once the later `seq` stays, whoever comes first."""
+    insert: Any = (postgres_insert if connection.dialect.name == "postgresql" else sqlite_insert)(tables.learner_states)
+    newer = insert.on_conflict_do_update(
+        index_elements=["tenant", "learner_id"],
+        set_={"seq": insert.excluded.seq, "content": insert.excluded.content},
+        where=tables.learner_states.c.seq <= insert.excluded.seq,
+    )
+    # In one order, so that two at once never wait for each other in a ring.
+    rows = [
+        {"tenant": one.tenant, "learner_id": learner_id, "seq": state.seq, "content": state.content}
+        for one in given
+        for learner_id, state in one.states.items()
+    ]
+    connection.execute(newer, sorted(rows, key=lambda row: (row["tenant"], row["learner_id"])))
+    return [None] * len(given)

@@ -17,9 +17,15 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
+# What the store says of itself, for whoever finds it: changes of the tables are counted by revisions.
 SCHEMA_VERSION = 1
+# The last revision in `migrations/versions`: what an empty database gets without walking through them.
+HEAD = "0003"
 
 metadata = MetaData()
+# Alembic's own table, written here too: most servers never need alembic, which takes 100 ms to import.
+bookkeeping = MetaData()
+revision = Table("alembic_version", bookkeeping, Column("version_num", String(32), primary_key=True))
 
 about = Table("about", metadata, Column("name", String, primary_key=True), Column("value", String, nullable=False))
 
@@ -62,7 +68,7 @@ interactions = Table(
     sqlite_with_rowid=False,
 )
 
-# Who has events in a class; an older store gets it when it is opened, so it makes no other `SCHEMA_VERSION`.
+# Who has events in a class.
 _in_a_class = interactions.c.class_id.is_not(None)
 interactions_by_class = Index(
     "interactions_by_class",
@@ -92,11 +98,12 @@ decisions = Table(
     Column("catalogue_hash", String, nullable=False),
     Column("near_ties", Text, nullable=False),
     Index("decisions_by_learner", "tenant", "learner_id"),
+    # A decision that is told again, because its first acknowledgement was lost, is kept once.
+    Index("decisions_once", "tenant", "decision_id", "slot", unique=True),
     sqlite_with_rowid=False,
 )
 
-# What a learner's events come to, up to the learner's event `seq`: it may be lost or thrown away at any time, and an
-# older store gets the table when it is opened, so neither makes another `SCHEMA_VERSION`.
+# What a learner's events come to, up to the learner's event `seq`: it may be lost or thrown away at any time.
 learner_states = Table(
     "learner_states",
     metadata,
@@ -107,7 +114,7 @@ learner_states = Table(
 )
 
 # Answers by the key their request carried; `content` is null while the first request is worked on. They run out after a
-# day, and an older store gets the table when it is opened, so it makes no other `SCHEMA_VERSION`.
+# day.
 answers = Table(
     "answers",
     metadata,

@@ -20,6 +20,7 @@ from engine.domain.resource import Resource
 from engine.domain.skill import Skill
 from serving.storage.opening import open_store
 from serving.storage.port import Claim, KeptAnswer, KeptState, Key, Store
+from tests.servers import drop_database, new_database
 
 TENANTS = itertools.count()
 T0 = datetime(2026, 9, 1, 8, 30, 0, 123456, tzinfo=UTC)
@@ -45,12 +46,7 @@ FULL = Interaction(
 BARE = Interaction(event_id="e2", learner_id="Ünal 🎒", kind="viewed", source="app", resource_id="r2")
 
 
-@contextmanager
-def sqlite(folder: Path) -> Iterator[str]:
-    yield f"sqlite+aiosqlite:///{folder / 'store.db'}"
-
-
-IMPLEMENTATIONS = [sqlite]
+IMPLEMENTATIONS = ["sqlite", "postgres", "sqlite-redis", "postgres-redis"]
 
 
 class Room:
@@ -67,8 +63,10 @@ class Room:
 
 @contextmanager
 def opened(url: str) -> Iterator[Room]:
+    """The store at this address; behind a `|`, the Redis it shares copies in."""
     with asyncio.Runner() as runner:
-        context = open_store(url)
+        database, _, redis = url.partition("|")
+        context = open_store(database, redis_url=redis)
         store = runner.run(context.__aenter__())
         try:
             yield Room(runner, store)
@@ -76,10 +74,17 @@ def opened(url: str) -> Iterator[Room]:
             runner.run(context.__aexit__(None, None, None))
 
 
-@pytest.fixture(scope="module", params=IMPLEMENTATIONS, ids=lambda made: made.__name__)
+@pytest.fixture(scope="module", params=IMPLEMENTATIONS)
 def url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with request.param(tmp_path_factory.mktemp("store")) as found:
-        yield found
+    kind, _, shared = request.param.partition("-")
+    redis = "|" + request.getfixturevalue("valkey") if shared else ""
+    if kind == "sqlite":
+        yield f"sqlite+aiosqlite:///{tmp_path_factory.mktemp('store') / 'store.db'}{redis}"
+        return
+    postgres = request.getfixturevalue("postgres")
+    made = new_database(postgres)
+    yield made + redis
+    drop_database(postgres, made)
 
 
 @pytest.fixture(scope="module")
@@ -271,6 +276,43 @@ def test_of_many_states_put_at_once_the_latest_stays(room: Room) -> None:
     assert kept(room) == KeptState(seq=9, content=b"\x09")
 
 
+def test_what_was_forgotten_is_nowhere(room: Room) -> None:
+    events, states = room.store.events, room.store.states
+    seq = room.run(events.append(room.t, [FULL])).seq
+    room.run(events.context(room.t, "lena"))
+    room.run(states.put(room.t, "lena", seq, b"state"))
+    remembered = room.run(events.remembered(room.t, ["lena", "nobody"]))
+    assert (remembered["lena"].state, remembered["nobody"]) == (KeptState(seq=seq, content=b"state"), None)
+    room.run(states.forget(room.t, "lena"))
+    assert room.run(events.remembered(room.t, ["lena"])) == {"lena": None}
+    assert kept(room) is None
+
+
+def test_a_text_that_no_database_can_keep_is_refused_with_its_place(room: Room) -> None:
+    texts = [
+        replace(BARE, event_id="a\0"),
+        replace(BARE, event_id="b", skills=("x\0",)),
+        replace(BARE, value="\\u0000"),
+    ]
+    told = room.run(room.store.events.append(room.t, [FULL, *texts, replace(FULL, kind="viewed")]))
+    assert (told.accepted, [place for place, _ in told.rejected]) == (2, [1, 2, 4])
+    assert [e.value for e in everything(room, room.t)] == [FULL.value, "\\u0000"]
+
+
+def test_a_decision_told_twice_is_kept_once(room: Room) -> None:
+    for _ in range(2):
+        room.run(room.store.decisions.record(room.t, decision("d1", 2), decision("d0", 0)))
+    assert len(room.run(room.store.decisions.after(room.t, 0, 9))) == 3
+
+
+def test_numbers_leave_no_gap_where_events_are_sent_again(room: Room) -> None:
+    events = [replace(BARE, event_id=f"e{i}") for i in range(5)]
+    for batch in (events[:2], events[:3], events[1:2], events):
+        seq = room.run(room.store.events.append(room.t, batch)).seq
+    assert [n for n, _ in room.run(room.store.events.after(room.t, 0, 99))] == [1, 2, 3, 4, 5]
+    assert seq == 5
+
+
 def test_a_sync_makes_the_whole_set_and_says_what_it_changed(room: Room) -> None:
     catalogue = room.store.catalogue
     a, b, c = (Resource(resource_id=x, title=x.upper(), minutes=2.5, available_from=T0) for x in "abc")
@@ -443,24 +485,6 @@ def test_everything_is_there_after_opening_again(url: str) -> None:
     with opened(url) as room:
         assert everything(room, tenant) == [FULL]
         assert room.store.store_id == store_id
-
-
-def test_a_store_from_before_there_were_states_opens_with_all_it_held(tmp_path: Path) -> None:
-    import sqlite3
-
-    url = f"sqlite+aiosqlite:///{tmp_path / 'store.db'}"
-    with opened(url) as room:
-        room.run(room.store.events.append("t", [FULL]))
-    with sqlite3.connect(tmp_path / "store.db") as connection:
-        connection.execute("DROP TABLE learner_states")
-        connection.execute("DROP TABLE answers")
-        connection.execute("DROP INDEX interactions_by_class")
-    connection.close()
-    with opened(url) as room:
-        room.run(room.store.states.put("t", "lena", 1, b"state"))
-        context = room.run(room.store.events.context("t", "lena"))
-        assert room.run(room.store.people.members("t", "7b")) == ["lena"]
-        assert (list(context.interactions), context.state) == ([FULL], KeptState(seq=1, content=b"state"))
 
 
 def test_a_store_of_another_version_is_refused_in_words(tmp_path: Path) -> None:

@@ -270,17 +270,24 @@ def test_a_state_that_cannot_be_read_or_written_never_costs_an_answer(
     tiny_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     headers = {"Authorization": f"Bearer {key_for(tmp_path, 'admin')}"}
-    with TestClient(create_app(Settings(data=tmp_path, bundle=tiny_bundle)), headers=headers) as app:
+
+    def fresh() -> TestClient:
+        """A server that has read nobody yet: it has no copy of what is in the store."""
+        return TestClient(create_app(Settings(data=tmp_path, bundle=tiny_bundle)), headers=headers)
+
+    with fresh() as app:
         app.put("/v1/resources", json={"resources": [{"resource_id": f"r{i:02d}"} for i in range(9)]})
         app.post("/v1/events", json={"events": [{"learner_id": "lena", "resource_id": "r00", "outcome": 1.0}]})
         asked = {"learner_id": "lena", "k": 3}
         first = app.post("/v1/recommendations", json=asked).json()["slate"]
         good = of_lena(tmp_path).state
-        for spoiled in (b"", b"TMLS", good.content[:-9], good.content[:300] + b"\0" * 9 + good.content[309:]):
-            spoil(tmp_path, good.seq, spoiled)
+    for spoiled in (b"", b"TMLS", good.content[:-9], good.content[:300] + b"\0" * 9 + good.content[309:]):
+        spoil(tmp_path, good.seq, spoiled)
+        with fresh() as app:
             again = app.post("/v1/recommendations", json=asked).json()["slate"]
-            assert [o["resource_id"] for o in again] == [o["resource_id"] for o in first]
-            assert of_lena(tmp_path).state == good
+        assert [o["resource_id"] for o in again] == [o["resource_id"] for o in first]
+        assert of_lena(tmp_path).state == good
+    with fresh() as app:
 
         async def away(*_: object) -> None:
             raise Unavailable("the store did not answer; check it")

@@ -17,6 +17,8 @@ from types import SimpleNamespace
 import pytest
 
 from serving.settings import read_settings
+from serving.storage.database import connected
+from serving.storage.migrating import migrate
 from serving.storage.opening import open_store
 from trailmate import surroundings
 from trailmate.cli.doctor import settings_shown
@@ -126,7 +128,7 @@ def test_a_store_without_a_write_ahead_log_is_told(tmp_path: Path) -> None:
 
 def test_a_store_of_another_version_is_told(store_url: str, tmp_path: Path) -> None:
     with sqlite3.connect(tmp_path / "store.db") as connection:
-        connection.execute("UPDATE about SET value = '999' WHERE name = 'schema_version'")
+        connection.execute("UPDATE alembic_version SET version_num = '999'")
     connection.close()
     finding = surroundings.database(store_url)
     assert (finding.state, "999" in finding.text) == (FAIL, True)
@@ -205,3 +207,27 @@ def test_of_a_key_only_the_id_is_shown(key: str, shown: str) -> None:
 def test_a_missing_key_says_how_to_make_one() -> None:
     missing = surroundings.key("")
     assert (missing.state, "trailmate keys create" in (missing.next_step or "")) == (WARN, True)
+
+
+def test_postgres_and_redis_are_looked_at_and_their_passwords_are_not_shown(
+    postgres_url: str, valkey: str, tmp_path: Path
+) -> None:
+    found = surroundings.database(postgres_url)
+    assert (found.state, "empty" in found.text) == (OK, True)
+    asyncio.run(_made(postgres_url))
+    assert "revision" in surroundings.database(postgres_url).text
+    asyncio.run(_older(postgres_url))
+    found = surroundings.database(postgres_url)
+    assert (found.state, found.next_step) == (FAIL, "run `trailmate migrate`")
+    found = surroundings.database("postgresql+asyncpg://anna:hunter2@127.0.0.1:9/x")
+    assert (found.state, "hunter2" in str(found)) == (FAIL, False)
+    [found] = surroundings.redis(valkey)
+    assert (found.state, "Valkey" in found.text) == (WARN, True)
+    [found] = surroundings.redis("redis://:hunter2@127.0.0.1:9/0")
+    assert (found.state, "hunter2" in str(found)) == (WARN, False)
+    assert list(surroundings.redis("")) == []
+
+
+async def _older(url: str) -> None:
+    async with connected(url) as database:
+        await migrate(database, None, down=True)

@@ -5,6 +5,7 @@ import typer
 from trailmate.cli.doctor import doctor
 from trailmate.cli.evaluate import evaluate
 from trailmate.cli.import_log import import_app
+from trailmate.cli.keeping import backup, migrate, restore
 from trailmate.cli.keys import keys
 from trailmate.cli.predict import predict
 from trailmate.cli.recommend import recommend
@@ -26,4 +27,7 @@ def register(app: typer.Typer) -> None:
     app.command()(predict)
     app.command()(evaluate)
     app.command()(simulate)
+    app.command()(migrate)
+    app.command()(backup)
+    app.command()(restore)
     app.command()(doctor)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 Part = TypeVar("Part")
 Run = Callable[[Coroutine[Any, Any, Any]], Any]
-_BATCH = 10_000
+_BATCH, _PATIENCE_S = 10_000, 120.0
 _MARKS = "exported.json"
 
 Tenant = Annotated[str, typer.Option(help="The school in the store.")]
@@ -85,7 +85,7 @@ def _opened_store(url: str) -> Iterator[tuple[Run, Store]]:
     from serving.storage.opening import open_store
 
     with asyncio.Runner() as runner:
-        opened = open_store(url)
+        opened = open_store(url, patience_s=_PATIENCE_S)
         store = runner.run(opened.__aenter__())
         try:
             yield runner.run, store

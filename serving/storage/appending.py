@@ -1,0 +1,97 @@
+"""Batches of events into the log: each event once, numbers without gaps, the same whoever sends what again."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, delete, select, update
+
+from serving.storage import tables
+from serving.storage.inserting import insert_new, insert_numbered, next_seq, numbered
+from serving.storage.port import Appended
+from serving.storage.rows import InteractionRow
+
+OTHER_CONTENT = "event_id was used before for an event with other content; give each event its own id"
+_READ_BACK = 500
+_events = tables.interactions.c
+_tenants = tables.tenants.c
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """The rows of one batch, not numbered yet; `timeless` are the places of events that came without a time."""
+
+    tenant: str
+    rows: Sequence[InteractionRow]
+    timeless: frozenset[int]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """What stands under an event id: its content and time, and whether it came in just now."""
+
+    content_hash: int
+    at_us: int | None
+    is_new: bool
+
+
+def append_all(connection: Connection, batches: Sequence[Batch]) -> list[Appended]:
+    """Write batches as if one had come after the other; tenants in one order, so that nobody waits in a ring."""
+    answers: dict[int, Appended] = {}
+    for tenant in sorted({batch.tenant for batch in batches}):
+        places = [i for i, batch in enumerate(batches) if batch.tenant == tenant]
+        answers.update(zip(places, _appended(connection, tenant, [batches[i] for i in places]), strict=True))
+    return [answers[i] for i in range(len(batches))]
+
+
+def _appended(connection: Connection, tenant: str, batches: Sequence[Batch]) -> list[Appended]:
+    first: dict[str, InteractionRow] = {}
+    for batch in batches:
+        for row in batch.rows:
+            first.setdefault(row.event_id, row)
+    if not first:
+        last = next_seq(connection, tenant, 0)
+        return [_judged(batch, {}, last) for batch in batches]
+    last, n_new = insert_numbered(connection, tenant, list(first.values()))
+    begin = last - len(first) + 1
+    kept: dict[str, _Kept] = {}
+    if n_new != len(first):
+        # Some stood there: take the others back, so that they are numbered as if those had never been sent again.
+        connection.execute(delete(tables.interactions).where(_events.tenant == tenant, _events.seq >= begin))
+        kept = _standing(connection, tenant, list(first))
+        new = [row for event_id, row in first.items() if event_id not in kept]
+        last = begin - 1 + len(new)
+        connection.execute(update(tables.tenants).where(_tenants.tenant == tenant).values(seq=last))
+        insert_new(connection, tables.interactions, numbered(new, begin))
+    kept |= {x: _Kept(row.content_hash, row.at_us, is_new=True) for x, row in first.items() if x not in kept}
+    return [_judged(batch, kept, last) for batch in batches]
+
+
+def _standing(connection: Connection, tenant: str, event_ids: list[str]) -> dict[str, _Kept]:
+    """What stands under these ids."""
+    columns = select(_events.event_id, _events.content_hash, _events.at_us)
+    kept = {}
+    for start in range(0, len(event_ids), _READ_BACK):
+        some = event_ids[start : start + _READ_BACK]
+        # The concatenation keeps SQLite from walking the whole tenant by its primary key.
+        theirs = _events.tenant.concat("") == tenant
+        found = connection.execute(columns.where(_events.event_id.in_(some), theirs))
+        kept.update({row.event_id: _Kept(row.content_hash, row.at_us, is_new=False) for row in found})
+    return kept
+
+
+def _judged(batch: Batch, kept: dict[str, _Kept], last: int) -> Appended:
+    """What became of a batch; an id that is new is accepted once, and seen again from then on."""
+    accepted, duplicates, other = 0, 0, []
+    for place, row in enumerate(batch.rows):
+        stands = kept[row.event_id]
+        if stands.is_new:
+            accepted += 1
+            kept[row.event_id] = _Kept(stands.content_hash, stands.at_us, is_new=False)
+        elif stands.content_hash == row.content_hash and (place in batch.timeless or stands.at_us == row.at_us):
+            duplicates += 1
+        else:
+            other.append((place, OTHER_CONTENT))
+    return Appended(accepted=accepted, duplicates=duplicates, rejected=tuple(other), seq=last)

@@ -1,0 +1,155 @@
+"""All that is kept of learners, in one statement: one snapshot, one way to the database and back."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from operator import itemgetter
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection
+
+from engine.domain.learner import Learner, SchoolClass
+from serving.storage.port import KeptState, LearnerContext
+from serving.storage.rows import InteractionRow, interaction_of
+
+# Each learner asked for, with the `seq` from which on their events are wanted; -1 asks for the state as well.
+_ASKED = {
+    "sqlite": "SELECT value ->> 0 AS learner_id, value ->> 1 AS since FROM json_each(?1)",
+    "postgresql": "SELECT a.learner_id, a.since FROM unnest($1::text[], $2::bigint[]) AS a(learner_id, since)",
+}
+_NAMED = {
+    "sqlite": "SELECT n.value FROM told, json_each(told.record, '$.classes') AS n",
+    "postgresql": "SELECT json_array_elements_text(told.record::json -> 'classes') FROM told",
+}
+_TENANT, _CLASS = {"sqlite": "?2", "postgresql": "$3"}, {"sqlite": "?3", "postgresql": "$4"}
+_NO_BYTES = {"sqlite": "NULL", "postgresql": "NULL::bytea"}
+_EVENT, _STATE, _LEARNER, _CLASS_RECORD, _STAND = range(5)
+# Rows are those of the log, with two columns more; what is no event uses the columns of its kind and leaves the rest.
+_COLUMNS = InteractionRow._fields
+_PART, _CONTENT = len(_COLUMNS), len(_COLUMNS) + 1
+_LEARNER_ID, _SEQ, _EVENT_ID, _ORDER, _VALUE = (
+    _COLUMNS.index(name) for name in ("learner_id", "seq", "event_id", "order", "value")
+)
+_seq_of = itemgetter(_SEQ)
+
+
+def _row(part: int, content: str = "NULL", **given: str) -> str:
+    return ", ".join([*(given.get(name, "NULL") for name in _COLUMNS), str(part), content])
+
+
+def _statement(dialect: str) -> str:
+    tenant, known = _TENANT[dialect], _class_text(dialect)
+    events = ", ".join(f'i."{name}"' for name in _COLUMNS)
+    state = _row(_STATE, "s.content", learner_id="s.learner_id", seq="s.seq")
+    learner = _row(_LEARNER, learner_id="record_id", value="record")
+    a_class = _row(_CLASS_RECORD, learner_id="c.record_id", value="c.record")
+    stand = _row(_STAND, seq="seq", order="catalogue_version")
+    # CROSS JOIN: SQLite then goes from those asked for to their events, and not the other way round.
+    return f"""
+        WITH asked AS ({_ASKED[dialect]}),
+        told AS (SELECT l.record_id, l.record FROM asked CROSS JOIN learners AS l
+                 WHERE l.tenant = {tenant} AND l.record_id = asked.learner_id)
+        SELECT {events}, {_EVENT} AS part, {_NO_BYTES[dialect]} AS content FROM asked CROSS JOIN interactions AS i
+        WHERE i.tenant = {tenant} AND i.learner_id = asked.learner_id AND i.seq >= asked.since
+        UNION ALL SELECT {state} FROM asked CROSS JOIN learner_states AS s
+        WHERE s.tenant = {tenant} AND s.learner_id = asked.learner_id AND asked.since < 0
+        UNION ALL SELECT {learner} FROM told
+        UNION ALL SELECT {a_class} FROM classes AS c
+        WHERE c.tenant = {tenant} AND c.record_id IN ({_NAMED[dialect]} UNION SELECT {known})
+        UNION ALL SELECT {stand} FROM tenants WHERE tenant = {tenant}
+    """  # noqa: S608
+
+
+def _class_text(dialect: str) -> str:
+    return _CLASS[dialect] + ("::text" if dialect == "postgresql" else "")
+
+
+_STATEMENTS = {dialect: _statement(dialect) for dialect in _ASKED}
+_learner_of = msgspec.json.Decoder(Learner).decode
+_class_of = msgspec.json.Decoder(SchoolClass).decode
+
+
+def look_up(
+    connection: Connection, tenant: str, known: Mapping[str, LearnerContext | None], class_id: str | None
+) -> dict[str, LearnerContext]:
+    """The context of each learner in `known`, which holds what was known of them before, or None.
+
+    Events never change, so what was known is continued from its last event on; where that event does not stand there
+    any more, somebody was forgotten or a backup restored, and nothing that was known counts.
+    """
+    found = _found(connection, tenant, known, class_id)
+    lost = [
+        x for x, before in known.items() if before and before.arrived and not _still_stands(before, found.events[x])
+    ]
+    if lost:
+        return look_up(connection, tenant, {x: None if x in lost else before for x, before in known.items()}, class_id)
+    return {x: _context(x, before, found, class_id) for x, before in known.items()}
+
+
+@dataclass(slots=True)
+class _Found:
+    """The rows of one look, sorted out; `events` by learner, in the order they arrived."""
+
+    events: dict[str, list[Sequence[Any]]]
+    states: dict[str, KeptState] = field(default_factory=dict)
+    learners: dict[str, Learner] = field(default_factory=dict)
+    classes: dict[str, SchoolClass] = field(default_factory=dict)
+    seq: int = 0
+    catalogue_version: int = 0
+
+
+def _found(
+    connection: Connection, tenant: str, known: Mapping[str, LearnerContext | None], class_id: str | None
+) -> _Found:
+    found = _Found({x: [] for x in known})
+    for row in _rows(connection, tenant, known, class_id):
+        part, x = row[_PART], row[_LEARNER_ID]
+        if part == _EVENT:
+            found.events[x].append(row)
+        elif part == _STATE:
+            found.states[x] = KeptState(seq=row[_SEQ], content=row[_CONTENT])
+        elif part == _LEARNER:
+            found.learners[x] = _learner_of(row[_VALUE])
+        elif part == _CLASS_RECORD:
+            found.classes[x] = _class_of(row[_VALUE])
+        else:
+            found.seq, found.catalogue_version = row[_SEQ], row[_ORDER]
+    for events in found.events.values():
+        events.sort(key=_seq_of)
+    return found
+
+
+def _rows(
+    connection: Connection, tenant: str, known: Mapping[str, LearnerContext | None], class_id: str | None
+) -> Sequence[Sequence[Any]]:
+    since = {x: before.arrived[-1] if before and before.arrived else -1 for x, before in known.items()}
+    if connection.dialect.name == "postgresql":
+        given: tuple[Any, ...] = (list(since), list(since.values()), tenant, class_id)
+    else:
+        given = (msgspec.json.encode(list(since.items())).decode(), tenant, class_id)
+    return connection.exec_driver_sql(_STATEMENTS[connection.dialect.name], given).fetchall()
+
+
+def _still_stands(before: LearnerContext, events: Sequence[Sequence[Any]]) -> bool:
+    """Whether the last event known is the first one found."""
+    last = (before.arrived[-1], before.interactions[-1].event_id)
+    return bool(events) and (events[0][_SEQ], events[0][_EVENT_ID]) == last
+
+
+def _context(learner_id: str, before: LearnerContext | None, found: _Found, class_id: str | None) -> LearnerContext:
+    events, state = found.events[learner_id], found.states.get(learner_id)
+    interactions, arrived = [interaction_of(e) for e in events], [e[_SEQ] for e in events]
+    if before is not None and before.arrived:
+        interactions, arrived = [*before.interactions, *interactions[1:]], [*before.arrived, *arrived[1:]]
+        state = before.state
+    learner = found.learners.get(learner_id)
+    named = {*(learner.classes if learner else ()), class_id}
+    return LearnerContext(
+        learner=learner,
+        interactions=interactions,
+        arrived=arrived,
+        state=state,
+        classes={c: record for c, record in found.classes.items() if c in named},
+        seq=found.seq,
+        catalogue_version=found.catalogue_version,
+    )

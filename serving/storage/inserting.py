@@ -1,0 +1,102 @@
+"""Many rows in one statement; those whose keys stand there already are left out."""
+
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from typing import Any
+
+from sqlalchemy import BigInteger, Connection, Float, Integer, LargeBinary, Table
+from sqlalchemy.dialects.postgresql import insert as postgres_insert
+from sqlalchemy.dialects.sqlite import dialect as sqlite_dialect
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+
+from serving.storage import tables
+from serving.storage.rows import InteractionRow
+
+_SEQ = InteractionRow._fields.index("seq")
+_POSTGRES_TYPES = {BigInteger: "bigint", Integer: "int", Float: "float8", LargeBinary: "bytea"}
+
+
+def insert_new(connection: Connection, table: Table, rows: Sequence[tuple[Any, ...]]) -> int:
+    """Insert rows, each a tuple in the order of the columns, and give how many went in.
+
+    Goes to the driver without looking at each value again, which halves the time of a large batch.
+    """
+    if not rows:
+        return 0
+    if connection.dialect.name == "postgresql":
+        # One array for each column: one statement and one answer, however many rows.
+        return connection.exec_driver_sql(_unnested(table), tuple(map(list, zip(*rows, strict=True)))).rowcount
+    return connection.exec_driver_sql(_valued(table), list(rows)).rowcount
+
+
+def insert_numbered(connection: Connection, tenant: str, rows: Sequence[tuple[Any, ...]]) -> tuple[int, int]:
+    """Take a number of the tenant for each row of the log and insert those that are new.
+
+    Gives the last number, and how many went in. Holds the tenant's lock until the transaction ends. Rows are tuples in
+    the order of the columns, whatever they have as `seq`.
+    """
+    if connection.dialect.name == "postgresql":
+        # In one statement, because each way to a server and back takes as long as the work.
+        given = (tenant, len(rows), *map(list, zip(*rows, strict=True)))
+        last, n_new = connection.exec_driver_sql(_taken_and_unnested(), given).one()
+        return int(last), int(n_new)
+    last = next_seq(connection, tenant, len(rows))
+    first = last - len(rows) + 1
+    return last, insert_new(connection, tables.interactions, numbered(rows, first))
+
+
+def numbered(rows: Iterable[tuple[Any, ...]], first: int) -> list[tuple[Any, ...]]:
+    """Rows of the log with the numbers from `first` on."""
+    return [(*row[:_SEQ], seq, *row[_SEQ + 1 :]) for seq, row in enumerate(rows, first)]
+
+
+def next_seq(connection: Connection, tenant: str, n: int) -> int:
+    """Take `n` numbers of the tenant and give the last; holds the tenant's lock until the transaction ends."""
+    insert = postgres_insert if connection.dialect.name == "postgresql" else sqlite_insert
+    seq = tables.tenants.c.seq
+    first = insert(tables.tenants).values(tenant=tenant, seq=n, catalogue_version=0)
+    taken = first.on_conflict_do_update(index_elements=["tenant"], set_={"seq": seq + n}).returning(seq)
+    return int(connection.execute(taken).scalar_one())
+
+
+@lru_cache(maxsize=1)
+def _taken_and_unnested() -> str:
+    table = tables.interactions
+    names = [_quoted(column.name) for column in table.columns]
+    wanted = ["taken.seq - $2 + given.place" if name == "seq" else f"given.{name}" for name in names]
+    return f"""
+        WITH taken AS (
+            INSERT INTO tenants (tenant, seq, catalogue_version) VALUES ($1, $2, 0)
+            ON CONFLICT (tenant) DO UPDATE SET seq = tenants.seq + $2 RETURNING seq
+        ), given AS (
+            SELECT * FROM unnest({_arrays(table, 3)}) WITH ORDINALITY AS g({", ".join(names)}, place)
+        ), put AS (
+            INSERT INTO {table.name} ({", ".join(names)}) SELECT {", ".join(wanted)} FROM taken, given
+            ON CONFLICT DO NOTHING RETURNING 1
+        ) SELECT (SELECT seq FROM taken), (SELECT count(*) FROM put)
+    """  # noqa: S608
+
+
+@lru_cache(maxsize=64)
+def _valued(table: Table) -> str:
+    marks = ", ".join("?" for _ in table.columns)
+    return f"INSERT INTO {table.name} ({_columns(table)}) VALUES ({marks}) ON CONFLICT DO NOTHING"  # noqa: S608
+
+
+@lru_cache(maxsize=64)
+def _unnested(table: Table) -> str:
+    rows = f"SELECT * FROM unnest({_arrays(table, 1)})"  # noqa: S608
+    return f"INSERT INTO {table.name} ({_columns(table)}) {rows} ON CONFLICT DO NOTHING"
+
+
+def _arrays(table: Table, first: int) -> str:
+    kinds = (_POSTGRES_TYPES.get(type(column.type), "text") for column in table.columns)
+    return ", ".join(f"${place}::{kind}[]" for place, kind in enumerate(kinds, first))
+
+
+def _columns(table: Table) -> str:
+    return ", ".join(_quoted(column.name) for column in table.columns)
+
+
+def _quoted(name: str) -> str:
+    return sqlite_dialect().identifier_preparer.quote(name)

@@ -1,0 +1,36 @@
+"""A look at the servers behind the store, for whoever asks whether they are well."""
+
+from serving.storage import tables
+from serving.storage.database import connected
+from serving.storage.migrating import revision_of, revisions
+
+# Valkey tells the version of the Redis it stands for.
+REDIS_FROM = (7, 2)
+
+
+async def revision_at(url: str) -> tuple[str | None, str, bool]:
+    """The revision of the store at this address, None where it is empty; the one this Trailmate reads; a way there."""
+    async with connected(url) as database:
+        found = await revision_of(database)
+    return found, tables.HEAD, found is None or found in revisions()
+
+
+async def redis_at(url: str) -> tuple[str, bool, str]:
+    """Name and version of the server at this address, whether it is recent enough, and what it does when it is full.
+
+    Raises OSError where none answers.
+    """
+    from redis.asyncio import Redis
+    from redis.exceptions import RedisError
+
+    client = Redis.from_url(url, socket_timeout=1, socket_connect_timeout=1, driver_info=None, protocol=2)
+    try:
+        told = await client.info()
+    except RedisError as problem:
+        raise OSError(type(problem).__name__) from None
+    finally:
+        await client.aclose()
+    version = str(told.get("redis_version", "0"))
+    name = f"Valkey {told['valkey_version']}" if "valkey_version" in told else f"Redis {version}"
+    recent = tuple(int(part) for part in version.split(".")[:2]) >= REDIS_FROM
+    return name, recent, str(told.get("maxmemory_policy", ""))
