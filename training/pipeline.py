@@ -36,7 +36,7 @@ from training.weighing import fit_and_weigh
 Report = Callable[[str, float], None]
 
 _USUAL_WEIGHTS = ObjectiveWeights()
-_PINNED = ("numpy", "scipy", "lightfm-next", "lightgbm", "polars")
+_PINNED = ("numpy", "scipy", "lightfm-next", "implicit", "lightgbm", "polars")
 
 
 @dataclass(frozen=True, slots=True)

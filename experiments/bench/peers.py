@@ -87,6 +87,16 @@ def ranked(seen: Seen, scores: Callable[[int], Values], k: int = 10) -> pl.DataF
     return pl.DataFrame(rows, schema=["learner_id", "resource_id", "rank"], orient="row")
 
 
+def hits(recs: pl.DataFrame, truth: pl.DataFrame) -> Values:
+    """The NDCG@10 of each learner who took something up, 0 for who got nothing right: `(n_learners,)`."""
+    ideal = np.concatenate([[0.0], np.cumsum(1.0 / np.log2(np.arange(2, 12)))])
+    found = recs.join(truth, on=["learner_id", "resource_id"], how="semi")
+    gains = found.group_by("learner_id").agg(gain=(1.0 / (pl.col("rank") + 1).log(2)).sum())
+    sizes = truth.group_by("learner_id").len().join(gains, on="learner_id", how="left").sort("learner_id")
+    result: Values = sizes["gain"].fill_null(0.0).to_numpy() / ideal[np.minimum(sizes["len"].to_numpy(), 10)]
+    return result
+
+
 def ease(seen: Seen, *, l2: float) -> Callable[[int], Values]:
     """Plain EASE (Steck 2019)."""
     own = seen.matrix()

@@ -14,7 +14,8 @@ import polars as pl
 from numpy.typing import NDArray
 
 from experiments.bench.circle import TRAILMATE
-from experiments.bench.peers import Seen, Values, ease, ranked, recent_ease, scores_of, seen_of, today_of
+from experiments.bench.fold_in import fold_in
+from experiments.bench.peers import Seen, Values, ease, hits, ranked, recent_ease, scores_of, seen_of, today_of
 from training.trees import grow_paths
 
 # The family that is best on each split by the judge's tables.
@@ -31,7 +32,7 @@ _EARLIER = {"oulad_dev": 28.0, "oulad_new_cohort": 21.0}
 
 
 def relevance(judge: Path, work: Path) -> str:
-    """Both scores on each split and their paired difference: a table in Markdown."""
+    """Both scores on each split with their paired difference, and what folding in costs: tables in Markdown."""
     rows = ["| split | Trailmate NDCG@10 | rebuilt peer | its NDCG@10 | difference [95 %] |", "|--|--:|--|--:|--|"]
     for name, family in FAMILIES.items():
         place = (work / name).resolve()
@@ -45,7 +46,7 @@ def relevance(judge: Path, work: Path) -> str:
             f"| {name} | {against['ndcg']:.4f} | {family} | {alone['ndcg']:.4f} | "
             f"{against['ndcg_diff']:+.4f} [{low:+.4f}, {high:+.4f}] |"
         )
-    return "\n".join(rows)
+    return "\n".join([*rows, "", fold_in(judge, work)])
 
 
 def _trailmate(judge: Path, name: str, place: Path) -> Path:
@@ -75,7 +76,7 @@ def _peer(split: Path, family: str) -> pl.DataFrame:
         else [partial(recent_ease, l2=l2, half_life=h) for h in (2.0, 4.0, 7.0) for l2 in (50.0, 100.0, 200.0, 400.0)]
     )
     earlier, truth = seen_of(split, "val", _days(split, "val")), pl.read_parquet(split / "val.parquet")
-    best = max(grid, key=lambda model: _hits(ranked(earlier, model(earlier)), truth))
+    best = max(grid, key=lambda model: float(hits(ranked(earlier, model(earlier)), truth).mean()))
     return ranked(seen, best(seen))
 
 
@@ -83,15 +84,6 @@ def _days(split: Path, part: str) -> dict[str, float]:
     cut = json.loads((split / "meta.json").read_text()).get("cut_ts", {})
     early = _EARLIER.get(split.name, 0.0) if part == "val" else 0.0
     return {course: day - early for course, day in cut.items()}
-
-
-def _hits(recs: pl.DataFrame, truth: pl.DataFrame) -> float:
-    """The mean discounted gain over learners, each in shares of what they could have at most."""
-    ideal = np.concatenate([[0.0], np.cumsum(1.0 / np.log2(np.arange(2, 12)))])
-    sizes = dict(truth.group_by("learner_id").len().iter_rows())
-    hits = recs.join(truth, on=["learner_id", "resource_id"], how="semi")
-    gains = hits.select("learner_id", gain=1.0 / (pl.col("rank") + 1).log(2)).group_by("learner_id").sum()
-    return float(sum(gain / ideal[min(sizes[x], 10)] for x, gain in gains.iter_rows())) / len(sizes)
 
 
 def _learned(seen: Seen) -> Callable[[int], Values]:
