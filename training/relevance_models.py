@@ -32,8 +32,8 @@ class ModelSettings:
     work_neighbours: int = 200
     # iALS: the confidence of a vote, where 1 is that of no vote, and half-lives in days by which it fades.
     ials_dimensions: int = 64
-    ials_penalty: float = 20.0
-    ials_confidence: float = 4.0
+    ials_penalty: float = 60.0
+    ials_confidence: float = 3.0
     ials_passes: int = 10
     recent_ials_half_lives: tuple[float, ...] = (21.0,)
     # Above this the closed form costs more memory than a small machine has; the most taken up are kept.
