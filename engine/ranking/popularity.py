@@ -17,7 +17,7 @@ HOUR_US = DAY_US // 24
 # Added to every count before the logarithm: a resource nobody touched is unlikely, not impossible. Terms are counted
 # from there, so that no vote at all is 0 and every vote speaks for a resource.
 PRIOR_VOTES = 0.1
-_KEPT_ANSWERS = 4096
+_KEPT_ANSWERS = 256
 # The share of those still without a resource who take it up soon: so many more are counted as still without it, that
 # two or three learners are no certainty, and shares count from this one on.
 _DOUBTERS, _SHARE_FLOOR = 5.0, 0.01

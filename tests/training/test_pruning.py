@@ -71,6 +71,9 @@ def test_pruning_leaves_the_answers_and_takes_the_arrays(fitted):
         learner_id="x", known=True, history=History(rows, np.full(3, 7 * DAY_US)), now_us=8 * DAY_US,
     )  # fmt: skip
     everything = np.arange(N, dtype=np.int32)
+    by_term = whole.model.contributions(whole.model.terms(query), N)
+    np.testing.assert_allclose(whole.model.scored(query, everything).sum(axis=0), by_term.sum(axis=0))
+    assert by_term[names.index("ials")].any()
     np.testing.assert_allclose(small.model.scored(query, everything), whole.model.scored(query, everything))
 
 
