@@ -8,8 +8,8 @@ from experiments.bench.circle import circle, judged
 from experiments.bench.decision import decision
 from experiments.bench.learner import attempts, speed
 from experiments.bench.learning import learning
-from experiments.bench.rules import rules
 from experiments.bench.relevance import relevance
+from experiments.bench.rules import rules
 from experiments.bench.store import store
 
 HOUSE = Path(__file__).parents[2]
