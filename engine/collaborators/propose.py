@@ -1,0 +1,249 @@
+"""Groups for a class: the recipe from a roster and a specification to proposals, or to the rules in conflict."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from engine.collaborators import exact
+from engine.collaborators.bounds import bound_of
+from engine.collaborators.conflict import Conflict, conflict_of
+from engine.collaborators.counts import Count, Groups, counts_of, numbered, objective_of, weighted_broken
+from engine.collaborators.feasible import Kept, verdict_on
+from engine.collaborators.kernels import Annealing, Prepared, anneal, enumerated
+from engine.collaborators.problem import problem_of
+from engine.collaborators.roster import Roster
+from engine.collaborators.spec import Layout, Rule, Spec
+from engine.domain.errors import Unavailable
+
+# Steps a second of search buys: a fifth or less of what one core does, so that the clock hardly ever decides.
+_STEPS_PER_SECOND = 300_000
+_FIRST_STEPS, _LONGEST = 600, 20_000
+_RUNS = 8
+_PLACES = 400_000
+_MODEL = 200
+_HOT, _COLD, _PENALTY = 1.0, 0.002, 8.0
+_CLOSE = 1e-9
+_LAYOUTS = 6
+# Two proposals that put more than this share of pairs together alike are told as one.
+_ALIKE = 0.8
+Clock = Callable[[], float]
+Report = Callable[[str, float], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """How hard to try. The work is counted in steps, so that a faster machine finds the same groups, only earlier.
+
+    `seconds`: what the work is measured by, and the limit of a slow machine. `steps`: the work itself, if it is given.
+    """
+
+    seed: int = 0
+    seconds: float = 10.0
+    steps: int | None = None
+    n_proposals: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """One grouping: `(n,)` group numbers from 0, how each rule fares, and what that comes to."""
+
+    groups: Groups
+    layout: Layout
+    counts: tuple[Count, ...]
+    objective: float
+    broken: float
+
+
+@dataclass(frozen=True, slots=True)
+class Grouping:
+    """The proposals, the best first; none has a smaller objective than `bound`.
+
+    `seconds` as the clock told, `first_seconds` until the first proposal stood. `limited`: the clock, not the work, ended
+    the search, so another machine may find other groups.
+    """
+
+    proposals: tuple[Proposal, ...]
+    bound: float
+    seconds: float
+    first_seconds: float
+    steps: int
+    seed: int
+    limited: bool
+
+    @property
+    def proved(self) -> bool:
+        """There is no better grouping than the first."""
+        return self.proposals[0].objective <= self.bound + _CLOSE
+
+
+def propose(
+    roster: Roster,
+    spec: Spec,
+    effort: Effort,
+    *,
+    clock: Clock | None = None,
+    report: Report | None = None,
+) -> Grouping | Conflict:
+    """Groups that break no hard rule and soft ones as little as can be found, or the hard rules in conflict.
+
+    `clock` tells seconds; without one there is no limit but the work. The same roster, specification and effort give the
+    same groups wherever the clock does not end the search.
+
+    Raises:
+        Unavailable: within the limit no grouping was found, nor the proof that there is none.
+        BadInput: a column of numbers holds something else.
+    """
+    began = clock() if clock else 0.0
+
+    def left() -> float:
+        return effort.seconds - (clock() - began) if clock else effort.seconds
+
+    verdict = verdict_on(roster, spec, left, seed=effort.seed)
+    if not verdict.kept:
+        if verdict.proved:
+            return conflict_of(roster, spec, left)
+        raise Unavailable(
+            "no grouping that keeps all hard rules was found, and none was proved impossible: "
+            "allow more seconds, or make a rule soft"
+        )
+    search = _Search(roster, spec, effort, left, report or (lambda _what, _share: None))
+    search.run(verdict.kept)
+    return Grouping(
+        proposals=search.ranked(),
+        bound=search.bound,
+        seconds=effort.seconds - left(),
+        first_seconds=search.first_seconds,
+        steps=search.steps,
+        seed=effort.seed,
+        limited=search.limited,
+    )
+
+
+class _Search:
+    """Annealing from several starts, whatever is cheaper first; every grouping found is kept to choose from."""
+
+    def __init__(self, roster: Roster, spec: Spec, effort: Effort, left: Clock, report: Report) -> None:
+        self.roster, self.spec, self.effort, self.left, self.report = roster, spec, effort, left, report
+        self.found: dict[bytes, Proposal] = {}
+        self.bound, self.steps, self.first_seconds, self.limited = 0.0, 0, 0.0, False
+        soft = [rule.weight for rule in spec.rules if not rule.hard]
+        self.scale = max(soft, default=1.0)
+        self.least = min(soft, default=1.0)
+        self.draws = np.random.default_rng(effort.seed)
+
+    def run(self, kept: Sequence[Kept]) -> None:
+        """From one grouping for each layout to the best there is time for."""
+        n = len(self.roster)
+        bounds = {one.layout: bound_of(self.roster, self.spec, one.layout) for one in kept}
+        self.bound = min(bounds.values())
+        problems = {one.layout: Prepared(problem_of(self.roster, self.spec, one.layout)) for one in kept[:_LAYOUTS]}
+        for one in kept[:_LAYOUTS]:
+            self._add(self._anneal(problems[one.layout], one.groups, _FIRST_STEPS * n), one.layout)
+        self.first_seconds = self.effort.seconds - self.left()
+        if self._enumerate(problems, complete=len(kept) <= _LAYOUTS):
+            return
+        layout = self.best.layout
+        start = next(one.groups for one in kept if one.layout == layout)
+        self._rounds(problems[layout], start, layout)
+        self._exactly(problems[layout], layout, alone=len(kept) == 1)
+
+    def ranked(self) -> tuple[Proposal, ...]:
+        """The best, then what is best among groupings that differ from those before; like ones only where none is left."""
+        wanted, ranked = self.effort.n_proposals, sorted(self.found.values(), key=_rank)
+        chosen, similar = ranked[:1], []
+        for one in ranked[1:]:
+            if len(chosen) == wanted:
+                break
+            alike = max(_alike(one.groups, other.groups) for other in chosen)
+            (similar if alike > _ALIKE else chosen).append(one)
+        return tuple(sorted(chosen + similar[: wanted - len(chosen)], key=_rank))
+
+    @property
+    def best(self) -> Proposal:
+        """The best so far."""
+        return min(self.found.values(), key=_rank)
+
+    def _done(self) -> bool:
+        enough = len(self.found) >= self.effort.n_proposals
+        return enough and self.best.objective <= self.bound + _CLOSE
+
+    def _enumerate(self, problems: dict[Layout, Prepared], *, complete: bool) -> bool:
+        """Look at every grouping of a tiny class: whether the best of all is known now."""
+        best = []
+        for layout, prepared in problems.items():
+            found, seen = enumerated(prepared, _PLACES) if self.effort.n_proposals == 1 and complete else (None, False)
+            if found is None or not seen:
+                return False
+            best.append(self._add(found.groups, layout))
+        self.bound = max(self.bound, min(one.objective for one in best))
+        return True
+
+    def _rounds(self, prepared: Prepared, start: Groups, layout: Layout) -> None:
+        whole = self.effort.steps or int(self.effort.seconds * _STEPS_PER_SECOND)
+        each = max(min(whole // _RUNS, _LONGEST * len(self.roster)), 1)
+        while self.steps < whole and not self._done():
+            if self.left() <= 0:
+                self.limited = True
+                return
+            self.report("grouping", min(self.steps / whole, 1.0))
+            self._add(self._anneal(prepared, start, min(each, whole - self.steps)), layout)
+
+    def _exactly(self, prepared: Prepared, layout: Layout, *, alone: bool) -> None:
+        """A small class as a program: a better bound, and a better grouping if there is one."""
+        small = exact.size_of(self.roster, self.spec, layout) <= _MODEL
+        if not small or self.best.broken <= self.bound + _CLOSE or self.left() <= 0:
+            return
+        self.report("proving", 0.95)
+        told = exact.solved(self.roster, self.spec, layout, exact.Limits(self.left(), nodes=5_000))
+        if alone:
+            self.bound = max(self.bound, told.bound - 1e-6)
+        if told.groups is not None and told.finished:
+            self._add(self._anneal(prepared, told.groups, _FIRST_STEPS * len(self.roster), hot=self.least / 20), layout)
+
+    def _anneal(self, prepared: Prepared, start: Groups, steps: int, *, hot: float | None = None) -> Groups:
+        how = Annealing(
+            seed=int(self.draws.integers(2**63)),
+            steps=steps,
+            hot=hot or _HOT * self.scale,
+            cold=_COLD * self.least,
+            penalty=_PENALTY * self.scale,
+        )
+        self.steps += steps
+        return anneal(prepared, start, how).groups
+
+    def _add(self, groups: Groups, layout: Layout) -> Proposal:
+        groups = numbered(groups, self.spec, layout.n_groups)
+        counts = tuple(counts_of(self.roster, self.spec, groups, layout.n_groups))
+        proposal = Proposal(groups, layout, counts, objective_of(counts), weighted_broken(counts))
+        return self.found.setdefault(groups.tobytes(), proposal)
+
+
+def _rank(one: Proposal) -> tuple[float, bytes]:
+    return round(one.objective, 9), one.groups.tobytes()
+
+
+def _alike(one: Groups, other: Groups) -> float:
+    """The share of pairs of one grouping that the other has too."""
+    same, too = one[:, None] == one[None, :], other[:, None] == other[None, :]
+    pairs = int(same.sum()) - len(one)
+    return (int((same & too).sum()) - len(one)) / pairs if pairs else 1.0
+
+
+def locked(proposal: Proposal, roster: Roster, learner_ids: Sequence[str]) -> tuple[Rule, ...]:
+    """Hard locks that hold these learners where a proposal put them, to run the rest again.
+
+    Their indexes are below zero: they are no rules of the specification.
+    """
+    rows = roster.rows()
+    groups = sorted({int(proposal.groups[rows[one]]) for one in learner_ids if one in rows})
+    return tuple(
+        Rule(
+            index=-1 - at,
+            verb="lock",
+            hard=True,
+            learners=tuple(one for one in learner_ids if one in rows and proposal.groups[rows[one]] == g),
+            group=g + 1,
+        )
+        for at, g in enumerate(groups)
+    )
