@@ -24,13 +24,16 @@ class Conflict:
 def conflict_of(roster: Roster, spec: Spec, left: Left) -> Conflict:
     """The conflict of rules that are known not to hold together: one rule, else two, else what cannot be made smaller."""
     hard = [rule for rule in spec.rules if rule.hard]
-    proved = True
+    proved, known = True, {tuple(hard): True}
 
     def impossible(rules: tuple[Rule, ...]) -> bool:
         nonlocal proved
+        if rules in known:
+            return known[rules]
         verdict = verdict_on(roster, Spec(spec.size, rules), left, first=True)
-        proved &= bool(verdict.kept) or verdict.proved
-        return not verdict.kept and verdict.proved
+        proved &= bool(verdict.kept) or not verdict.possible
+        known[rules] = not verdict.kept and not verdict.possible
+        return known[rules]
 
     for size in (0, 1, 2) if len(hard) <= _PAIRS_OF else (0, 1):
         for rules in combinations(hard, size):

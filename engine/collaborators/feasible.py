@@ -16,8 +16,8 @@ from engine.collaborators.start import start_of
 
 # A pair too many of one value, and a group's distance from the mean in standard deviations, show the way downhill.
 _PAIR_GUIDE, _MEAN_GUIDE = 0.15, 0.3
-_PLACES = 60_000
-_RUNS = ((2_000, 100), (10_000, 400), (40_000, 1_000))
+_PLACES = 20_000
+_RUNS = ((2_000, 100), (10_000, 400))
 _LARGE = 60_000
 Left = Callable[[], float]
 
@@ -32,49 +32,61 @@ class Kept:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What is known of hard rules: the groupings found, one for a layout; with none, whether that is proved."""
+    """What is known of hard rules: the groupings found, one for a layout, and the layouts not proved impossible."""
 
     kept: tuple[Kept, ...]
-    proved: bool
+    possible: tuple[Layout, ...]
 
 
 def verdict_on(roster: Roster, spec: Spec, left: Left, *, seed: int = 0, first: bool = False) -> Verdict:
-    """A grouping for each layout in which all hard rules can hold, or only the first; `left` tells the seconds left."""
+    """A grouping for each layout in which hard rules can be kept without much ado, or only the first.
+
+    Where there is none, each layout is decided by a program, as long as there are seconds `left`.
+    """
     hard = Spec(spec.size, tuple(rule for rule in spec.rules if rule.hard))
-    kept, proved = [], True
+    kept: list[Kept] = []
+    possible: list[Layout] = []
     for layout in layouts_of(spec.size, len(roster)):
-        groups, known = _in_layout(roster, hard, layout, left, seed)
-        proved &= known
+        groups, known = _sought(roster, hard, layout, seed)
         if groups is not None:
             kept.append(Kept(layout, groups))
-            if first:
-                break
-        if kept and left() <= 0:
-            break
-    return Verdict(tuple(kept), proved)
+        if not known:
+            possible.append(layout)
+        if kept and (first or left() <= 0):
+            return Verdict(tuple(kept), tuple(possible))
+    if not kept:
+        return _decided(roster, hard, possible, left)
+    return Verdict(tuple(kept), tuple(possible))
 
 
-def _in_layout(roster: Roster, spec: Spec, layout: Layout, left: Left, seed: int) -> tuple[Groups | None, bool]:
-    """A grouping or None, and whether None is proved."""
+def _sought(roster: Roster, spec: Spec, layout: Layout, seed: int) -> tuple[Groups | None, bool]:
+    """A grouping or None, and whether it is proved that there is none."""
     if any(least_broken(rule, roster, layout) for rule in spec.rules):
         return None, True
     problem = guided(problem_of(roster, spec, layout))
     if _contradicts(problem):
         return None, True
     prepared, rng = Prepared(problem), np.random.default_rng([seed, layout.n_groups])
-    runs = list(_RUNS)
-    for steps in runs[:2]:
+    for steps in _RUNS:
         if (groups := _annealed(prepared, rng, steps)) is not None:
             return groups, False
     found, seen = enumerated(prepared, _PLACES)
-    if seen or found is not None:
-        return (None if found is None else found.groups), seen
-    if (groups := _annealed(prepared, rng, runs[2])) is not None:
-        return groups, False
-    if exact.size_of(roster, spec, layout) > _LARGE:
-        return None, False
-    told = exact.solved(roster, spec, layout, exact.Limits(left()))
-    return told.groups, told.impossible
+    return (None if found is None else found.groups), seen and found is None
+
+
+def _decided(roster: Roster, spec: Spec, layouts: list[Layout], left: Left) -> Verdict:
+    """The first grouping a program finds; layouts it proves impossible are left out."""
+    possible = []
+    for layout in layouts:
+        if exact.size_of(roster, spec, layout) > _LARGE or left() <= 0:
+            possible.append(layout)
+            continue
+        told = exact.solved(roster, spec, layout, exact.Limits(left()))
+        if told.groups is not None:
+            return Verdict((Kept(layout, told.groups),), tuple(layouts))
+        if not told.impossible:
+            possible.append(layout)
+    return Verdict((), tuple(possible))
 
 
 def guided(problem: Problem) -> Problem:

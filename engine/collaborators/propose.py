@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import lgamma, log
 
 import numpy as np
 
@@ -9,7 +10,7 @@ from engine.collaborators import exact
 from engine.collaborators.bounds import bound_of
 from engine.collaborators.conflict import Conflict, conflict_of
 from engine.collaborators.counts import Count, Groups, counts_of, numbered, objective_of, weighted_broken
-from engine.collaborators.feasible import Kept, verdict_on
+from engine.collaborators.feasible import Verdict, verdict_on
 from engine.collaborators.kernels import Annealing, Prepared, anneal, enumerated
 from engine.collaborators.problem import problem_of
 from engine.collaborators.roster import Roster
@@ -21,7 +22,7 @@ _STEPS_PER_SECOND = 300_000
 _FIRST_STEPS, _LONGEST = 600, 20_000
 _RUNS = 8
 _PLACES = 400_000
-_MODEL = 200
+_MODEL, _STEPS_PER_NODE = 200, 3_000
 _HOT, _COLD, _PENALTY = 1.0, 0.002, 8.0
 _CLOSE = 1e-9
 _LAYOUTS = 6
@@ -101,14 +102,14 @@ def propose(
 
     verdict = verdict_on(roster, spec, left, seed=effort.seed)
     if not verdict.kept:
-        if verdict.proved:
+        if not verdict.possible:
             return conflict_of(roster, spec, left)
         raise Unavailable(
             "no grouping that keeps all hard rules was found, and none was proved impossible: "
             "allow more seconds, or make a rule soft"
         )
     search = _Search(roster, spec, effort, left, report or (lambda _what, _share: None))
-    search.run(verdict.kept)
+    search.run(verdict)
     return Grouping(
         proposals=search.ranked(),
         bound=search.bound,
@@ -130,23 +131,24 @@ class _Search:
         soft = [rule.weight for rule in spec.rules if not rule.hard]
         self.scale = max(soft, default=1.0)
         self.least = min(soft, default=1.0)
+        self.whole = effort.steps or int(effort.seconds * _STEPS_PER_SECOND)
         self.draws = np.random.default_rng(effort.seed)
 
-    def run(self, kept: Sequence[Kept]) -> None:
-        """From one grouping for each layout to the best there is time for."""
-        n = len(self.roster)
-        bounds = {one.layout: bound_of(self.roster, self.spec, one.layout) for one in kept}
-        self.bound = min(bounds.values())
-        problems = {one.layout: Prepared(problem_of(self.roster, self.spec, one.layout)) for one in kept[:_LAYOUTS]}
-        for one in kept[:_LAYOUTS]:
-            self._add(self._anneal(problems[one.layout], one.groups, _FIRST_STEPS * n), one.layout)
+    def run(self, verdict: Verdict) -> None:
+        """From one grouping for each layout to the best there is work for."""
+        n, tried = len(self.roster), verdict.kept[:_LAYOUTS]
+        self.bound = min(bound_of(self.roster, self.spec, layout) for layout in verdict.possible)
+        problems = {one.layout: Prepared(problem_of(self.roster, self.spec, one.layout)) for one in tried}
+        first = min(_FIRST_STEPS * n, self.whole)
+        for one in tried:
+            self._add(self._anneal(problems[one.layout], one.groups, first), one.layout)
         self.first_seconds = self.effort.seconds - self.left()
-        if self._enumerate(problems, complete=len(kept) <= _LAYOUTS):
+        if len(tried) == len(verdict.possible) and self._enumerate(problems):
             return
         layout = self.best.layout
-        start = next(one.groups for one in kept if one.layout == layout)
+        start = next(one.groups for one in tried if one.layout == layout)
         self._rounds(problems[layout], start, layout)
-        self._exactly(problems[layout], layout, alone=len(kept) == 1)
+        self._exactly(problems[layout], layout, alone=len(verdict.possible) == 1)
 
     def ranked(self) -> tuple[Proposal, ...]:
         """The best, then what is best among groupings that differ from those before; like ones only where none is left."""
@@ -168,11 +170,13 @@ class _Search:
         enough = len(self.found) >= self.effort.n_proposals
         return enough and self.best.objective <= self.bound + _CLOSE
 
-    def _enumerate(self, problems: dict[Layout, Prepared], *, complete: bool) -> bool:
+    def _enumerate(self, problems: dict[Layout, Prepared]) -> bool:
         """Look at every grouping of a tiny class: whether the best of all is known now."""
+        worth = all(_many(len(self.roster), layout) <= log(_PLACES) for layout in problems)
+        worth = worth and self.effort.n_proposals == 1
         best = []
         for layout, prepared in problems.items():
-            found, seen = enumerated(prepared, _PLACES) if self.effort.n_proposals == 1 and complete else (None, False)
+            found, seen = enumerated(prepared, _PLACES) if worth else (None, False)
             if found is None or not seen:
                 return False
             best.append(self._add(found.groups, layout))
@@ -180,7 +184,7 @@ class _Search:
         return True
 
     def _rounds(self, prepared: Prepared, start: Groups, layout: Layout) -> None:
-        whole = self.effort.steps or int(self.effort.seconds * _STEPS_PER_SECOND)
+        whole = self.whole
         each = max(min(whole // _RUNS, _LONGEST * len(self.roster)), 1)
         while self.steps < whole and not self._done():
             if self.left() <= 0:
@@ -191,11 +195,11 @@ class _Search:
 
     def _exactly(self, prepared: Prepared, layout: Layout, *, alone: bool) -> None:
         """A small class as a program: a better bound, and a better grouping if there is one."""
-        small = exact.size_of(self.roster, self.spec, layout) <= _MODEL
-        if not small or self.best.broken <= self.bound + _CLOSE or self.left() <= 0:
+        nodes = self.whole // _STEPS_PER_NODE if exact.size_of(self.roster, self.spec, layout) <= _MODEL else 0
+        if not nodes or self.best.broken <= self.bound + _CLOSE or self.left() <= 0:
             return
         self.report("proving", 0.95)
-        told = exact.solved(self.roster, self.spec, layout, exact.Limits(self.left(), nodes=5_000))
+        told = exact.solved(self.roster, self.spec, layout, exact.Limits(self.left(), nodes))
         if alone:
             self.bound = max(self.bound, told.bound - 1e-6)
         if told.groups is not None and told.finished:
@@ -228,6 +232,12 @@ def _alike(one: Groups, other: Groups) -> float:
     same, too = one[:, None] == one[None, :], other[:, None] == other[None, :]
     pairs = int(same.sum()) - len(one)
     return (int((same & too).sum()) - len(one)) / pairs if pairs else 1.0
+
+
+def _many(n: int, layout: Layout) -> float:
+    """The logarithm of about how many groupings there are, of groups that differ in nothing but their number."""
+    k, share = layout.n_groups, n / layout.n_groups
+    return lgamma(n + 1) - k * lgamma(share + 1) - lgamma(k + 1)
 
 
 def locked(proposal: Proposal, roster: Roster, learner_ids: Sequence[str]) -> tuple[Rule, ...]:
