@@ -24,7 +24,7 @@ class Count:
     """How a rule fares: `broken` of `of`, where; `finer` in about [0, 1]; `means` and `spread` where it balances.
 
     `by_group`: one count for each group; a pair kept apart from one another counts in both its groups. `spread`: the
-    standard deviation of the group means, in the column's own unit.
+    standard deviation of the group means; `reach`: how far a mean may be from the class's; in the column's own unit.
     """
 
     rule: Rule
@@ -35,6 +35,7 @@ class Count:
     means: tuple[float | None, ...] = ()
     mean: float | None = None
     spread: float | None = None
+    reach: float = 0.0
 
 
 def counts_of(roster: Roster, spec: Spec, groups: Groups, n_groups: int) -> list[Count]:
@@ -105,6 +106,7 @@ def _balance(rule: Rule, roster: Roster, groups: Groups, n_groups: int) -> Count
         means=tuple(None if np.isnan(m) else float(m) for m in means),
         mean=mean if known.any() else None,
         spread=float(told.std()) if len(told) else None,
+        reach=rule.tolerance * sd,
     )
 
 
@@ -126,7 +128,7 @@ def _column(rule: Rule, roster: Roster, groups: Groups, n_groups: int) -> Count:
         broken = (table == 1).any(1)
     else:
         broken, finer = (table[:, 0] == 0) & (known > 0), float((table[:, 0] == 0).mean())
-    return Count(rule, int(broken.sum()), n_groups, tuple(int(b) for b in broken), finer=finer)
+    return Count(rule, int(broken.sum()), n_groups, tuple(int(b) for b in np.asarray(broken)), finer=finer)
 
 
 def _pairs(rule: Rule, roster: Roster, groups: Groups, n_groups: int) -> Count:

@@ -125,19 +125,18 @@ def enumerated(prepared: Prepared, limit: int) -> tuple[Found | None, bool]:
     Raises:
         MemoryError: the machine has none left.
     """
-    groups, cost, problem = np.zeros(prepared.problem.n, np.int32), np.zeros(2), prepared.problem
+    problem = prepared.problem
     if library() is None:
         from engine.collaborators import twin
 
-        told, groups, cost[1] = twin.enumerated(problem, limit)
-        cost[0] = groups is None
-    else:
-        told = library().groups_enumerate(
-            ctypes.addressof(prepared.c), groups.ctypes.data, limit, problem.alike, cost.ctypes.data
-        )
-        _check(told)
-    seen = told != 2
-    return (None if cost[0] else Found(groups, 0.0, float(cost[1]), proved=seen)), seen
+        told, found, soft = twin.enumerated(problem, limit)
+        return (None if found is None else Found(found, 0.0, soft, proved=told != 2)), told != 2
+    groups, cost = np.zeros(problem.n, np.int32), np.zeros(2)
+    told = library().groups_enumerate(
+        ctypes.addressof(prepared.c), groups.ctypes.data, limit, problem.alike, cost.ctypes.data
+    )
+    _check(told)
+    return (None if cost[0] else Found(groups, 0.0, float(cost[1]), proved=told != 2)), told != 2
 
 
 def cost_of(prepared: Prepared, groups: Groups) -> tuple[float, float]:

@@ -55,14 +55,14 @@ def _apart(about: _Class, rule: Rule, weight: float) -> None:
             about.model.row(about.of(locked_in(rule, about.roster), g), high=1.0)
         return
     for i, j in pairs_of(rule, about.roster):
-        broken = {at: -1.0 for at in about.model.slack(weight)}
+        broken = dict.fromkeys(about.model.slack(weight), -1.0)
         for g in range(about.layout.n_groups):
             about.model.row({**about.of((i, j), g), **broken}, high=1.0)
 
 
 def _together(about: _Class, rule: Rule, weight: float) -> None:
     for i, j in pairs_of(rule, about.roster):
-        broken = {at: -1.0 for at in about.model.slack(weight)}
+        broken = dict.fromkeys(about.model.slack(weight), -1.0)
         for g in range(about.layout.n_groups):
             about.model.row({**about.of([i], g), **about.of([j], g, -1.0), **broken}, high=0.0)
 
@@ -131,7 +131,9 @@ def _at_least_one(about: _Class, rule: Rule, weight: float) -> None:
         served = {**about.of(np.flatnonzero(codes == 0), g), **about.model.slack(weight)}
         if len(about.roster) - len(known) >= about.layout.low:
             nobody_known = about.model.variable()
-            about.model.row({**about.of(known, g), nobody_known: float(about.layout.high)}, high=float(about.layout.high))
+            about.model.row(
+                {**about.of(known, g), nobody_known: float(about.layout.high)}, high=float(about.layout.high)
+            )
             served[nobody_known] = 1.0
         about.model.row(served, low=1.0)
 

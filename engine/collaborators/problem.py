@@ -170,17 +170,13 @@ def _columns(rules: Sequence[Rule], roster: Roster, layout: Layout) -> Columns:
         kind=np.array([SPREAD if s else _KINDS[r.verb] for r, s in zip(rules, spread, strict=True)], np.int32),
         n_values=np.array([n_values for _, n_values in read], np.int32),
         value_base=np.cumsum([0, *(n_values for _, n_values in read)], dtype=np.int64),
-        code=_stacked([codes for codes, _ in read], len(roster), np.dtype(np.int32)),
+        code=np.array([codes for codes, _ in read], np.int32).reshape(len(rules), len(roster)),
         fewest=np.concatenate([np.empty(0, np.int32), *(few for few, _ in shares)]),
         most=np.concatenate([np.empty(0, np.int32), *(most for _, most in shares)]),
         hard=hard,
         weight=weight,
         finer=np.array(finer, np.float64),
     )
-
-
-def _stacked(rows: Sequence[NDArray[np.generic]], n: int, kind: "np.dtype[np.generic]") -> NDArray[np.generic]:
-    return np.array(rows, kind).reshape(len(rows), n)
 
 
 def _numbers(rules: Sequence[Rule], roster: Roster, layout: Layout) -> Numbers:
@@ -215,12 +211,14 @@ def _ties(rules: Sequence[Rule], roster: Roster) -> tuple[Ties, float]:
         for pair, times in pairs.items():
             both = cost.setdefault(pair, [0.0, 0.0])
             both[0] += float(rule.hard)
-            both[1] += (0.0 if rule.hard else rule.weight * (-1 if rule.verb == "keep_together" else 1))
+            both[1] += 0.0 if rule.hard else rule.weight * (-1 if rule.verb == "keep_together" else 1)
             both[1] += extra * (times - 1)
     ends = sorted([(i, j, *c) for (i, j), c in cost.items()] + [(j, i, *c) for (i, j), c in cost.items()])
     ptr = np.searchsorted([end[0] for end in ends], np.arange(len(roster) + 1)).astype(np.int64)
     to = np.array([end[1] for end in ends], np.int32)
-    return Ties(ptr, to, np.array([e[2] for e in ends], np.float64), np.array([e[3] for e in ends], np.float64)), constant
+    return Ties(
+        ptr, to, np.array([e[2] for e in ends], np.float64), np.array([e[3] for e in ends], np.float64)
+    ), constant
 
 
 def _friends(rules: Sequence[Rule], roster: Roster) -> Friends:

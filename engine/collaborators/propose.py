@@ -153,7 +153,7 @@ class _Search:
     def ranked(self) -> tuple[Proposal, ...]:
         """The best, then what is best among groupings that differ from those before; like ones only where none is left."""
         wanted, ranked = self.effort.n_proposals, sorted(self.found.values(), key=_rank)
-        chosen, similar = ranked[:1], []
+        chosen, similar = ranked[:1], list[Proposal]()
         for one in ranked[1:]:
             if len(chosen) == wanted:
                 break

@@ -18,7 +18,9 @@ def start_of(problem: Problem, rng: np.random.Generator) -> Groups | None:
     return None
 
 
-def _dealt(problem: Problem, lengths: "np.ndarray[tuple[int], np.dtype[np.int64]]", rng: np.random.Generator) -> Groups | None:
+def _dealt(
+    problem: Problem, lengths: "np.ndarray[tuple[int], np.dtype[np.int64]]", rng: np.random.Generator
+) -> Groups | None:
     layout, groups = problem.layout, np.full(problem.n, -1, np.int32)
     filled = np.zeros(layout.n_groups, np.int64)
     for u in np.lexsort((rng.random(len(lengths)), -lengths, 1 - problem.unit_fixed.astype(np.int64))):

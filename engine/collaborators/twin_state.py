@@ -20,12 +20,14 @@ class State:
         k, columns, friends = problem.layout.n_groups, problem.columns, problem.friends
         self.n, self.k, self.n_units = problem.n, k, len(problem.unit_fixed)
         self.units = [
-            problem.unit_member[a:b].tolist()
-            for a, b in zip(problem.unit_ptr[:-1], problem.unit_ptr[1:], strict=True)
+            problem.unit_member[a:b].tolist() for a, b in zip(problem.unit_ptr[:-1], problem.unit_ptr[1:], strict=True)
         ]
         self.code = columns.code.tolist()
         self.number = problem.numbers.value.tolist()
-        self.ties = _lists(problem.ties.ptr, list(zip(*(a.tolist() for a in (problem.ties.to, problem.ties.hard, problem.ties.weight)), strict=True)))
+        self.ties = _lists(
+            problem.ties.ptr,
+            list(zip(*(a.tolist() for a in (problem.ties.to, problem.ties.hard, problem.ties.weight)), strict=True)),
+        )
         self.friends = _lists(friends.ptr, friends.to.tolist())
         self.named = _lists(friends.named_ptr, friends.named_to.tolist())
         self.hard = self.soft = self.forbidden = 0.0

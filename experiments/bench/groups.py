@@ -14,7 +14,7 @@ from engine.collaborators.spec import Spec, layouts_of, spec_of
 _PEER_SECONDS = 10.0
 # How much the program's objective holds of the distance of group means, so that it too looks for a small spread.
 _PEER_SPREAD = 0.5
-_TEAMS = (
+_TEAMS: tuple[dict[str, object], ...] = (
     {"verb": "no_one_alone", "by": "gender", "value": "f", "weight": 2},
     {"verb": "no_one_alone", "by": "origin", "value": ["b", "h"]},
     {"verb": "cluster", "by": "project"},
@@ -24,7 +24,7 @@ _TEAMS = (
     {"verb": "at_least_one", "by": "can_build", "value": "y"},
     {"verb": "balance", "by": "gpa"},
 )
-_CLASSROOM = (
+_CLASSROOM: tuple[dict[str, object], ...] = (
     {"verb": "friends", "by": "friends"},
     {"verb": "avoid_repeat"},
     {"verb": "no_one_alone", "by": "gender"},
@@ -71,10 +71,12 @@ def invented(n: int, seed: int, mix: str) -> tuple[Roster, Spec]:
         },
     )
     past = [
-        {"learner_id": ids[i], "group": at // 4, "round": r} for r in range(3) for at, i in enumerate(rng.permutation(n))
-    ]  # fmt: skip
-    own = {
-        "avoid_repeat": {"past": [{key: str(value) for key, value in row.items()} for row in past]},
+        {"learner_id": ids[i], "group": str(at // 4), "round": str(r)}
+        for r in range(3)
+        for at, i in enumerate(rng.permutation(n))
+    ]
+    own: dict[str, dict[str, object]] = {
+        "avoid_repeat": {"past": past},
         "keep_apart": {"learners": [ids[i] for i in rng.choice(n, min(n, 8), replace=False)]},
     }
     rules = [{**rule, **own.get(str(rule["verb"]), {})} for rule in MIXES[mix]]
