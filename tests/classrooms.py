@@ -55,9 +55,8 @@ def rule(rng, roster, index, verb, *, hard=None, n_groups=3):
 
 
 def past(rng, roster, n_groups):
-    return tuple(
-        Met(str(r), str(rng.integers(n_groups)), learner) for r in range(int(rng.integers(1, 3))) for learner in roster.learner_ids
-    )  # fmt: skip
+    rounds = range(int(rng.integers(1, 3)))
+    return tuple(Met(str(r), str(rng.integers(n_groups)), learner) for r in rounds for learner in roster.learner_ids)
 
 
 def spec(rng, roster, n_rules, *, size=None, p_hard=0.3):
@@ -74,66 +73,98 @@ def spec(rng, roster, n_rules, *, size=None, p_hard=0.3):
 
 def breaks(one, roster, groups, n_groups):
     """How often a grouping breaks a rule, and the finer part, read off the words of docs/groups.md."""
-    n = len(roster)
-    members = [[i for i in range(n) if groups[i] == g] for g in range(n_groups)]
-    row = {learner: i for i, learner in enumerate(roster.learner_ids)}
+    about = {"keep_apart": _pairs, "keep_together": _pairs, "avoid_repeat": _pairs, "lock": _lock, "friends": _friends}
+    return about.get(one.verb, _by_column)(one, roster, groups, n_groups)
+
+
+def _pairs(one, roster, groups, n_groups):
+    row = roster.rows()
+    together = {}
+    if one.verb == "avoid_repeat":
+        for a, b in combinations(one.past, 2):
+            if (a.round, a.group) == (b.round, b.group) and {a.learner_id, b.learner_id} <= set(row):
+                pair = frozenset((row[a.learner_id], row[b.learner_id]))
+                together[pair] = together.get(pair, 0) + 1
+    else:
+        together = {frozenset((row[a], row[b])): 1 for a, b in combinations(one.learners, 2)}
+    same = {pair for pair in together if len({groups[i] for i in pair}) == 1}
+    hit = set(together) - same if one.verb == "keep_together" else same
+    return len(hit), sum(together[pair] - 1 for pair in hit) / max(sum(together.values()), 1)
+
+
+def _lock(one, roster, groups, n_groups):
+    return sum(groups[roster.rows()[learner]] + 1 != one.group for learner in one.learners), 0.0
+
+
+def _friends(one, roster, groups, n_groups):
+    row, n = roster.rows(), len(roster)
+    named = [{row.get(f) for c in one.by for f in roster.columns[c][i].split(";")} - {None, i} for i in range(n)]
+    return sum(bool(named[i]) and not any(groups[j] == groups[i] for j in named[i]) for i in range(n)), 0.0
+
+
+def _by_column(one, roster, groups, n_groups):
+    n, texts = len(roster), roster.columns[one.by[0]]
+    told = [[texts[i] for i in range(n) if groups[i] == g and texts[i]] for g in range(n_groups)]
+    values = sorted(set(texts) - {""})
     share = -(-n // n_groups)
     room = max(n_groups * share * (share - 1) // 2, 1)
-    if one.verb in ("keep_apart", "keep_together", "avoid_repeat"):
-        together = {}
-        if one.verb == "avoid_repeat":
-            for a, b in combinations(one.past, 2):
-                if (a.round, a.group) == (b.round, b.group) and {a.learner_id, b.learner_id} <= set(row):
-                    pair = frozenset((row[a.learner_id], row[b.learner_id]))
-                    together[pair] = together.get(pair, 0) + (len(pair) == 2)
-        else:
-            together = {frozenset((row[a], row[b])): 1 for a, b in combinations(one.learners, 2)}
-        same = {pair for pair in together if len({groups[i] for i in pair}) == 1}
-        hit = set(together) - same if one.verb == "keep_together" else same
-        return len(hit), sum(together[pair] - 1 for pair in hit) / max(sum(together.values()), 1)
-    if one.verb == "lock":
-        return sum(groups[row[learner]] + 1 != one.group for learner in one.learners), 0.0
-    if one.verb == "friends":
-        named = [{row.get(f) for c in one.by for f in roster.columns[c][i].split(";")} - {None, i} for i in range(n)]
-        return sum(bool(named[i]) and not any(groups[j] == groups[i] for j in named[i]) for i in range(n)), 0.0
-    texts = roster.columns[one.by[0]]
-    if one.verb == "balance":
-        known = [float(t) for t in texts if t]
-        if not known:
-            return 0, 0.0
-        mean, sd = float(np.mean(known)), float(np.std(known))
-        told = [[float(texts[i]) for i in m if texts[i]] for m in members]
-        off = [abs(np.mean(values) - mean) if values else 0.0 for values in told]
-        finer = float(np.mean(np.square(off))) / sd**2 if sd else 0.0
-        return sum(o > one.tolerance * sd + 1e-9 for o in off), finer
-    told = [[texts[i] for i in m if texts[i]] for m in members]
-    values = sorted(set(texts) - {""})
-    if one.verb == "at_least_one":
-        none = [not set(t) & set(one.values) for t in told]
-        return sum(x and bool(t) for x, t in zip(none, told, strict=True)), sum(none) / n_groups
-    if one.verb == "no_one_alone":
-        parts = [set(one.values)] if one.values else [{v} for v in values]
-        return sum(any(sum(v in part for v in t) == 1 for part in parts) for t in told), 0.0
-    if one.verb == "cluster":
-        differ = sum(a != b for t in told for a, b in combinations(t, 2))
-        return sum(len(set(t)) > 1 for t in told), differ / room
-    if not one.values:
-        same = sum(a == b for t in told for a, b in combinations(t, 2))
-        return sum(len(set(t)) < min(len(t), len(values)) for t in told), same / room
-    told = [[v for v in t if v in one.values] for t in told]
-    same = sum(a == b for t in told for a, b in combinations(t, 2))
-    total = {v: texts.count(v) for v in values if v in one.values}
-    uneven = [any(not total[v] // n_groups <= t.count(v) <= -(-total[v] // n_groups) for v in total) for t in told]
-    return sum(uneven), same / room
+    return {
+        "balance": _balance, "at_least_one": _at_least_one, "no_one_alone": _alone, "cluster": _cluster,
+        "distribute": _spread if one.values else _distribute,
+    }[one.verb](one, told, values, (n, room, texts))  # fmt: skip
+
+
+def _balance(one, told, values, about):
+    n, _, texts = about
+    known = [float(t) for t in texts if t]
+    if not known:
+        return 0, 0.0
+    mean, sd = float(np.mean(known)), float(np.std(known))
+    off = [abs(np.mean([float(t) for t in group]) - mean) if group else 0.0 for group in told]
+    finer = float(np.mean(np.square(off))) / sd**2 * n / len(told) if sd else 0.0
+    return sum(o > one.tolerance * sd + 1e-9 for o in off), finer
+
+
+def _at_least_one(one, told, values, about):
+    none = [not set(group) & set(one.values) for group in told]
+    return sum(x and bool(group) for x, group in zip(none, told, strict=True)), sum(none) / len(told)
+
+
+def _alone(one, told, values, about):
+    parts = [set(one.values)] if one.values else [{v} for v in values]
+    return sum(any(sum(v in part for v in group) == 1 for part in parts) for group in told), 0.0
+
+
+def _cluster(one, told, values, about):
+    differ = sum(a != b for group in told for a, b in combinations(group, 2))
+    return sum(len(set(group)) > 1 for group in told), differ / about[1]
+
+
+def _same(told):
+    return sum(a == b for group in told for a, b in combinations(group, 2))
+
+
+def _distribute(one, told, values, about):
+    return sum(len(set(group)) < min(len(group), len(values)) for group in told), _same(told) / about[1]
+
+
+def _spread(one, told, values, about):
+    told = [[v for v in group if v in one.values] for group in told]
+    total = {v: about[2].count(v) for v in values if v in one.values}
+    uneven = [any(not total[v] // len(told) <= g.count(v) <= -(-total[v] // len(told)) for v in total) for g in told]
+    return sum(uneven), _same(told) / about[1]
 
 
 def plain_cost(roster, told, groups, n_groups):
     """How often hard rules are broken, and the objective."""
+    least = min((one.weight for one in told.rules if not one.hard), default=1.0)
+    balances = sum(one.verb == "balance" for one in told.rules)
     hard, soft = 0, 0.0
     for one in told.rules:
         broken, finer = breaks(one, roster, groups, n_groups)
         hard += broken * one.hard
-        soft += one.weight * ((not one.hard) * broken + (0.5 if one.verb == "balance" else 0.05) * finer)
+        soft += one.weight * (not one.hard) * broken
+        soft += least * finer * (0.5 / balances if one.verb == "balance" else 0.25 / (len(told.rules) - balances))
     return hard, soft
 
 

@@ -22,7 +22,7 @@ class Conflict:
 
 
 def conflict_of(roster: Roster, spec: Spec, left: Left) -> Conflict:
-    """The conflict of rules that are known not to hold together: one rule, else two, else what cannot be made smaller."""
+    """The conflict of rules known not to hold together: one rule, else two, else what cannot be made smaller."""
     hard = [rule for rule in spec.rules if rule.hard]
     proved, known = True, {tuple(hard): True}
 

@@ -12,8 +12,9 @@ from engine.collaborators.reading import COLUMN_VERBS, codes_of, friends_of, loc
 from engine.collaborators.roster import Roster, numbers_of
 from engine.collaborators.spec import Rule, Spec
 
-# What is finer than whole breaks decides between groupings that break as many: at most so much of one break.
-BALANCE_SHARE, OTHER_SHARE = 0.5, 0.05
+# What is finer than whole breaks decides between groupings that break as many: so much of the least break, all balances
+# together where groups are as uneven as chance makes them, and all other rules together at most.
+BALANCE_SHARE, OTHER_SHARE = 0.5, 0.25
 # A mean on the edge of the tolerance is within it.
 CLOSE = 1e-9
 Groups = NDArray[np.int32]
@@ -23,6 +24,7 @@ Groups = NDArray[np.int32]
 class Count:
     """How a rule fares: `broken` of `of`, where; `finer` in about [0, 1]; `means` and `spread` where it balances.
 
+    `finer` of a balance is the mean square of the distances of group means, 1 where it is what chance makes it.
     `by_group`: one count for each group; a pair kept apart from one another counts in both its groups. `spread`: the
     standard deviation of the group means; `reach`: how far a mean may be from the class's; in the column's own unit.
     """
@@ -53,12 +55,9 @@ def count_of(rule: Rule, roster: Roster, groups: Groups, n_groups: int) -> Count
     return others.get(rule.verb, _pairs)(rule, roster, groups, n_groups)
 
 
-def objective_of(counts: Sequence[Count]) -> float:
+def objective_of(counts: Sequence[Count], spec: Spec) -> float:
     """What is to be small: weights times breaks of soft rules, and of every rule what is finer than whole breaks."""
-    return sum(
-        count.rule.weight * ((not count.rule.hard) * count.broken + share_of(count.rule) * count.finer)
-        for count in counts
-    )
+    return weighted_broken(counts) + sum(share_of(count.rule, spec) * count.finer for count in counts)
 
 
 def weighted_broken(counts: Sequence[Count]) -> float:
@@ -71,9 +70,16 @@ def hard_broken(counts: Sequence[Count]) -> int:
     return sum(count.broken for count in counts if count.rule.hard)
 
 
-def share_of(rule: Rule) -> float:
-    """How much of a break a `finer` of 1 counts."""
-    return BALANCE_SHARE if rule.verb == "balance" else OTHER_SHARE
+def share_of(rule: Rule, spec: Spec) -> float:
+    """What a `finer` of 1 counts: a share of the least weight of a soft rule."""
+    balances = sum(other.verb == "balance" for other in spec.rules)
+    share = BALANCE_SHARE / balances if rule.verb == "balance" else OTHER_SHARE / (len(spec.rules) - balances)
+    return share * least_weight(spec)
+
+
+def least_weight(spec: Spec) -> float:
+    """The least weight of a soft rule; 1 where there is none."""
+    return min((rule.weight for rule in spec.rules if not rule.hard), default=1.0)
 
 
 def room_of(n: int, n_groups: int) -> int:
@@ -102,7 +108,7 @@ def _balance(rule: Rule, roster: Roster, groups: Groups, n_groups: int) -> Count
         int(broken.sum()),
         n_groups,
         tuple(int(b) for b in broken),
-        finer=float((off**2).mean() / sd**2) if sd else 0.0,
+        finer=float((off**2).sum() / sd**2) * len(roster) / n_groups**2 if sd else 0.0,
         means=tuple(None if np.isnan(m) else float(m) for m in means),
         mean=mean if known.any() else None,
         spread=float(told.std()) if len(told) else None,

@@ -152,7 +152,7 @@ def _friends(about: _Class, rule: Rule, weight: float) -> None:
 
 
 def _balance(about: _Class, rule: Rule, weight: float) -> None:
-    """Sums instead of means: a mean is within the tolerance where the sum of what is above it is within its multiple."""
+    """Sums for means: a mean is within the tolerance where the sum of distances is within its multiple."""
     numbers = numbers_of(about.roster, rule.by[0])
     mean, sd = class_of(numbers)
     known = np.flatnonzero(~np.isnan(numbers))

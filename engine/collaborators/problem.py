@@ -72,7 +72,7 @@ class Ties:
 
 @dataclass(frozen=True, slots=True)
 class Friends:
-    """Whom each learner named and who named them, `(n_friends, n)` lists end to end; `hard`, `weight` `(n_friends,)`."""
+    """Whom each learner named, who named them: `(n_friends, n)` lists end to end; `hard`, `weight` `(n_friends,)`."""
 
     ptr: Longs
     to: Ints
@@ -116,15 +116,15 @@ def problem_of(roster: Roster, spec: Spec, layout: Layout) -> Problem:
     units = _units([r for r in rules if r.verb == "keep_together" and r.hard], roster)
     members = np.array([i for unit in units for i in unit], np.int32)
     fixed = [bool(len(place_hard)) and bool(place_hard[unit].any()) for unit in units]
-    ties, constant = _ties([r for r in rules if r.verb in PAIR_VERBS], roster)
+    ties, constant = _ties([r for r in rules if r.verb in PAIR_VERBS], roster, spec)
     return Problem(
         n=len(roster),
         layout=layout,
         unit_ptr=np.cumsum([0, *map(len, units)], dtype=np.int64),
         unit_member=members,
         unit_fixed=np.array(fixed, np.uint8),
-        columns=_columns([r for r in rules if r.verb in COLUMN_VERBS], roster, layout),
-        numbers=_numbers([r for r in rules if r.verb == "balance"], roster, layout),
+        columns=_columns([r for r in rules if r.verb in COLUMN_VERBS], roster, layout, spec),
+        numbers=_numbers([r for r in rules if r.verb == "balance"], roster, layout, spec),
         ties=ties,
         friends=_friends([r for r in rules if r.verb == "friends"], roster),
         place_hard=place_hard,
@@ -156,16 +156,16 @@ def _strengths(rules: Sequence[Rule]) -> tuple[Floats, Floats]:
     return hard, np.array([0.0 if rule.hard else rule.weight for rule in rules])
 
 
-def _columns(rules: Sequence[Rule], roster: Roster, layout: Layout) -> Columns:
+def _columns(rules: Sequence[Rule], roster: Roster, layout: Layout, spec: Spec) -> Columns:
     read = [codes_of(rule, roster) for rule in rules]
     shares = [shares_of(codes, n_values, layout.n_groups) for codes, n_values in read]
     spread = [rule.verb == "distribute" and bool(rule.values) for rule in rules]
     hard, weight = _strengths(rules)
     room = room_of(len(roster), layout.n_groups)
     finer = [
-        0.0 if r.verb == "no_one_alone" else r.weight * share_of(r) / (layout.n_groups if r.verb == "at_least_one" else room)
+        0.0 if r.verb == "no_one_alone" else share_of(r, spec) / (layout.n_groups if r.verb == "at_least_one" else room)
         for r in rules
-    ]  # fmt: skip
+    ]
     return Columns(
         kind=np.array([SPREAD if s else _KINDS[r.verb] for r, s in zip(rules, spread, strict=True)], np.int32),
         n_values=np.array([n_values for _, n_values in read], np.int32),
@@ -179,13 +179,13 @@ def _columns(rules: Sequence[Rule], roster: Roster, layout: Layout) -> Columns:
     )
 
 
-def _numbers(rules: Sequence[Rule], roster: Roster, layout: Layout) -> Numbers:
+def _numbers(rules: Sequence[Rule], roster: Roster, layout: Layout, spec: Spec) -> Numbers:
     values = [numbers_of(roster, rule.by[0]) for rule in rules]
     about = [class_of(value) for value in values]
     hard, weight = _strengths(rules)
     # Without any spread in the class every mean is the class's own.
     finer = [
-        rule.weight * share_of(rule) / (layout.n_groups * sd**2) if sd else 0.0
+        share_of(rule, spec) * len(roster) / (layout.n_groups * sd) ** 2 if sd else 0.0
         for rule, (_, sd) in zip(rules, about, strict=True)
     ]
     return Numbers(
@@ -198,7 +198,7 @@ def _numbers(rules: Sequence[Rule], roster: Roster, layout: Layout) -> Numbers:
     )
 
 
-def _ties(rules: Sequence[Rule], roster: Roster) -> tuple[Ties, float]:
+def _ties(rules: Sequence[Rule], roster: Roster, spec: Spec) -> tuple[Ties, float]:
     cost: dict[tuple[int, int], list[float]] = {}
     constant = 0.0
     for rule in rules:
@@ -207,7 +207,7 @@ def _ties(rules: Sequence[Rule], roster: Roster) -> tuple[Ties, float]:
             if rule.hard:  # they are one unit
                 continue
             constant += rule.weight * len(pairs)
-        extra = rule.weight * share_of(rule) / max(sum(pairs.values()), 1)
+        extra = share_of(rule, spec) / max(sum(pairs.values()), 1)
         for pair, times in pairs.items():
             both = cost.setdefault(pair, [0.0, 0.0])
             both[0] += float(rule.hard)

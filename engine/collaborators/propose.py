@@ -9,7 +9,7 @@ import numpy as np
 from engine.collaborators import exact
 from engine.collaborators.bounds import bound_of
 from engine.collaborators.conflict import Conflict, conflict_of
-from engine.collaborators.counts import Count, Groups, counts_of, numbered, objective_of, weighted_broken
+from engine.collaborators.counts import Count, Groups, counts_of, least_weight, numbered, objective_of, weighted_broken
 from engine.collaborators.feasible import Verdict, verdict_on
 from engine.collaborators.kernels import Annealing, Prepared, anneal, enumerated
 from engine.collaborators.problem import problem_of
@@ -60,8 +60,8 @@ class Proposal:
 class Grouping:
     """The proposals, the best first; none has a smaller objective than `bound`.
 
-    `seconds` as the clock told, `first_seconds` until the first proposal stood. `limited`: the clock, not the work, ended
-    the search, so another machine may find other groups.
+    `seconds` as the clock told, `first_seconds` until the first proposal stood. `limited`: the clock, not the work,
+    ended the search, so another machine may find other groups.
     """
 
     proposals: tuple[Proposal, ...]
@@ -88,8 +88,8 @@ def propose(
 ) -> Grouping | Conflict:
     """Groups that break no hard rule and soft ones as little as can be found, or the hard rules in conflict.
 
-    `clock` tells seconds; without one there is no limit but the work. The same roster, specification and effort give the
-    same groups wherever the clock does not end the search.
+    `clock` tells seconds; without one there is no limit but the work. The same roster, specification and effort give
+    the same groups wherever the clock does not end the search.
 
     Raises:
         Unavailable: within the limit no grouping was found, nor the proof that there is none.
@@ -128,9 +128,8 @@ class _Search:
         self.roster, self.spec, self.effort, self.left, self.report = roster, spec, effort, left, report
         self.found: dict[bytes, Proposal] = {}
         self.bound, self.steps, self.first_seconds, self.limited = 0.0, 0, 0.0, False
-        soft = [rule.weight for rule in spec.rules if not rule.hard]
-        self.scale = max(soft, default=1.0)
-        self.least = min(soft, default=1.0)
+        self.scale = max((rule.weight for rule in spec.rules if not rule.hard), default=1.0)
+        self.least = least_weight(spec)
         self.whole = effort.steps or int(effort.seconds * _STEPS_PER_SECOND)
         self.draws = np.random.default_rng(effort.seed)
 
@@ -151,7 +150,7 @@ class _Search:
         self._exactly(problems[layout], layout, alone=len(verdict.possible) == 1)
 
     def ranked(self) -> tuple[Proposal, ...]:
-        """The best, then what is best among groupings that differ from those before; like ones only where none is left."""
+        """The best, then the best of those that differ from it and from one another; like ones where none is left."""
         wanted, ranked = self.effort.n_proposals, sorted(self.found.values(), key=_rank)
         chosen, similar = ranked[:1], list[Proposal]()
         for one in ranked[1:]:
@@ -219,12 +218,12 @@ class _Search:
     def _add(self, groups: Groups, layout: Layout) -> Proposal:
         groups = numbered(groups, self.spec, layout.n_groups)
         counts = tuple(counts_of(self.roster, self.spec, groups, layout.n_groups))
-        proposal = Proposal(groups, layout, counts, objective_of(counts), weighted_broken(counts))
+        proposal = Proposal(groups, layout, counts, objective_of(counts, self.spec), weighted_broken(counts))
         return self.found.setdefault(groups.tobytes(), proposal)
 
 
-def _rank(one: Proposal) -> tuple[float, bytes]:
-    return round(one.objective, 9), one.groups.tobytes()
+def _rank(one: Proposal) -> tuple[float, float, bytes]:
+    return round(one.broken, 9), round(one.objective, 9), one.groups.tobytes()
 
 
 def _alike(one: Groups, other: Groups) -> float:

@@ -1,6 +1,7 @@
 """What a grouping costs, kept up to date move by move: the compiled search's state, in Python, as its oracle."""
 
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import TypeVar
 
 import numpy as np
@@ -164,7 +165,7 @@ class State:
 
 
 def _lists(ptr: NDArray[np.int64], flat: list[T]) -> list[list[T]]:
-    return [flat[a:b] for a, b in zip(ptr[:-1], ptr[1:], strict=True)]
+    return [flat[a:b] for a, b in pairwise(ptr)]
 
 
 def mixed(seed: int) -> Iterator[int]:
