@@ -1,7 +1,7 @@
 """Groups for a class: the recipe from a roster and a specification to proposals, or to the rules in conflict."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import lgamma, log
 
 import numpy as np
@@ -12,18 +12,21 @@ from engine.collaborators.conflict import Conflict, conflict_of
 from engine.collaborators.counts import Count, Groups, counts_of, least_weight, numbered, objective_of, weighted_broken
 from engine.collaborators.feasible import Verdict, verdict_on
 from engine.collaborators.kernels import Annealing, Prepared, anneal, enumerated
-from engine.collaborators.problem import problem_of
+from engine.collaborators.problem import Problem, problem_of
 from engine.collaborators.roster import Roster
 from engine.collaborators.spec import Layout, Rule, Spec
 from engine.domain.errors import Unavailable
 
 # Steps a second of search buys: a fifth or less of what one core does, so that the clock hardly ever decides.
-_STEPS_PER_SECOND = 300_000
+_STEPS_PER_SECOND = 400_000
 _FIRST_STEPS, _LONGEST = 600, 20_000
-_RUNS = 8
+_RUNS = 4
+# Beyond the reach of exact methods the search itself counts uneven means so much more than the objective does.
+_LEVELLING = 8.0
+_SHORT_RUNS, _SHORT_STEPS = 10, 4
 _PLACES = 400_000
 _MODEL, _STEPS_PER_NODE = 200, 3_000
-_HOT, _COLD, _PENALTY = 1.0, 0.002, 8.0
+_HOT, _TEPID, _COLD, _PENALTY = 0.5, 0.15, 0.002, 8.0
 _CLOSE = 1e-9
 _LAYOUTS = 6
 # Two proposals that put more than this share of pairs together alike are told as one.
@@ -137,17 +140,21 @@ class _Search:
         """From one grouping for each layout to the best there is work for."""
         n, tried = len(self.roster), verdict.kept[:_LAYOUTS]
         self.bound = min(bound_of(self.roster, self.spec, layout) for layout in verdict.possible)
-        problems = {one.layout: Prepared(problem_of(self.roster, self.spec, one.layout)) for one in tried}
+        plain = {one.layout: problem_of(self.roster, self.spec, one.layout) for one in tried}
+        large = any(exact.size_of(self.roster, self.spec, layout) > _MODEL for layout in plain)
+        problems = {at: Prepared(_levelled(one) if large else one) for at, one in plain.items()}
         first = min(_FIRST_STEPS * n, self.whole)
         for one in tried:
             self._add(self._anneal(problems[one.layout], one.groups, first), one.layout)
         self.first_seconds = self.effort.seconds - self.left()
-        if len(tried) == len(verdict.possible) and self._enumerate(problems):
+        if len(tried) == len(verdict.possible) and self._enumerate(plain):
             return
         layout = self.best.layout
         start = next(one.groups for one in tried if one.layout == layout)
         self._rounds(problems[layout], start, layout)
+        self._polish(problems[layout], layout)
         self._exactly(problems[layout], layout, alone=len(verdict.possible) == 1)
+        self._others(problems[layout], start, layout)
 
     def ranked(self) -> tuple[Proposal, ...]:
         """The best, then the best of those that differ from it and from one another; like ones where none is left."""
@@ -169,13 +176,13 @@ class _Search:
         enough = len(self.found) >= self.effort.n_proposals
         return enough and self.best.objective <= self.bound + _CLOSE
 
-    def _enumerate(self, problems: dict[Layout, Prepared]) -> bool:
+    def _enumerate(self, problems: dict[Layout, Problem]) -> bool:
         """Look at every grouping of a tiny class: whether the best of all is known now."""
         worth = all(_many(len(self.roster), layout) <= log(_PLACES) for layout in problems)
         worth = worth and self.effort.n_proposals == 1
         best = []
-        for layout, prepared in problems.items():
-            found, seen = enumerated(prepared, _PLACES) if worth else (None, False)
+        for layout, problem in problems.items():
+            found, seen = enumerated(Prepared(problem), _PLACES) if worth else (None, False)
             if found is None or not seen:
                 return False
             best.append(self._add(found.groups, layout))
@@ -184,13 +191,20 @@ class _Search:
 
     def _rounds(self, prepared: Prepared, start: Groups, layout: Layout) -> None:
         whole = self.whole
-        each = max(min(whole // _RUNS, _LONGEST * len(self.roster)), 1)
-        while self.steps < whole and not self._done():
+        each = max(min(whole // (_RUNS + 1), _LONGEST * len(self.roster)), 1)
+        while self.steps + each < whole and not self._done():
             if self.left() <= 0:
                 self.limited = True
                 return
             self.report("grouping", min(self.steps / whole, 1.0))
-            self._add(self._anneal(prepared, start, min(each, whole - self.steps)), layout)
+            self._add(self._anneal(prepared, start, each), layout)
+
+    def _polish(self, prepared: Prepared, layout: Layout) -> None:
+        """A walk about the best, too cold for a break more: what is finer gets better."""
+        if self.steps < self.whole and not self._done() and not self.limited:
+            self._add(
+                self._anneal(prepared, self.best.groups, self.whole - self.steps, hot=_TEPID * self.least), layout
+            )
 
     def _exactly(self, prepared: Prepared, layout: Layout, *, alone: bool) -> None:
         """A small class as a program: a better bound, and a better grouping if there is one."""
@@ -202,7 +216,17 @@ class _Search:
         if alone:
             self.bound = max(self.bound, told.bound - 1e-6)
         if told.groups is not None and told.finished:
-            self._add(self._anneal(prepared, told.groups, _FIRST_STEPS * len(self.roster), hot=self.least / 20), layout)
+            self._add(told.groups, layout)
+            self._add(
+                self._anneal(prepared, told.groups, _FIRST_STEPS * len(self.roster), hot=_TEPID * self.least), layout
+            )
+
+    def _others(self, prepared: Prepared, start: Groups, layout: Layout) -> None:
+        """Where every long search ends in the same grouping, short ones that end elsewhere."""
+        for _ in range(_SHORT_RUNS * self.effort.n_proposals):
+            if len(self.found) >= self.effort.n_proposals or self.left() <= 0:
+                return
+            self._add(self._anneal(prepared, start, _SHORT_STEPS * len(self.roster)), layout)
 
     def _anneal(self, prepared: Prepared, start: Groups, steps: int, *, hot: float | None = None) -> Groups:
         how = Annealing(
@@ -220,6 +244,11 @@ class _Search:
         counts = tuple(counts_of(self.roster, self.spec, groups, layout.n_groups))
         proposal = Proposal(groups, layout, counts, objective_of(counts, self.spec), weighted_broken(counts))
         return self.found.setdefault(groups.tobytes(), proposal)
+
+
+def _levelled(problem: Problem) -> Problem:
+    """The problem as it is searched: uneven means count more than in the objective, still less than a break."""
+    return replace(problem, numbers=replace(problem.numbers, finer=problem.numbers.finer * _LEVELLING))
 
 
 def _rank(one: Proposal) -> tuple[float, float, bytes]:

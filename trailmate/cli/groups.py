@@ -93,7 +93,7 @@ def _in_words(result: dict[str, Any], out: Path) -> str:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table("", "rule", "of", "strength", "weight", "broken", "in groups", "spread of means")
+    table = Table("", "rule", "by", "strength", "weight", "broken", "in groups", "spread of means")
     for rule in result["rules"]:
         where = [str(g) for g, broken in enumerate(rule["by_group"], start=1) if broken]
         table.add_row(
