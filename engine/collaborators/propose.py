@@ -14,11 +14,13 @@ from engine.collaborators.feasible import Verdict, verdict_on
 from engine.collaborators.kernels import Annealing, Prepared, anneal, enumerated
 from engine.collaborators.problem import Problem, problem_of
 from engine.collaborators.roster import Roster
-from engine.collaborators.spec import Layout, Rule, Spec
+from engine.collaborators.spec import Layout, Rule, Spec, layouts_of
 from engine.domain.errors import Unavailable
 
 # Steps a second of search buys: a fifth or less of what one core does, so that the clock hardly ever decides.
 _STEPS_PER_SECOND = 400_000
+# A class larger than usual gets more, as much as leaves room before the limit.
+_USUAL, _LARGER = 100, 3.0
 _FIRST_STEPS, _LONGEST = 600, 20_000
 _RUNS = 4
 # Beyond the reach of exact methods the search itself counts uneven means so much more than the objective does.
@@ -50,13 +52,17 @@ class Effort:
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """One grouping: `(n,)` group numbers from 0, how each rule fares, and what that comes to."""
+    """One grouping: `(n,)` group numbers from 0, how each rule fares, and what that comes to.
+
+    `place`: of its layout among those the size allows.
+    """
 
     groups: Groups
     layout: Layout
     counts: tuple[Count, ...]
     objective: float
     broken: float
+    place: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +139,9 @@ class _Search:
         self.bound, self.steps, self.first_seconds, self.limited = 0.0, 0, 0.0, False
         self.scale = max((rule.weight for rule in spec.rules if not rule.hard), default=1.0)
         self.least = least_weight(spec)
-        self.whole = effort.steps or int(effort.seconds * _STEPS_PER_SECOND)
+        self.places = {layout: at for at, layout in enumerate(layouts_of(spec.size, len(roster)))}
+        larger = min(max(len(roster) / _USUAL, 1.0), _LARGER)
+        self.whole = effort.steps or int(effort.seconds * _STEPS_PER_SECOND * larger)
         self.draws = np.random.default_rng(effort.seed)
 
     def run(self, verdict: Verdict) -> None:
@@ -242,7 +250,9 @@ class _Search:
     def _add(self, groups: Groups, layout: Layout) -> Proposal:
         groups = numbered(groups, self.spec, layout.n_groups)
         counts = tuple(counts_of(self.roster, self.spec, groups, layout.n_groups))
-        proposal = Proposal(groups, layout, counts, objective_of(counts, self.spec), weighted_broken(counts))
+        proposal = Proposal(
+            groups, layout, counts, objective_of(counts, self.spec), weighted_broken(counts), self.places[layout]
+        )
         return self.found.setdefault(groups.tobytes(), proposal)
 
 
@@ -251,8 +261,8 @@ def _levelled(problem: Problem) -> Problem:
     return replace(problem, numbers=replace(problem.numbers, finer=problem.numbers.finer * _LEVELLING))
 
 
-def _rank(one: Proposal) -> tuple[float, float, bytes]:
-    return round(one.broken, 9), round(one.objective, 9), one.groups.tobytes()
+def _rank(one: Proposal) -> tuple[float, float, int, bytes]:
+    return round(one.broken, 9), round(one.objective, 9), one.place, one.groups.tobytes()
 
 
 def _alike(one: Groups, other: Groups) -> float:

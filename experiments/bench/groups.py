@@ -131,7 +131,7 @@ def _growth() -> list[str]:
 
 
 def _spread(counts: tuple[Count, ...] | list[Count]) -> float:
-    """The standard deviations of group means in those of the class, the mean over balances."""
+    """The standard deviation of group means as a share of what chance makes it, the mean over balances."""
     return float(np.mean([count.finer**0.5 for count in counts if count.rule.verb == "balance"]))
 
 

@@ -44,7 +44,8 @@ def test_the_example_runs_as_it_is_printed(folder):
         assert told[key] == printed[key]
     assert told["objective"] == pytest.approx(printed["objective"], abs=0.005)
     assert told["bound"] == pytest.approx(told["objective"])
-    groups = {row["learner_id"]: row["group"] for row in csv.DictReader((folder / "groups.csv").open())}
+    with (folder / "groups.csv").open() as file:
+        groups = {row["learner_id"]: row["group"] for row in csv.DictReader(file)}
     assert len(groups) == 9
     assert groups["a05"] == groups["a09"] == "2"
     assert groups["a03"] == groups["a41"]
@@ -55,7 +56,9 @@ def test_a_conflict_has_the_form_of_the_page(folder, capsys):
     spec = blocks("yaml spec.yaml")[0] + "  - {verb: keep_apart, learners: [a03, a41]}\n"
     (folder / "spec.yaml").write_text(spec)
     with pytest.raises(SystemExit) as ended:
-        main(["groups", str(folder / "roster.csv"), "--spec", str(folder / "spec.yaml"), "--out", str(folder / "g.csv")])
+        main(
+            ["groups", str(folder / "roster.csv"), "--spec", str(folder / "spec.yaml"), "--out", str(folder / "g.csv")]
+        )
     assert ended.value.code == 1
     told = json.loads(capsys.readouterr().out)
     assert told == {"conflict": [1, 10]}

@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from engine.collaborators.propose import Proposal
 from engine.domain.errors import Unavailable
 
@@ -67,9 +69,11 @@ def _draw_breaks(panel: Any, proposal: Proposal) -> None:
     )  # fmt: skip
     panel.set_yticks(
         range(len(rows)),
-        [f"{c.rule.verb} {', '.join(c.rule.by)}: {c.broken} of {c.of}" for c in proposal.counts],
+        [f"{' '.join((c.rule.verb, *c.rule.by))}: {c.broken} of {c.of}" for c in proposal.counts],
         fontsize=8,
     )
+    panel.vlines(np.arange(1.5, n_groups), -0.5, max(len(rows), 1) - 0.5, color="white", linewidth=1)
+    panel.hlines(np.arange(0.5, len(rows) - 1), 0.5, n_groups + 0.5, color="white", linewidth=1)
     if n_groups <= _NAMED:
         panel.set_xticks(range(1, n_groups + 1))
     panel.tick_params(length=0, labelsize=8)

@@ -10,7 +10,8 @@ from classrooms import VERBS, breaks, classroom, groupings, rule, spec
 from engine.collaborators import exact
 from engine.collaborators.bounds import least_broken
 from engine.collaborators.exact import Limits, solved
-from engine.collaborators.spec import Layout, Size, Spec
+from engine.collaborators.roster import Roster
+from engine.collaborators.spec import Layout, Rule, Size, Spec
 
 LAYOUTS = (Layout(2, 3, 4), Layout(3, 2, 3))
 
@@ -69,8 +70,17 @@ def test_counting_never_says_more_than_is_true(verb):
             least = min(breaks(one, roster, groups, layout.n_groups)[0] for groups in every)
             assert least_broken(one, roster, layout) <= least
             told_something += least_broken(one, roster, layout) > 0
-    if verb in ("distribute", "cluster", "avoid_repeat"):
+    if verb in ("cluster", "avoid_repeat"):
         assert told_something
+
+
+@pytest.mark.parametrize(("majors", "least"), [("xxxxxxxyz", 2), ("xxxyyyzzz", 0), ("xxxxxxxxx", 0), ("xxxxxxy--", 0)])
+def test_too_few_different_values_are_counted(majors, least):
+    roster = Roster(tuple("abcdefghi"), {"major": tuple(m.strip("-") for m in majors)})
+    one = Rule(0, "distribute", hard=False, by=("major",))
+    assert least_broken(one, roster, Layout(3, 3, 3)) == least
+    every = groupings(9, 3, 3, 3)
+    assert min(breaks(one, roster, groups, 3)[0] for groups in every) >= least
 
 
 def test_scipy_is_not_loaded_before_it_is_needed():
