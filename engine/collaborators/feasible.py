@@ -18,7 +18,9 @@ from engine.collaborators.start import start_of
 _PAIR_GUIDE, _MEAN_GUIDE = 0.15, 0.3
 _PLACES = 20_000
 _RUNS = ((2_000, 100), (10_000, 400))
-_LARGE = 60_000
+_LONG_RUN = (500_000, 20_000)
+# The program leaves some of the time for a long search where it comes to no end.
+_LARGE, _PROGRAM_SHARE = 60_000, 0.8
 Left = Callable[[], float]
 
 
@@ -55,7 +57,7 @@ def verdict_on(roster: Roster, spec: Spec, left: Left, *, seed: int = 0, first: 
         if kept and (first or left() <= 0):
             return Verdict(tuple(kept), tuple(possible))
     if not kept:
-        return _decided(roster, hard, possible, left)
+        return _decided(roster, hard, possible, left, seed)
     return Verdict(tuple(kept), tuple(possible))
 
 
@@ -74,18 +76,22 @@ def _sought(roster: Roster, spec: Spec, layout: Layout, seed: int) -> tuple[Grou
     return (None if found is None else found.groups), seen and found is None
 
 
-def _decided(roster: Roster, spec: Spec, layouts: list[Layout], left: Left) -> Verdict:
-    """The first grouping a program finds; layouts it proves impossible are left out."""
+def _decided(roster: Roster, spec: Spec, layouts: list[Layout], left: Left, seed: int) -> Verdict:
+    """The first grouping a program finds, or a long search where it comes to no end; what is impossible is left out."""
     possible = []
     for layout in layouts:
-        if exact.size_of(roster, spec, layout) > _LARGE or left() <= 0:
-            possible.append(layout)
+        told = None
+        if exact.size_of(roster, spec, layout) <= _LARGE and left() > 0:
+            told = exact.solved(roster, spec, layout, exact.Limits(left() * _PROGRAM_SHARE))
+        if told is not None and told.impossible:
             continue
-        told = exact.solved(roster, spec, layout, exact.Limits(left()))
-        if told.groups is not None:
-            return Verdict((Kept(layout, told.groups),), tuple(layouts))
-        if not told.impossible:
-            possible.append(layout)
+        groups = told.groups if told is not None else None
+        if groups is None:
+            prepared = Prepared(guided(problem_of(roster, spec, layout)))
+            groups = _annealed(prepared, np.random.default_rng([seed, layout.n_groups, 1]), _LONG_RUN)
+        if groups is not None:
+            return Verdict((Kept(layout, groups),), tuple(layouts))
+        possible.append(layout)
     return Verdict((), tuple(possible))
 
 

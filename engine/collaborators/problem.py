@@ -139,7 +139,8 @@ def _units(rules: Sequence[Rule], roster: Roster) -> list[list[int]]:
 
     def root(i: int) -> int:
         while parent[i] != i:
-            i = parent[i] = parent[parent[i]]
+            parent[i] = parent[parent[i]]
+            i = parent[i]
         return i
 
     for rule in rules:

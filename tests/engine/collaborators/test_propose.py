@@ -6,6 +6,7 @@ from classrooms import VERBS, classroom, groupings, plain_cost, rule, spec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from engine.collaborators import feasible
 from engine.collaborators.conflict import Conflict
 from engine.collaborators.propose import Effort, locked, propose
 from engine.collaborators.roster import Roster
@@ -78,8 +79,8 @@ def made(seed):
     roster = classroom(rng, int(rng.integers(27, 90) if large else rng.integers(2, 19 if ranged else 27)))
     size = Size(int(rng.integers(2, 4)), int(rng.integers(4, 6))) if ranged else Size(int(rng.integers(2, 6)))
     n_groups = max(len(roster) // 4, 1)
-    # Hard friends in a large class may take a program minutes to refuse.
-    verbs = sorted({*VERBS} - ({"friends", "distribute"} if large else {"distribute"}))
+    # Hard friends or clusters in a large class may be too hard to refuse in the time.
+    verbs = sorted({*VERBS} - ({"friends", "cluster", "distribute"} if large else {"distribute"}))
     rules = [
         rule(rng, roster, i, str(rng.choice(verbs)), hard=bool(rng.random() < 0.4), n_groups=n_groups)
         for i in range(int(rng.integers(1, 7)))
@@ -185,6 +186,27 @@ def test_known_conflicts(n, size, rules, conflict):
     found = propose(a_class(n), Spec(size, tuple(rules)), QUICK)
     assert isinstance(found, Conflict)
     assert (found.rules, found.proved) == (conflict, True)
+
+
+def test_what_cannot_be_decided_in_time_is_said_and_no_rule_broken(monkeypatch):
+    monkeypatch.setattr(feasible, "_LARGE", 0)
+    # Everybody has one friend and groups are pairs, of which two may not meet.
+    pairs = {f"l{i:02d}": f"l{i ^ 1:02d}" for i in range(30)}
+    roster = a_class(30, friend=tuple(pairs.values()))
+    told = Spec(Size(2), (hard(0, "friends", by=("friend",)), hard(1, "keep_apart", learners=("l00", "l01"))))
+    with pytest.raises(Unavailable, match="allow more seconds, or make a rule soft"):
+        propose(roster, told, QUICK)
+    monkeypatch.undo()
+    assert propose(roster, told, QUICK).rules == (0, 1)
+
+
+def test_learners_joined_by_a_chain_of_rules_stay_together():
+    for seed in range(50):
+        order = [f"l{i:02d}" for i in np.random.default_rng(seed).permutation(8)]
+        links = np.random.default_rng(seed + 1).permutation(7)
+        rules = [hard(at, "keep_together", learners=(order[i], order[i + 1])) for at, i in enumerate(links)]
+        best = propose(a_class(24), Spec(Size(8), tuple(rules)), Effort(steps=100)).proposals[0]
+        assert len({int(best.groups[int(learner[1:])]) for learner in order}) == 1
 
 
 def test_the_same_seed_gives_the_same_groups_and_another_seed_others():
