@@ -7,6 +7,7 @@ from pathlib import Path
 from experiments.bench.circle import circle, judged
 from experiments.bench.decision import decision
 from experiments.bench.groups import groups
+from experiments.bench.http import http
 from experiments.bench.learner import attempts, speed
 from experiments.bench.learning import learning
 from experiments.bench.relevance import relevance
@@ -22,6 +23,7 @@ PARTS: dict[str, Callable[[argparse.Namespace], str]] = {
     "learner": lambda given: speed(given.work / "learner"),
     "store": lambda given: store(given.work / "store"),
     "decision": lambda given: decision(given.work / "decision"),
+    "http": lambda given: http(given.work / "decision"),
     "rules": lambda _given: rules(),
     "groups": lambda _given: groups(),
     "learning": lambda given: learning(given.work / "learning", n_learners=given.learners),

@@ -46,16 +46,20 @@ def decision(work: Path, sizes: tuple[int, ...] = (1_000, 10_000)) -> str:
     return "\n".join(rows)
 
 
-def _prepared(place: Path, n: int) -> tuple[Recommender, Callable[[int, str], object]]:
-    """A recommender over `n` resources, and what asks it for one of thirty learners."""
+def prepare(place: Path, n: int) -> None:
+    """An invented log of `n` resources in `place`/log and the bundle of it in `place`/bundle, where they are missing."""
     log_path, bundle = place / "log", place / "bundle"
     if not bundle.exists():
         place.mkdir(parents=True, exist_ok=True)
         _write_log(log_path, n)
-        settings = ModelSettings(factor_epochs=3)
-        train(log_path, bundle, settings=settings, seed=0, report=_quietly)
-    log = read_log(log_path)
-    recommender = recommender_of(read_bundle(bundle), resources_of(log.resources()), skills=skills_of(log.skills()))
+        train(log_path, bundle, settings=ModelSettings(factor_epochs=3), seed=0, report=_quietly)
+
+
+def _prepared(place: Path, n: int) -> tuple[Recommender, Callable[[int, str], object]]:
+    """A recommender over `n` resources, and what asks it for one of thirty learners."""
+    prepare(place, n)
+    log = read_log(place / "log")
+    recommender = recommender_of(read_bundle(place / "bundle"), resources_of(log.resources()), skills=skills_of(log.skills()))
     now = _MORNING + timedelta(days=_STEPS)
     events = list(interactions_of(log.interactions().filter(pl.col("learner_id") < f"l{_CLASS:04d}").collect()))
     assert recommender.learner is not None
