@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from engine.domain.errors import TrailmateError
 from serving.errors import WrongShape, problem_of, request_id_of, status_problem
+from serving.hot_door import HotDoor
 from serving.house import open_house
 from serving.middleware import LimitedBody, Observed
 from serving.openapi import describe
@@ -38,6 +39,7 @@ def create_app(settings: Settings) -> FastAPI:
     # The last one added stands outermost.
     app.add_middleware(LimitedBody, max_bytes=settings.max_body_bytes)
     app.add_middleware(Observed)
+    app.add_middleware(HotDoor)
     return app
 
 

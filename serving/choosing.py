@@ -1,14 +1,15 @@
-"""What to do next, for one learner or a whole class; what is answered is recorded first, while there is a store."""
+"""What to do next, for one learner or a whole class; what is answered is recorded, while there is a store."""
 
 import asyncio
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 
 from engine.domain.decision import Decision, Request
 from engine.domain.errors import BadInput, Unknown
-from engine.recommender import Recommender, recommend
+from engine.recommender import recommend
 from engine.what_if import what_if_of
 from serving.current_bundle import CurrentBundle
 from serving.known_learner import KnownLearner, known_learner, learner_in_sight
@@ -21,18 +22,24 @@ from serving.wire import request_in, seq_of
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """A decision, the `seq` it has seen, what would be different by resource, and whether the store has its record."""
+    """A decision for somebody, the `seq` it has seen, and what would be different by resource.
+
+    `is_recorded` says whether the store has its record; None where it is not on its way yet.
+    """
 
     decision: Decision
     seq: int
-    is_recorded: bool
+    known: KnownLearner
+    is_recorded: bool | None = None
     what_if: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 async def recommend_next(
     asked: RecommendationIn, *, tenant: str, store: Store, bundles: CurrentBundle, now: datetime
 ) -> Chosen:
-    """Choose for one learner; raises Unavailable where the events of a `seen_token` have not arrived."""
+    """Choose for one learner, which is left to record; raises Unavailable where the events of a `seen_token` have not
+    arrived.
+    """
     request = request_in(asked.learner_id, asked)
     learner_id, wanted = request.learner_id, _wanted(asked.seen_token)
     reached = await reach(tenant, [learner_id], request.class_id, at_least=wanted, store=store)
@@ -41,8 +48,7 @@ async def recommend_next(
     require_skills(request.goal or (), known.recommender, field="goal")
     decision = reached.labelled(recommend_many([request], [known], now=now)[0])
     told = await asyncio.to_thread(_what_if, request, known, decision, now) if asked.what_if else {}
-    is_recorded = await recorded([decision], [known], tenant=tenant, store=store)
-    return Chosen(decision, reached.seq, is_recorded, told)
+    return Chosen(decision, reached.seq, known, what_if=told)
 
 
 async def recommend_each(
@@ -57,10 +63,11 @@ async def recommend_each(
     version = max(c.catalogue_version for c in reached.contexts.values())
     recommender = await bundles.recommender(tenant, version, store.catalogue)
     require_skills(requests[0].goal or (), recommender, field="goal")
-    known, made = await asyncio.to_thread(_all_decided, tenant, requests, reached.contexts, recommender, now)
+    in_sight = partial(learner_in_sight, recommender=recommender, at_hand=bundles.at_hand)
+    known, made = await asyncio.to_thread(_all_decided, tenant, requests, reached.contexts, in_sight, now)
     decisions = [reached.labelled(decision) for decision in made]
     is_recorded = await recorded(decisions, known, tenant=tenant, store=store)
-    return [Chosen(decision, reached.seq, is_recorded) for decision in decisions]
+    return [Chosen(d, reached.seq, x, is_recorded) for d, x in zip(decisions, known, strict=True)]
 
 
 def recommend_many(requests: Sequence[Request], learners: Sequence[KnownLearner], *, now: datetime) -> list[Decision]:
@@ -84,10 +91,10 @@ def _all_decided(
     tenant: str,
     requests: Sequence[Request],
     contexts: Mapping[str, LearnerContext],
-    recommender: Recommender,
+    in_sight: Callable[[str, str, LearnerContext], KnownLearner],
     now: datetime,
 ) -> tuple[list[KnownLearner], list[Decision]]:
-    known = [learner_in_sight(tenant, r.learner_id, contexts[r.learner_id], recommender) for r in requests]
+    known = [in_sight(tenant, r.learner_id, contexts[r.learner_id]) for r in requests]
     return known, recommend_many(requests, known, now=now)
 
 

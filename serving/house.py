@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from prometheus_client import CollectorRegistry
@@ -13,6 +13,7 @@ from serving.auth import KeyRing
 from serving.current_bundle import CurrentBundle, bundle_at
 from serving.logs import json_log
 from serving.metrics import Metrics
+from serving.recording import Recorder, SettledDecisions
 from serving.settings import Settings
 from serving.storage.opening import open_store
 from serving.storage.port import Store
@@ -33,6 +34,7 @@ class House:
     bundles: CurrentBundle
     metrics: Metrics
     log: FilteringBoundLogger
+    recorder: Recorder
     clock: Callable[[], datetime] = wall_clock
 
 
@@ -47,9 +49,12 @@ async def open_house(settings: Settings) -> AsyncIterator[House]:
             settings.store_url, redis_url=settings.redis_url, outbox=settings.data / "outbox", takes_in=settings.outbox
         )
         store = await stack.enter_async_context(opening)
+        recorder = Recorder(store, metrics.unrecorded.inc)
+        stack.push_async_callback(recorder.settled)
         yield House(
             settings=settings,
-            store=store,
+            store=replace(store, decisions=SettledDecisions(store.decisions, recorder)),
+            recorder=recorder,
             keys=KeyRing(store.keys, remember_s=settings.key_cache_s, grace_s=settings.key_grace_s),
             bundles=bundles,
             metrics=metrics,

@@ -8,13 +8,15 @@ from datetime import datetime
 from functools import partial
 
 from engine.domain.errors import BadInput, Unavailable
+from engine.domain.history import history_of
 from engine.domain.interaction import Interaction
-from engine.domain.query import Query, query_of
+from engine.domain.query import Query, query_with
 from engine.learner.fold import caught_up
 from engine.learner.preferences import Preferences, last_said, preferences_of
 from engine.learner.state import LearnerState, state_from
 from engine.learner.voices import Spoken, all_heard
 from engine.recommender import Recommender
+from serving.at_hand import AtHand, Made
 from serving.current_bundle import CurrentBundle
 from serving.errors import Conflict
 from serving.storage.port import KeptState, LearnerContext, Store
@@ -27,16 +29,25 @@ _MANY = 300
 class KnownLearner:
     """What is kept of a learner beside the recommender that answers them.
 
-    `state` is None without a bundle. `is_new` says that it holds more than the one that is kept.
+    `made` is what their events come to. `is_new` says that its state holds more than the one that is kept.
     """
 
     tenant: str
     learner_id: str
     context: LearnerContext
     recommender: Recommender
-    preferences: Preferences
-    state: LearnerState | None
+    made: Made
     is_new: bool
+
+    @property
+    def state(self) -> LearnerState | None:
+        """What their events come to; None without a bundle."""
+        return self.made.state
+
+    @property
+    def preferences(self) -> Preferences:
+        """What they want and need, as they last said it."""
+        return self.made.preferences
 
     @property
     def standing(self) -> list[Interaction]:
@@ -47,19 +58,18 @@ class KnownLearner:
     @property
     def spoken(self) -> tuple[Spoken, ...] | None:
         """What they said of resources where no state holds it; None where one does."""
-        return all_heard(self.context.interactions) if self.state is None else None
+        return self.made.spoken
 
     def query(self, *, now: datetime, class_id: str | None) -> Query:
         """The learner at this moment."""
-        return query_of(
+        return query_with(
             self.learner_id,
             learner=self.context.learner,
-            interactions=self.context.interactions,
+            history=self.made.history,
             classes=self.context.classes,
-            catalogue=self.recommender.catalogue,
             now=now,
             class_id=class_id,
-            said=self.preferences,
+            said=self.made.preferences,
         )
 
 
@@ -68,8 +78,11 @@ async def known_learner(
 ) -> KnownLearner:
     """The learner of this context, their state caught up with everything that arrived."""
     recommender = await bundles.recommender(tenant, context.catalogue_version, store.catalogue)
-    catching_up = partial(learner_in_sight, tenant, learner_id, context, recommender)
-    return await asyncio.to_thread(catching_up) if len(context.interactions) > _MANY else catching_up()
+    catching_up = partial(learner_in_sight, tenant, learner_id, context, recommender, bundles.at_hand)
+    slow = len(context.interactions) > _MANY
+    if slow and bundles.at_hand.of(tenant, learner_id, context.interactions, recommender) is None:
+        return await asyncio.to_thread(catching_up)
+    return catching_up()
 
 
 async def read_learner(tenant: str, learner_id: str, *, store: Store, bundles: CurrentBundle) -> KnownLearner:
@@ -88,25 +101,46 @@ async def tell(event: Interaction, *, tenant: str, store: Store, bundles: Curren
     return known
 
 
-def learner_in_sight(tenant: str, learner_id: str, context: LearnerContext, recommender: Recommender) -> KnownLearner:
+def learner_in_sight(
+    tenant: str, learner_id: str, context: LearnerContext, recommender: Recommender, at_hand: AtHand
+) -> KnownLearner:
     """The learner of this context, beside the recommender that answers them; plain work that needs no store."""
-    kept = _readable(context.state)
-    state = _state(kept, context, recommender)
+    made = at_hand.of(tenant, learner_id, context.interactions, recommender)
+    if made is None:
+        made = _made(context, recommender)
+        at_hand.keep(tenant, learner_id, made)
+    told = made.state is not None and len(context.interactions) > 0
     return KnownLearner(
         tenant=tenant,
         learner_id=learner_id,
         context=context,
         recommender=recommender,
-        preferences=preferences_of(last_said(context.interactions, "preferences_set")),
+        made=made,
+        is_new=told and not made.is_stored(context.state, context.arrived[-1]),
+    )
+
+
+def _made(context: LearnerContext, recommender: Recommender) -> Made:
+    """What the events of this context come to."""
+    kept = _readable(context.state)
+    state = _state(kept, context, recommender)
+    events = context.interactions
+    return Made(
+        interactions=events,
+        recommender=recommender,
+        history=history_of(events, recommender.catalogue.resource_map),
+        preferences=preferences_of(last_said(events, "preferences_set")),
         state=state,
-        is_new=state is not kept and len(context.interactions) > 0,
+        # What they said of resources, where no state holds it.
+        spoken=all_heard(events) if state is None else None,
+        kept=context.state if state is kept else None,
     )
 
 
 async def keep_states(learners: Sequence[KnownLearner], store: Store) -> None:
     """Keep what was folded; where that fails the next request folds it again, so nobody has to know."""
     new = {
-        x.learner_id: KeptState(seq=x.context.arrived[-1], content=x.state.to_bytes())
+        x.learner_id: KeptState(seq=x.context.arrived[-1], content=x.made.content)
         for x in learners
         if x.state is not None and x.is_new
     }

@@ -8,7 +8,7 @@ from typing import Any
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from serving.errors import TooLarge, unexpected
-from serving.house import house_of
+from serving.house import House, house_of
 from serving.logs import where
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -28,7 +28,7 @@ class Observed:
             await self._app(scope, receive, send)
             return
         began = time.perf_counter()
-        request_id = _request_id(scope)
+        request_id = request_id_of_caller(_header(scope, b"x-request-id"))
         scope.setdefault("state", {})["request_id"] = request_id
         answered: dict[str, Any] = {}
 
@@ -44,7 +44,9 @@ class Observed:
             house_of(scope).log.error("failed", request_id=request_id, error=type(error).__name__, where=where(error))
             if not answered:
                 await unexpected(request_id)(scope, receive, named)
-        _tell(scope, request_id, status=answered.get("status", 500), seconds=time.perf_counter() - began)
+        route = getattr(scope.get("route"), "path", "none")
+        seconds = time.perf_counter() - began
+        tell(house_of(scope), scope, route=route, status=answered.get("status", 500), seconds=seconds)
 
 
 class LimitedBody:
@@ -78,17 +80,15 @@ class LimitedBody:
         return f"the body is larger than {self._max_bytes} bytes; send it in smaller parts"
 
 
-def _tell(scope: Scope, request_id: str, *, status: int, seconds: float) -> None:
+def tell(house: House, scope: Scope, *, route: str, status: int, seconds: float) -> None:
     """One line and two metrics; the route is a template, so no id in a path is ever written."""
-    house = house_of(scope)
-    route = getattr(scope.get("route"), "path", "none")
     # Any word can be sent as a method, and each would become a series of its own.
     method = scope["method"] if scope["method"] in _METHODS else "other"
     house.metrics.requests.labels(method, route, str(status)).inc()
     house.metrics.seconds.labels(route).observe(seconds)
     house.log.info(
         "request",
-        request_id=request_id,
+        request_id=scope["state"]["request_id"],
         tenant=scope["state"].get("tenant"),
         method=method,
         route=route,
@@ -98,8 +98,9 @@ def _tell(scope: Scope, request_id: str, *, status: int, seconds: float) -> None
     )
 
 
-def _request_id(scope: Scope) -> str:
-    given = _header(scope, b"x-request-id") or b""
+def request_id_of_caller(given: bytes | None) -> str:
+    """The id the caller gave the request where it is a name, or else a new one."""
+    given = given or b""
     return given.decode() if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
 
 

@@ -20,15 +20,17 @@ async def post_recommendations(request: Request) -> Response:
     tenant = await tenant_of(request, scope="recommend")
     house = house_of(request.scope)
     asked = decoded(await request.body(), RecommendationIn)
+    return await once(request, tenant, lambda: chosen_for(asked, tenant, house))
 
-    async def choose() -> RecommendationOut:
-        chosen = await choosing.recommend_next(
-            asked, tenant=tenant, store=house.store, bundles=house.bundles, now=house.clock()
-        )
-        _count(house, chosen)
-        return recommendation_out(chosen.decision, seen_token=token_of(chosen.seq), what_if=chosen.what_if)
 
-    return await once(request, tenant, choose)
+async def chosen_for(asked: RecommendationIn, tenant: str, house: House) -> RecommendationOut:
+    """The answer, whose decision is on its way into the store."""
+    chosen = await choosing.recommend_next(
+        asked, tenant=tenant, store=house.store, bundles=house.bundles, now=house.clock()
+    )
+    house.metrics.decisions.labels(chosen.decision.mode).inc()
+    await house.recorder.record(tenant, chosen.decision, chosen.known)
+    return recommendation_out(chosen.decision, seen_token=token_of(chosen.seq), what_if=chosen.what_if)
 
 
 @router.post("/v1/recommendations/batch", **door("What to do next, for a class", BatchIn, BatchOut, scope="recommend"))
@@ -43,13 +45,9 @@ async def post_batch(request: Request) -> Response:
             asked, tenant=tenant, store=house.store, bundles=house.bundles, now=house.clock()
         )
         for one in chosen:
-            _count(house, one)
+            house.metrics.decisions.labels(one.decision.mode).inc()
+            if not one.is_recorded:
+                house.metrics.unrecorded.inc()
         return BatchOut([recommendation_out(c.decision, seen_token=token_of(c.seq)) for c in chosen])
 
     return await once(request, tenant, choose)
-
-
-def _count(house: House, chosen: choosing.Chosen) -> None:
-    house.metrics.decisions.labels(chosen.decision.mode).inc()
-    if not chosen.is_recorded:
-        house.metrics.unrecorded.inc()

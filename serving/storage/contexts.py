@@ -6,9 +6,9 @@ from operator import itemgetter
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection
-
+from engine.domain.interaction import Interaction
 from engine.domain.learner import Learner, SchoolClass
+from serving.storage.glance import Looking
 from serving.storage.port import KeptState, LearnerContext
 from serving.storage.rows import InteractionRow, interaction_of
 
@@ -70,7 +70,7 @@ _class_of = msgspec.json.Decoder(SchoolClass).decode
 
 
 def look_up(
-    connection: Connection, tenant: str, known: Mapping[str, LearnerContext | None], class_id: str | None
+    connection: Looking, tenant: str, known: Mapping[str, LearnerContext | None], class_id: str | None
 ) -> dict[str, LearnerContext]:
     """The context of each learner in `known`, which holds what was known of them before, or None.
 
@@ -99,7 +99,7 @@ class _Found:
 
 
 def _found(
-    connection: Connection, tenant: str, known: Mapping[str, LearnerContext | None], class_id: str | None
+    connection: Looking, tenant: str, known: Mapping[str, LearnerContext | None], class_id: str | None
 ) -> _Found:
     found = _Found({x: [] for x in known})
     for row in _rows(connection, tenant, known, class_id):
@@ -120,14 +120,15 @@ def _found(
 
 
 def _rows(
-    connection: Connection, tenant: str, known: Mapping[str, LearnerContext | None], class_id: str | None
+    connection: Looking, tenant: str, known: Mapping[str, LearnerContext | None], class_id: str | None
 ) -> Sequence[Sequence[Any]]:
     since = {x: before.arrived[-1] if before and before.arrived else -1 for x, before in known.items()}
     if connection.dialect.name == "postgresql":
         given: tuple[Any, ...] = (list(since), list(since.values()), tenant, class_id)
     else:
         given = (msgspec.json.encode(list(since.items())).decode(), tenant, class_id)
-    return connection.exec_driver_sql(_STATEMENTS[connection.dialect.name], given).fetchall()
+    rows: Sequence[Sequence[Any]] = connection.exec_driver_sql(_STATEMENTS[connection.dialect.name], given).fetchall()
+    return rows
 
 
 def _still_stands(before: LearnerContext, events: Sequence[Sequence[Any]]) -> bool:
@@ -138,10 +139,16 @@ def _still_stands(before: LearnerContext, events: Sequence[Sequence[Any]]) -> bo
 
 def _context(learner_id: str, before: LearnerContext | None, found: _Found, class_id: str | None) -> LearnerContext:
     events, state = found.events[learner_id], found.states.get(learner_id)
-    interactions, arrived = [interaction_of(e) for e in events], [e[_SEQ] for e in events]
+    interactions: Sequence[Interaction]
+    arrived: Sequence[int]
     if before is not None and before.arrived:
-        interactions, arrived = [*before.interactions, *interactions[1:]], [*before.arrived, *arrived[1:]]
-        state = before.state
+        interactions, arrived, state = before.interactions, before.arrived, before.state
+        # Where nothing came, the very same list says so to whoever made something of it.
+        if len(events) > 1:
+            interactions = [*interactions, *(interaction_of(e) for e in events[1:])]
+            arrived = [*arrived, *(e[_SEQ] for e in events[1:])]
+    else:
+        interactions, arrived = [interaction_of(e) for e in events], [e[_SEQ] for e in events]
     learner = found.learners.get(learner_id)
     named = {*(learner.classes if learner else ()), class_id}
     return LearnerContext(

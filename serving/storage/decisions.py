@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import msgspec
 from sqlalchemy import Connection, func, select
@@ -59,37 +60,50 @@ def record_all(connection: Connection, told: Sequence[_Told]) -> list[None]:
     for tenant, theirs in sorted(by_tenant.items()):
         last = next_seq(connection, tenant, len(theirs))
         rows = [
-            tuple(({"tenant": tenant, "seq": seq} | row)[column.name] for column in tables.decisions.columns)
+            row
             for seq, decision in enumerate(theirs.values(), last - len(theirs) + 1)
-            for row in _slot_rows(decision)
+            for row in _slot_rows(tenant, seq, decision)
         ]
         insert_new(connection, tables.decisions, rows)
     return [None] * len(told)
 
 
-def _slot_rows(decision: Decision) -> list[Row]:
-    made: Row = {
-        "decision_id": decision.decision_id,
-        "at_us": to_us(decision.at),
-        "learner_id": decision.learner_id,
-        "class_id": decision.class_id,
-        "mode": decision.mode,
-        "bundle": decision.bundle,
-        "catalogue_hash": decision.catalogue_hash,
-    }
-    slots: list[Row] = [
-        {
-            "slot": option.rank,
-            "resource_id": option.resource_id,
-            "score": option.score,
-            "propensity": option.propensity,
-            "origin": option.origin,
-            "near_ties": _encode(option.near_ties).decode(),
-        }
-        for option in decision.slate
-    ]
-    empty: Row = {"slot": 0, "resource_id": None, "score": None, "propensity": None, "origin": None, "near_ties": "[]"}
-    return [made | slot for slot in slots or [empty]]
+class _SlotRow(NamedTuple):
+    """The columns of the table `decisions`, in their order; a test holds both equal."""
+
+    tenant: str
+    seq: int
+    slot: int
+    decision_id: str
+    at_us: int | None
+    learner_id: str
+    class_id: str | None
+    resource_id: str | None
+    score: float | None
+    propensity: float | None
+    origin: str | None
+    mode: str
+    bundle: str
+    catalogue_hash: str
+    near_ties: str
+
+
+def _slot_rows(tenant: str, seq: int, made: Decision) -> list[_SlotRow]:
+    d, at_us = made, to_us(made.at)
+    if not d.slate:
+        return [
+            _SlotRow(
+                tenant, seq, 0, d.decision_id, at_us, d.learner_id, d.class_id, None, None, None, None, d.mode,
+                d.bundle, d.catalogue_hash, "[]",
+            )
+        ]  # fmt: skip
+    return [
+        _SlotRow(
+            tenant, seq, o.rank, d.decision_id, at_us, d.learner_id, d.class_id, o.resource_id, o.score, o.propensity,
+            o.origin, d.mode, d.bundle, d.catalogue_hash, _encode(o.near_ties).decode(),
+        )
+        for o in d.slate
+    ]  # fmt: skip
 
 
 def _slot_of(row: Row) -> Slot:

@@ -15,6 +15,8 @@ from serving.storage.port import Appended, LearnerContext
 from serving.storage.rows import holds_nul, interaction_of, interaction_row, to_us
 
 NUL = "a text of this event holds the character NUL; leave it out"
+# So many learners at hand are looked at without a thread.
+_BRIEF = 4
 _events = tables.interactions.c
 
 
@@ -60,7 +62,9 @@ class SqlEvents:
         if not learner_ids:
             return {}
         known = await self._copies.known(tenant, list(dict.fromkeys(learner_ids)))
-        found = await self._database.read(lambda connection: look_up(connection, tenant, known, class_id))
+        # Of who is at hand, only what came since is asked for.
+        brief = len(known) <= _BRIEF and all(before is not None and before.arrived for before in known.values())
+        found = await self._database.read(lambda connection: look_up(connection, tenant, known, class_id), brief=brief)
         self._copies.keep(tenant, found, unknown=[x for x, before in known.items() if before is None])
         return found
 

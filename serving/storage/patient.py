@@ -6,6 +6,8 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
+import msgspec
+
 from engine.domain.decision import Decision
 from engine.domain.errors import Unavailable
 from engine.domain.interaction import Interaction
@@ -70,12 +72,17 @@ class PatientDecisions:
         try:
             await self._decisions.record(tenant, *decisions)
         except Unavailable:
-            bare = [replace(d, slate=tuple(replace(o, reasons=()) for o in d.slate)) for d in decisions]
+            bare = [_without_reasons(decision) for decision in decisions]
             await self._outbox.add(Entry(tenant=tenant, decisions=bare))
 
     async def after(self, tenant: str, seq: int, limit: int) -> list[Slot]:
         """As the database has them."""
         return await self._decisions.after(tenant, seq, limit)
+
+
+def _without_reasons(decision: Decision) -> Decision:
+    slate = tuple(msgspec.structs.replace(option, reasons=()) for option in decision.slate)
+    return msgspec.structs.replace(decision, slate=slate)
 
 
 @asynccontextmanager

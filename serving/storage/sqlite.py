@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool
 
 from engine.domain.errors import Unavailable
+from serving.storage.glance import Glance
 
 Found = TypeVar("Found")
 
@@ -27,8 +28,9 @@ _N_READERS = 4
 class SqliteThreads:
     """Plain connections in threads of their own: a thread hop for each transaction, not for each statement."""
 
-    def __init__(self, engine: Engine, turn: IO[bytes]) -> None:
+    def __init__(self, engine: Engine, turn: IO[bytes], glance: Glance) -> None:
         self._engine = engine
+        self.glance = glance
         self._turn = turn
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="store-writer")
         self._readers = ThreadPoolExecutor(_N_READERS, thread_name_prefix="store-reader")
@@ -45,6 +47,7 @@ class SqliteThreads:
         """End the threads, then the connections."""
         for pool in (self._writer, self._readers):
             pool.shutdown()
+        self.glance.close()
         self._engine.dispose()
 
     def _written(self, work: Callable[[Connection], Found]) -> Found:
@@ -71,8 +74,9 @@ def sqlite_engines(url: str) -> Iterator[tuple[AsyncEngine, SqliteThreads]]:
     for one in (engine.sync_engine, plain):
         event.listen(one, "connect", _set_up)
         event.listen(one, "begin", _begin)
-    with Path(f"{make_url(url).database}-turn").open("wb") as turn:
-        threads = SqliteThreads(plain, turn)
+    path = make_url(url).database or ""
+    with Path(f"{path}-turn").open("wb") as turn:
+        threads = SqliteThreads(plain, turn, Glance(path))
         try:
             yield engine, threads
         finally:
