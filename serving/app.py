@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from engine.domain.errors import TrailmateError
+from serving.current_bundle import CurrentBundle
 from serving.errors import WrongShape, problem_of, request_id_of, status_problem
 from serving.hot_door import HotDoor
 from serving.house import open_house
@@ -19,12 +20,15 @@ from serving.routes import console, events, learners, operations, recommendation
 from serving.settings import Settings
 
 
-def create_app(settings: Settings) -> FastAPI:
-    """The app, with nothing opened yet: its lifespan opens the store and the bundle, and closes them."""
+def create_app(settings: Settings, bundles: CurrentBundle | None = None) -> FastAPI:
+    """The app, with nothing opened yet: its lifespan opens the store and the bundle, and closes them.
+
+    `bundles` is the bundle where it was read already.
+    """
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with open_house(settings) as house:
+        async with open_house(settings, bundles) as house:
             app.state.house = house
             yield
 

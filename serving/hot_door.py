@@ -14,12 +14,12 @@ from engine.domain.errors import TrailmateError
 from serving.auth import require
 from serving.errors import problem_of
 from serving.house import House, house_of
-from serving.middleware import request_id_of_caller, tell
+from serving.middleware import LAST, WATCHED, request_id_of_caller, tell
 from serving.routes.recommendations import chosen_for
 from serving.schemas import RecommendationIn
 from serving.wire import decoded
 
-PATH = "/v1/recommendations"
+PATH = WATCHED
 # A body of this many bytes comes in one or two pieces and is below every limit that may be set.
 _MOST_BYTES = 1_000
 _encode = msgspec.json.Encoder().encode
@@ -60,6 +60,8 @@ class HotDoor:
             status = 200
             length = str(len(answer)).encode()
             headers = [(b"content-length", length), _JSON, (b"x-request-id", request_id.encode())]
+            if house.ending.is_set():
+                headers.append(LAST)
             await send({"type": "http.response.start", "status": 200, "headers": headers})
             await send({"type": "http.response.body", "body": answer})
         tell(house, scope, route=PATH, status=status, seconds=time.perf_counter() - began)

@@ -2,14 +2,16 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from threading import Event
 
 from prometheus_client import CollectorRegistry
 from starlette.types import Scope
 from structlog.typing import FilteringBoundLogger
 
 from serving.auth import KeyRing
+from serving.crowd import Crowd
 from serving.current_bundle import CurrentBundle, bundle_at
 from serving.logs import json_log
 from serving.metrics import Metrics
@@ -17,6 +19,7 @@ from serving.recording import Recorder, SettledDecisions
 from serving.settings import Settings
 from serving.storage.opening import open_store
 from serving.storage.port import Store
+from serving.swapping import Swapper, following
 
 
 def wall_clock() -> datetime:
@@ -35,13 +38,19 @@ class House:
     metrics: Metrics
     log: FilteringBoundLogger
     recorder: Recorder
+    swapper: Swapper
+    crowd: Crowd
+    ending: Event = field(default_factory=Event)
     clock: Callable[[], datetime] = wall_clock
 
 
 @asynccontextmanager
-async def open_house(settings: Settings) -> AsyncIterator[House]:
-    """Open everything and close it again; raises BadBundle, BadInput or Unavailable before anything answers."""
-    bundles = bundle_at(settings.bundle)
+async def open_house(settings: Settings, bundles: CurrentBundle | None = None) -> AsyncIterator[House]:
+    """Open everything, the bundle too where it is not given, and close it again.
+
+    Raises BadBundle, BadInput or Unavailable before anything answers.
+    """
+    bundles, log = bundles or bundle_at(settings.bundle), json_log()
     metrics = Metrics(CollectorRegistry())
     metrics.bundle.labels(bundles.version).set(1)
     async with AsyncExitStack() as stack:
@@ -51,6 +60,8 @@ async def open_house(settings: Settings) -> AsyncIterator[House]:
         store = await stack.enter_async_context(opening)
         recorder = Recorder(store, metrics.unrecorded.inc)
         stack.push_async_callback(recorder.settled)
+        swapper = Swapper(settings.data, bundles, store.catalogue, metrics=metrics, log=log)
+        await stack.enter_async_context(following(swapper, settings.data))
         yield House(
             settings=settings,
             store=replace(store, decisions=SettledDecisions(store.decisions, recorder)),
@@ -58,7 +69,9 @@ async def open_house(settings: Settings) -> AsyncIterator[House]:
             keys=KeyRing(store.keys, remember_s=settings.key_cache_s, grace_s=settings.key_grace_s),
             bundles=bundles,
             metrics=metrics,
-            log=json_log(),
+            log=log,
+            swapper=swapper,
+            crowd=Crowd(most=settings.max_waiting, patience_s=settings.patience_s),
         )
 
 

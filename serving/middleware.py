@@ -12,6 +12,10 @@ from serving.house import House, house_of
 from serving.logs import where
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+# Said on every line of a server that is about to end, so that the next question comes on a new one.
+LAST = (b"connection", b"close")
+# The door whose answers tell whether a bundle is any good.
+WATCHED = "/v1/recommendations"
 # What a caller names a request goes into the log, so it may not carry anything but a name.
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 
@@ -35,7 +39,9 @@ class Observed:
         async def named(message: Message) -> None:
             if message["type"] == "http.response.start":
                 answered["status"] = message["status"]
-                message = {**message, "headers": [*message["headers"], (b"x-request-id", request_id.encode())]}
+                last = [LAST] if house_of(scope).ending.is_set() else []
+                named_so = (b"x-request-id", request_id.encode())
+                message = {**message, "headers": [*message["headers"], named_so, *last]}
             await send(message)
 
         try:
@@ -86,6 +92,9 @@ def tell(house: House, scope: Scope, *, route: str, status: int, seconds: float)
     method = scope["method"] if scope["method"] in _METHODS else "other"
     house.metrics.requests.labels(method, route, str(status)).inc()
     house.metrics.seconds.labels(route).observe(seconds)
+    if route == WATCHED:
+        # To be refused for lack of room, or while the store is away, is no fault of a bundle.
+        house.swapper.watchdog.saw(seconds, failed=status >= 500 and status != 503)
     house.log.info(
         "request",
         request_id=scope["state"]["request_id"],

@@ -32,6 +32,10 @@ class Settings(BaseSettings):
     )
     host: str = Field(default="127.0.0.1", description="address to listen on")
     port: int = Field(default=8000, ge=0, le=65535, description="port to listen on; 0 takes a free one")
+    workers: int = Field(default=1, ge=1, le=64, description="processes that answer behind one address")
+    max_waiting: int = Field(default=256, ge=1, description="who wait for an answer in one process; more get 503")
+    patience_s: float = Field(default=2, gt=0, le=60, description="seconds after which a waiting request gets 503")
+    drain_s: float = Field(default=0.5, ge=0, le=60, description="seconds of answering on after SIGTERM")
     max_body_bytes: int = Field(default=5_000_000, ge=1_000, description="larger requests get 413")
     key_cache_s: float = Field(default=0.5, ge=0, le=1, description="seconds a verified key is remembered")
     key_grace_s: float = Field(

@@ -73,13 +73,15 @@ async def sync_resources(
     )
 
 
-async def readiness(store: Store, bundles: CurrentBundle) -> dict[str, str]:
+async def readiness(store: Store, bundles: CurrentBundle, refused: tuple[str, str] | None = None) -> dict[str, str]:
     """What a load balancer should know: `ok`, or why not, for each thing that answers depend on."""
     state = {"store": "ok", "bundle": "ok" if bundles.bundle else "none: answers are labelled fallback"}
     try:
         await store.keys.find("")
     except TrailmateError as problem:
         state["store"] = str(problem)
+    if refused is not None:
+        state["refused"] = f"the bundle {refused[0]} was not kept: {refused[1]}"
     if n := store.waiting():
         state["outbox"] = f"{n} entries wait for the store"
     return state

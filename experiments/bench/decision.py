@@ -47,7 +47,7 @@ def decision(work: Path, sizes: tuple[int, ...] = (1_000, 10_000)) -> str:
 
 
 def prepare(place: Path, n: int) -> None:
-    """An invented log of `n` resources in `place`/log and the bundle of it in `place`/bundle, where they are missing."""
+    """An invented log of `n` resources in `place`/log and its bundle in `place`/bundle, where they are missing."""
     log_path, bundle = place / "log", place / "bundle"
     if not bundle.exists():
         place.mkdir(parents=True, exist_ok=True)
@@ -59,7 +59,9 @@ def _prepared(place: Path, n: int) -> tuple[Recommender, Callable[[int, str], ob
     """A recommender over `n` resources, and what asks it for one of thirty learners."""
     prepare(place, n)
     log = read_log(place / "log")
-    recommender = recommender_of(read_bundle(place / "bundle"), resources_of(log.resources()), skills=skills_of(log.skills()))
+    recommender = recommender_of(
+        read_bundle(place / "bundle"), resources_of(log.resources()), skills=skills_of(log.skills())
+    )
     now = _MORNING + timedelta(days=_STEPS)
     events = list(interactions_of(log.interactions().filter(pl.col("learner_id") < f"l{_CLASS:04d}").collect()))
     assert recommender.learner is not None

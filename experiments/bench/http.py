@@ -64,7 +64,7 @@ def _of_size(place: Path, n: int, *, core: int) -> Iterator[str]:
     with ExitStack() as stack:
         ours: dict[str, Rival] = {}
         for name, url in {"SQLite": "", **({"Redis": redis} if redis else {})}.items():
-            ours[name] = stack.enter_context(_served(place, url, key, core=core))
+            ours[name] = stack.enter_context(_served(place, url, core=core))
         for objective in ("uptake", "learning"):
             asked = [_asked(i, objective, n, key) for i in range(N_LEARNERS)]
             answer = place / f"{objective}.json"
@@ -140,15 +140,15 @@ def _answer(port: int, request: bytes) -> bytes:
     head, _, body = request.partition(b"\r\n\r\n")
     key = head.partition(b"Bearer ")[2].partition(b"\r")[0].decode()
     url = f"http://127.0.0.1:{port}/v1/recommendations"
-    asking = urllib.request.Request(url, data=body, headers={"Authorization": f"Bearer {key}"})
-    with urllib.request.urlopen(asking, timeout=60) as answer:
+    asking = urllib.request.Request(url, data=body, headers={"Authorization": f"Bearer {key}"})  # noqa: S310
+    with urllib.request.urlopen(asking, timeout=60) as answer:  # noqa: S310 - our own server
         content: bytes = answer.read()
     assert json.loads(content)["mode"] == "personalised"
     return content
 
 
 @contextmanager
-def _served(place: Path, redis: str, key: str, *, core: int) -> Iterator[Rival]:
+def _served(place: Path, redis: str, *, core: int) -> Iterator[Rival]:
     given = {"TRAILMATE_DATA": str(place / "data"), "TRAILMATE_REDIS_URL": redis}
     words = ["-m", "trailmate.cli", "serve", "--port", "0", "--json", "--bundle", str(place / "bundle")]
     with _started(words, core=core, log=place / "server.log", **given) as process:
@@ -167,9 +167,7 @@ def _floor(kind: str, answer: Path, *, core: int) -> Iterator[Rival]:
 
 
 @contextmanager
-def _started(
-    words: Sequence[str], *, core: int, log: Path, **settings: str
-) -> Iterator["subprocess.Popen[bytes]"]:
+def _started(words: Sequence[str], *, core: int, log: Path, **settings: str) -> Iterator["subprocess.Popen[bytes]"]:
     """The process on its own core."""
     with log.open("wb") as told:
         process = subprocess.Popen(

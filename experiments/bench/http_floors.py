@@ -1,4 +1,4 @@
-"""`python -m experiments.bench.http_floors KIND ANSWER`: servers that do nothing but send ready bytes, to measure beside."""
+"""`python -m experiments.bench.http_floors KIND ANSWER`: servers that send ready bytes, to measure beside."""
 
 import asyncio
 import socket
@@ -19,7 +19,7 @@ def no_op(content: bytes) -> FastAPI:
     app = FastAPI()
 
     @app.get("/v1/learners/{learner_id}/next")
-    async def next_steps(learner_id: str, k: int = 5) -> Response:
+    async def next_steps(learner_id: str, k: int = 5) -> Response:  # noqa: ARG001 - parsed, and that is all
         return Response(content, media_type="application/json")
 
     return app
@@ -29,7 +29,7 @@ def bare(content: bytes) -> Any:
     """An ASGI function, the least a Python server can do."""
     headers = [(b"content-type", b"application/json"), (b"content-length", str(len(content)).encode())]
 
-    async def app(scope: Any, receive: Any, send: Any) -> None:
+    async def app(_scope: Any, _receive: Any, send: Any) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": content})
 

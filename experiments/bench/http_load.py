@@ -59,7 +59,7 @@ class _Line(asyncio.Protocol):
         del came[:]
         self._work.free(self)
 
-    def connection_lost(self, problem: Exception | None) -> None:
+    def connection_lost(self, _problem: Exception | None) -> None:
         if self._transport is not None:
             self._transport.close()
 

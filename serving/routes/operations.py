@@ -22,8 +22,8 @@ async def livez() -> Response:
 async def readyz(request: Request) -> Response:
     """200 where the store answers, else 503; says whether a bundle is served."""
     house = house_of(request.scope)
-    state = await workflows.readiness(house.store, house.bundles)
-    ready = state["store"] == "ok"
+    state = await workflows.readiness(house.store, house.bundles, house.swapper.refused)
+    ready = state["store"] == "ok" and not house.ending.is_set()
     body = {"status": "ready" if ready else "not ready", "model_version": house.bundles.version, **state}
     return answer(body, status=200 if ready else 503)
 

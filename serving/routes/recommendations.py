@@ -25,9 +25,10 @@ async def post_recommendations(request: Request) -> Response:
 
 async def chosen_for(asked: RecommendationIn, tenant: str, house: House) -> RecommendationOut:
     """The answer, whose decision is on its way into the store."""
-    chosen = await choosing.recommend_next(
-        asked, tenant=tenant, store=house.store, bundles=house.bundles, now=house.clock()
-    )
+    async with house.crowd.one():
+        chosen = await choosing.recommend_next(
+            asked, tenant=tenant, store=house.store, bundles=house.bundles, now=house.clock()
+        )
     house.metrics.decisions.labels(chosen.decision.mode).inc()
     await house.recorder.record(tenant, chosen.decision, chosen.known)
     return recommendation_out(chosen.decision, seen_token=token_of(chosen.seq), what_if=chosen.what_if)
@@ -41,9 +42,10 @@ async def post_batch(request: Request) -> Response:
     asked = decoded(await request.body(), BatchIn)
 
     async def choose() -> BatchOut:
-        chosen = await choosing.recommend_each(
-            asked, tenant=tenant, store=house.store, bundles=house.bundles, now=house.clock()
-        )
+        async with house.crowd.a_class():
+            chosen = await choosing.recommend_each(
+                asked, tenant=tenant, store=house.store, bundles=house.bundles, now=house.clock()
+            )
         for one in chosen:
             house.metrics.decisions.labels(one.decision.mode).inc()
             if not one.is_recorded:

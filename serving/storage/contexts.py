@@ -6,6 +6,7 @@ from operator import itemgetter
 from typing import Any
 
 import msgspec
+
 from engine.domain.interaction import Interaction
 from engine.domain.learner import Learner, SchoolClass
 from serving.storage.glance import Looking

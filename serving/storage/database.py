@@ -66,15 +66,17 @@ class Database:
             async with engine.connect() as connection:
                 yield connection
 
-    async def read(self, look: Callable[[Looking], Found], *, brief: bool = False) -> Found:
-        """What `look` finds; a `brief` one, of a few rows by their keys, goes to no thread."""
+    async def read(self, look: Callable[[Connection], Found]) -> Found:
+        """What `look` finds."""
         if self._threads is not None:
-            if brief and (found_at_once := self._threads.glance.at(look)) is not None:
-                return found_at_once
             with self._asked():
                 return await self._threads.read(look)
         found: Found = await self._in_time(self._looked(look), self._patience_s / 2)
         return found
+
+    def glance(self, look: Callable[[Looking], Found]) -> Found | None:
+        """What `look` finds of a few rows by their keys, without a thread; None where that cannot be had at once."""
+        return None if self._threads is None else self._threads.glance.at(look)
 
     async def write(self, apply: Apply, item: Item) -> Any:
         """What `apply` says of this item once it is on disk, together with all that was waiting beside it."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 
 from sqlalchemy import select
 
@@ -62,9 +63,10 @@ class SqlEvents:
         if not learner_ids:
             return {}
         known = await self._copies.known(tenant, list(dict.fromkeys(learner_ids)))
+        look = partial(look_up, tenant=tenant, known=known, class_id=class_id)
         # Of who is at hand, only what came since is asked for.
         brief = len(known) <= _BRIEF and all(before is not None and before.arrived for before in known.values())
-        found = await self._database.read(lambda connection: look_up(connection, tenant, known, class_id), brief=brief)
+        found = (self._database.glance(look) if brief else None) or await self._database.read(look)
         self._copies.keep(tenant, found, unknown=[x for x, before in known.items() if before is None])
         return found
 

@@ -9,6 +9,7 @@ from trailmate.cli.import_log import import_app
 from trailmate.cli.keeping import backup, migrate, restore
 from trailmate.cli.keys import keys
 from trailmate.cli.predict import predict
+from trailmate.cli.promote import promote, rollback
 from trailmate.cli.recommend import recommend
 from trailmate.cli.serve import serve
 from trailmate.cli.simulate import simulate
@@ -22,6 +23,8 @@ def register(app: typer.Typer) -> None:
     app.command()(load)
     app.command()(export)
     app.command()(serve)
+    app.command()(promote)
+    app.command()(rollback)
     app.add_typer(keys, name="keys")
     app.command()(train)
     app.command()(recommend)

@@ -7,25 +7,33 @@ import logging
 import signal
 import socket
 import sys
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from engine.domain.errors import Unavailable
+from trailmate.cli.workers import Workers
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
     from uvicorn import Server
 
+    from serving.current_bundle import CurrentBundle
     from serving.house import House
     from serving.settings import Settings
+
+# How often it is looked whether all lines are closed.
+_LOOK_S = 0.02
 
 
 def serve(
     bundle: Annotated[Path | None, typer.Option(help="The bundle to serve (TRAILMATE_BUNDLE).")] = None,
     host: Annotated[str | None, typer.Option(help="Address to listen on (TRAILMATE_HOST).")] = None,
     port: Annotated[int | None, typer.Option(help="Port to listen on, 0 takes a free one (TRAILMATE_PORT).")] = None,
+    workers: Annotated[int | None, typer.Option(help="How many processes answer (TRAILMATE_WORKERS).")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Say where it listens as one JSON object.")] = False,
 ) -> None:
     """Serve recommendations over HTTP.
@@ -34,7 +42,7 @@ def serve(
     """
     from serving.settings import read_settings
 
-    settings = read_settings(bundle=bundle, host=host, port=port)
+    settings = read_settings(bundle=bundle, host=host, port=port, workers=workers)
     # Found before the store and the bundle are opened: the commonest slip gets the quickest answer.
     with _listening(settings.host, settings.port) as listener:
         _run(settings, listener, as_json=as_json)
@@ -54,41 +62,76 @@ def _listening(host: str, port: int) -> socket.socket:
 
 def _run(settings: Settings, listener: socket.socket, *, as_json: bool) -> None:
     """Serve until a signal comes; raises KeyboardInterrupt after the last answer where it was Ctrl-C."""
+    from serving.current_bundle import bundle_at
+
+    # Read and verified once, also where several processes serve it.
+    bundles = bundle_at(settings.bundle)
+    if settings.workers == 1:
+        stopped_by = _serve_here(settings, listener, bundles, lambda: _say_where(listener, settings, bundles, as_json))
+    else:
+        _import_all()
+        workers = Workers(settings.workers, lambda ready: _serve_here(settings, listener, bundles, ready))
+        stopped_by = workers.run(lambda: _say_where(listener, settings, bundles, as_json))
+    if stopped_by == signal.SIGINT:
+        raise KeyboardInterrupt
+
+
+def _import_all() -> None:
+    """What every process needs, imported before they part, so that they share it."""
+    import uvloop  # noqa: F401
+
+    import serving.app  # noqa: F401
+
+
+def _serve_here(settings: Settings, listener: socket.socket, bundles: CurrentBundle, ready: Callable[[], None]) -> int:
+    """Serve in this process until a signal comes, which is returned; `ready` is called when it answers."""
     import uvicorn
     import uvloop
 
     from serving.app import create_app
 
-    app = create_app(settings)
-    config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", http="httptools")
+    app = create_app(settings, bundles)
+    config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", http="httptools", backlog=1024)
     server = uvicorn.Server(config)
-    received = []
-
-    # uvicorn takes signals only while it runs, and raises them again when it has stopped: both come here.
-    def stop(number: int, _frame: object) -> None:
-        received.append(number)
-        server.should_exit = True
-
-    signal.signal(signal.SIGTERM, stop)
-    signal.signal(signal.SIGINT, stop)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_serving(server, app, listener, as_json=as_json))
-    if signal.SIGINT in received:
-        raise KeyboardInterrupt
+        return runner.run(_serving(server, app, listener, ready))
 
 
-async def _serving(server: Server, app: FastAPI, listener: socket.socket, *, as_json: bool) -> None:
+async def _serving(server: Server, app: FastAPI, listener: socket.socket, ready: Callable[[], None]) -> int:
+    """Serve until a signal comes, which is returned."""
     from serving.logs import LibraryLogs
 
     # Opened here and not by uvicorn, so that a bad bundle or a full disk is one sentence before anything answers.
     async with app.router.lifespan_context(app):
         house: House = app.state.house
         logging.basicConfig(handlers=[LibraryLogs(house.log)], level=logging.WARNING)
-        _say_where(listener, house, as_json=as_json)
-        await server.serve(sockets=[listener])
+        loop, told = asyncio.get_running_loop(), asyncio.Queue[int]()
+        for each in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(each, told.put_nowait, each)
+        # uvicorn's own way to stop closes every line at once, whoever is about to ask on it.
+        server.config.load()
+        server.lifespan = server.config.lifespan_class(server.config)
+        await server.startup(sockets=[listener])
+        ready()
+        ticking = asyncio.create_task(server.main_loop())
+        number = await told.get()
+        await _drained(server, house, told)
+        server.should_exit = True
+        await ticking
+        await server.shutdown(sockets=[listener])
+        return number
 
 
-def _say_where(listener: socket.socket, house: House, *, as_json: bool) -> None:
+async def _drained(server: Server, house: House, told: asyncio.Queue[int]) -> None:
+    """Answer on for a moment, and tell everybody to ask on a new line; a second signal ends it at once."""
+    house.ending.set()
+    with suppress(TimeoutError):
+        async with asyncio.timeout(house.settings.drain_s):
+            while server.server_state.connections and told.empty():  # noqa: ASYNC110 - uvicorn has no event for it
+                await asyncio.sleep(_LOOK_S)
+
+
+def _say_where(listener: socket.socket, settings: Settings, bundles: CurrentBundle, as_json: bool) -> None:
     from trailmate.cli.progress import say
 
     host, port = listener.getsockname()[:2]
@@ -97,8 +140,8 @@ def _say_where(listener: socket.socket, house: House, *, as_json: bool) -> None:
         "url": url,
         "console": f"{url}/console/",
         "openapi": f"{url}/openapi.json",
-        "bundle": house.bundles.version,
-        "data": str(house.settings.data),
+        "bundle": bundles.version,
+        "data": str(settings.data),
     }
     lines = [f"  {name:8} {value}" for name, value in told.items() if name != "url"]
     text = "\n".join([f"Trailmate serves at {url}", *lines, "  stop it with Ctrl-C"])
