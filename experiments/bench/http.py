@@ -140,7 +140,7 @@ def _answer(port: int, request: bytes) -> bytes:
     head, _, body = request.partition(b"\r\n\r\n")
     key = head.partition(b"Bearer ")[2].partition(b"\r")[0].decode()
     url = f"http://127.0.0.1:{port}/v1/recommendations"
-    asking = urllib.request.Request(url, data=body, headers={"Authorization": f"Bearer {key}"})  # noqa: S310
+    asking = urllib.request.Request(url, data=body, headers={"Authorization": f"Bearer {key}"})
     with urllib.request.urlopen(asking, timeout=60) as answer:  # noqa: S310 - our own server
         content: bytes = answer.read()
     assert json.loads(content)["mode"] == "personalised"

@@ -66,7 +66,9 @@ class SqlEvents:
         look = partial(look_up, tenant=tenant, known=known, class_id=class_id)
         # Of who is at hand, only what came since is asked for.
         brief = len(known) <= _BRIEF and all(before is not None and before.arrived for before in known.values())
-        found = (self._database.glance(look) if brief else None) or await self._database.read(look)
+        found = self._database.glance(look) if brief else None
+        if found is None:
+            found = await self._database.read(look)
         self._copies.keep(tenant, found, unknown=[x for x, before in known.items() if before is None])
         return found
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from engine.domain.errors import Unavailable
+from trailmate.cli.door import let_nobody_in, listening
 from trailmate.cli.workers import Workers
 
 if TYPE_CHECKING:
@@ -44,20 +44,8 @@ def serve(
 
     settings = read_settings(bundle=bundle, host=host, port=port, workers=workers)
     # Found before the store and the bundle are opened: the commonest slip gets the quickest answer.
-    with _listening(settings.host, settings.port) as listener:
+    with listening(settings.host, settings.port) as listener:
         _run(settings, listener, as_json=as_json)
-
-
-def _listening(host: str, port: int) -> socket.socket:
-    """A socket on this address; raises Unavailable where the port is taken or the address is not ours."""
-    try:
-        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-        return socket.create_server((host, port), family=family, backlog=1024)
-    except OSError as problem:
-        reason = (problem.strerror or str(problem)).partition(" (")[0].lower()
-        raise Unavailable(
-            f"cannot listen on {host} port {port} ({reason}); stop what listens there, or choose another --port"
-        ) from None
 
 
 def _run(settings: Settings, listener: socket.socket, *, as_json: bool) -> None:
@@ -70,7 +58,7 @@ def _run(settings: Settings, listener: socket.socket, *, as_json: bool) -> None:
         stopped_by = _serve_here(settings, listener, bundles, lambda: _say_where(listener, settings, bundles, as_json))
     else:
         _import_all()
-        workers = Workers(settings.workers, lambda ready: _serve_here(settings, listener, bundles, ready))
+        workers = Workers(settings.workers, lambda ready: _serve_here(settings, listener, bundles, ready), listener)
         stopped_by = workers.run(lambda: _say_where(listener, settings, bundles, as_json))
     if stopped_by == signal.SIGINT:
         raise KeyboardInterrupt
@@ -115,18 +103,29 @@ async def _serving(server: Server, app: FastAPI, listener: socket.socket, ready:
         ready()
         ticking = asyncio.create_task(server.main_loop())
         number = await told.get()
-        await _drained(server, house, told)
+        await _drained(server, house, told, listener)
         server.should_exit = True
         await ticking
         await server.shutdown(sockets=[listener])
         return number
 
 
-async def _drained(server: Server, house: House, told: asyncio.Queue[int]) -> None:
+async def _drained(server: Server, house: House, told: asyncio.Queue[int], listener: socket.socket) -> None:
     """Answer on for a moment, and tell everybody to ask on a new line; a second signal ends it at once."""
     house.ending.set()
+    await _lines_closed(server, told, house.settings.drain_s)
+    let_nobody_in(listener)
+    await asyncio.sleep(_LOOK_S)
+    for accepting in server.servers:
+        accepting.close()
+    # Who came last may not have asked yet: uvicorn would close their line unread.
+    await _lines_closed(server, told, house.settings.drain_s)
+
+
+async def _lines_closed(server: Server, told: asyncio.Queue[int], patience_s: float) -> None:
+    """Wait until nobody holds a line any more, but not for ever."""
     with suppress(TimeoutError):
-        async with asyncio.timeout(house.settings.drain_s):
+        async with asyncio.timeout(patience_s):
             while server.server_state.connections and told.empty():  # noqa: ASYNC110 - uvicorn has no event for it
                 await asyncio.sleep(_LOOK_S)
 

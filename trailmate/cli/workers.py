@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import signal
+import socket
 import sys
 import time
 from collections.abc import Callable
@@ -25,8 +26,9 @@ Serve = Callable[[Callable[[], None]], object]
 class Workers:
     """`n` processes forked from this one, which holds no thread and no connection and serves nothing itself."""
 
-    def __init__(self, n: int, serve: Serve) -> None:
+    def __init__(self, n: int, serve: Serve, listener: socket.socket) -> None:
         self._n = n
+        self._listener = listener
         self._serve = serve
         self._begun: dict[int, float] = {}
         self._stopped_by: int | None = None
@@ -118,7 +120,8 @@ class Workers:
         return found
 
     def _end_all(self) -> None:
-        """Tell all to end, and wait until they have."""
+        """Tell all to end, and wait until they have; who asks after the last of them has closed the door hears so."""
+        self._listener.close()
         for pid in self._begun:
             os.kill(pid, signal.SIGTERM)
         until = time.monotonic() + _PATIENCE_S
