@@ -326,9 +326,21 @@ def _rows(rows: Rows) -> _CRows:
 
 def address(array: NDArray[Any]) -> int:
     """Where an array's numbers lie; every array handed over is in C order."""
-    # Of numbers the interface is quicker to make, of records their description would be made each time.
-    at: int = array.ctypes.data if array.dtype.names else array.__array_interface__["data"][0]
-    return at
+    # Read where numpy itself keeps it: to ask for it takes twenty times as long, and a decision asks fifty times.
+    return _POINTER(id(array) + _DATA).value or 0 if _DATA else int(array.ctypes.data)
+
+
+def _place_of_data() -> int:
+    """How far into an array's object its address stands; 0 where this numpy keeps it elsewhere."""
+    for array in (np.zeros(3), np.zeros(1, np.int8), np.zeros(4, _PROBE)[1:]):
+        if _POINTER(id(array) + object.__basicsize__).value != array.ctypes.data:
+            return 0
+    return object.__basicsize__
+
+
+_POINTER = ctypes.c_void_p.from_address
+_PROBE = np.dtype([("a", "<i4"), ("b", "<f8")])
+_DATA = _place_of_data()
 
 
 def _check(failed: int) -> None:

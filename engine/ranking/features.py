@@ -168,7 +168,7 @@ def _places(standing: Standing, rows: Rows) -> list[Values]:
 
 
 def _factors(factors: Values) -> list[Values]:
-    said = np.nan_to_num(factors)
+    said = np.where(np.isnan(factors), 0.0, factors)
     return [said - said.max(initial=-np.inf), _place(said)] if len(said) else [said, said]
 
 

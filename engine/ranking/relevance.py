@@ -134,7 +134,8 @@ class RelevanceModel:
             own[spoken] = weights[-2] * ease
         for weight, scorer in zip(weights[-2 - len(self.beside) : -2], self.beside, strict=True):
             if len(seen) and weight:
-                own[:known] += weight * np.nan_to_num(scorer.score(query))
+                said = scorer.score(query)
+                own[:known] += weight * np.where(np.isnan(said), 0.0, said)
         factors = self.factors.said(seen, query.features) if weights[-1] or self.ranker else None
         if factors is not None and weights[-1]:
             term = weights[-1] * factors

@@ -110,9 +110,8 @@ def test_swaps_under_load_lose_and_mix_nothing(
         # Scores fade by a hair while time goes on; those of the two bundles lie apart: an answer that is named after the
         # one and reckoned by the other would stand out.
         for learner in range(4):
-            scores = {
-                v: [s for _, version, who, s in load.answers if (version, who) == (v, learner)] for v in (one, other)
-            }
+            mine = [(version, score) for _, version, who, score in load.answers if who == learner]
+            scores = {v: [score for version, score in mine if version == v] for v in (one, other)}
             assert all(max(known) - min(known) < 1e-4 for known in scores.values())
             assert abs(scores[one][0] - scores[other][0]) > 1e-3
         with server.client(key) as app:
