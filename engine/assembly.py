@@ -71,12 +71,13 @@ def recommender_of(
     inquiry = np.array([r is not None and r.format in INQUIRY_FORMATS for r in catalogue.resources], bool)
     weights = weights_from(bundle.settings) if bundle else ObjectiveWeights()
     skill_rows = _skill_rows(catalogue)
+    learner = learner_model_of(bundle) if bundle else None
     return Recommender(
         version=bundle.version if bundle else "none",
         catalogue=catalogue,
         model=relevance_of(bundle) if bundle else None,
-        learner=learner_model_of(bundle) if bundle else None,
-        teaching=_teaching(bundle, catalogue, graph, weights) if bundle else None,
+        learner=learner,
+        teaching=_teaching(bundle, learner, catalogue, graph, weights) if bundle and learner else None,
         offer=offer_of([*withdrawn, *offered]),
         planned=planned_order(catalogue),
         offered=Offered(tie_break, catalogue.format_index, inquiry),
@@ -95,9 +96,12 @@ def _skills_of(bundle: Bundle | None) -> list[Skill]:
 
 
 def _teaching(
-    bundle: Bundle, catalogue: Catalogue, graph: Mapping[str, tuple[str, ...]], weights: ObjectiveWeights
+    bundle: Bundle,
+    model: LearnerModel,
+    catalogue: Catalogue,
+    graph: Mapping[str, tuple[str, ...]],
+    weights: ObjectiveWeights,
 ) -> Teaching:
-    model = learner_model_of(bundle)
     return teaching_of(menu_of(catalogue.resources, graph, model), model, gain_model_of(bundle), weights)
 
 
