@@ -54,6 +54,7 @@ def findings(settings: "Settings", environment: Mapping[str, str]) -> Iterator[F
     yield database(settings.store_url)
     yield from redis(settings.redis_url)
     yield bundle(settings.bundle)
+    yield from promoted(settings.data)
     yield port(settings.host, settings.port)
     yield mlflow(environment.get("TRAILMATE_MLFLOW_URI", ""), settings.data)
     yield key(environment.get("TRAILMATE_KEY", ""))
@@ -197,6 +198,29 @@ def bundle(path: Path | None) -> Finding:
     except OSError as problem:
         return Finding("bundle", FAIL, f"{path}: {problem.strerror}", "give this account the right to read it")
     return Finding("bundle", OK, f"{path}, version {read.version}, {len(read.manifest['files'])} files as trained")
+
+
+def promoted(data: Path) -> Iterator[Finding]:
+    """What is served in place of the bundle that is set, and what was refused; nothing where nothing was promoted."""
+    from serving.presence import present_in
+    from serving.promotion import promoted_in
+
+    try:
+        promotion = promoted_in(data)
+    except TrailmateError as problem:
+        yield Finding("promotion", FAIL, *_halves(problem))
+        return
+    if promotion is None:
+        return
+    if promotion.refused is not None:
+        text = f"{promotion.refused.version} was taken back: {promotion.refused.reason}"
+        yield Finding("promotion", WARN, text, "train it again, or promote another one with `trailmate promote`")
+    versions = sorted({about.version for about in present_in(data)})
+    if versions and versions != [promotion.current.version]:
+        text = f"{promotion.current.version} is promoted, and {', '.join(versions)} served"
+        yield Finding("promotion", WARN, text, "the servers were started with another bundle since, or are changing now")
+    elif promotion.refused is None:
+        yield Finding("promotion", OK, f"{promotion.current.version} is promoted")
 
 
 def port(host: str, number: int) -> Finding:

@@ -161,6 +161,9 @@ def test_a_bundle_that_spoils_after_it_was_promoted_is_refused_by_the_server_and
         assert now.current.version == one
         assert now.refused is not None
         assert now.refused.version == version_of(other_bundle)
+        checks = {c["name"]: c for c in command(server, "doctor")[1]["checks"]}
+        assert checks["promotion"]["state"] == "warn"
+        assert version_of(other_bundle) in checks["promotion"]["text"]
     assert load.broken == []
     assert {(status, version) for status, version, *_ in load.answers} == {(200, one)}
 
