@@ -2,7 +2,9 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+
+from msgspec import structs
 
 from engine.domain.decision import Decision
 from engine.domain.errors import Unavailable
@@ -28,7 +30,7 @@ class Reached:
     def labelled(self, decision: Decision) -> Decision:
         """The decision, saying so where it could not look at what is known now."""
         reduced = self.is_away and decision.mode == "personalised"
-        return replace(decision, mode="reduced") if reduced else decision
+        return structs.replace(decision, mode="reduced") if reduced else decision
 
 
 async def reach(
