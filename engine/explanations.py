@@ -10,6 +10,7 @@ from engine.domain.catalogue import Catalogue
 from engine.domain.decision import Flag, Reason
 from engine.domain.query import Query
 from engine.domain.resource import Resource
+from engine.domain.rule import Rule
 from engine.learner.evidence import teacher_text
 from engine.learner.mastery import evidence_of
 from engine.learner.menu import Menu
@@ -130,6 +131,27 @@ def wish_reasons(style: float, minutes: float, format_name: str) -> tuple[Reason
 def variety_reason(*, inquiry: bool = False) -> Reason:
     """Put in so that there is more than one way to work."""
     return reason("variety", "variety_inquiry" if inquiry else "variety", 0.0)
+
+
+def put_in_reason(rule: Rule, due: str | None) -> Reason:
+    """A teacher pinned or assigned this."""
+    why = rule.reason or "no reason was given"
+    if rule.verb == "assign":
+        if due is not None:
+            return reason("teacher", "assigned_due", 0.0, rule_id=rule.rule_id, why=why, due=due)
+        return reason("teacher", "assigned", 0.0, rule_id=rule.rule_id, why=why)
+    return reason("teacher", "pinned", 0.0, rule_id=rule.rule_id, why=why)
+
+
+def comes_first_reason() -> Reason:
+    """A rule puts this before what the engine alone would have shown."""
+    return reason("rule", "rule_first", 0.0)
+
+
+def lifted_reason(rule: Rule, added: float) -> Reason:
+    """What a teacher's boost or demotion adds."""
+    phrase = "rule_boost" if added > 0 else "rule_demote"
+    return reason("rule", phrase, added, rule_id=rule.rule_id, why=rule.reason or "no reason was given")
 
 
 def explored_reason(chance: float) -> Reason:

@@ -7,16 +7,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.domain.catalogue import Catalogue
-from engine.domain.decision import Flag, NearTie, Option, Reason
+from engine.domain.decision import Flag, NearTie, Option, Reason, RuleHeld
 from engine.domain.query import Query
 from engine.domain.resource import Resource
+from engine.domain.rule import Rule
 from engine.explanations import (
     Told,
+    comes_first_reason,
     explored_reason,
     in_order,
     learning_reasons,
+    lifted_reason,
     loop_flag,
     planned_reason,
+    put_in_reason,
     reasons_of,
     variety_reason,
     voice_reasons,
@@ -30,8 +34,10 @@ from engine.learner.state import LearnerState
 from engine.ranking.learning import Learning, Teaching
 from engine.ranking.relevance import RelevanceModel
 from engine.ranking.selection import Slate
+from engine.rules.outcome import Placed
 
 _NONE = np.empty(0, np.int64)
+_MODEL = Placed(position=-1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +46,8 @@ class Ranked:
 
     `rows`: `(n,)` of the catalogue. `relevant`: `(n_families, n)`. `learning` is None where nothing but relevance was
     asked for. `voice` `(n,)` says what the learner's words add, `wishes` `(2, n)` what they asked for where no model is
-    served. `scores` `(n,)` add up all of it, on a scale of `span`. `again` are rows that were done before.
+    served, `ruled` `(n,)` what teachers' rules add. `scores` `(n,)` add up all of it, on a scale of `span`. `again` are
+    rows that were done before.
     """
 
     rows: NDArray[np.int64]
@@ -50,6 +57,7 @@ class Ranked:
     scores: NDArray[np.float64]
     span: float
     wishes: NDArray[np.float64] | None = None
+    ruled: NDArray[np.float64] | None = None
     again: frozenset[int] = frozenset()
 
 
@@ -72,11 +80,41 @@ class Answered:
     words: Mapping[int, str]
 
 
-def options_of(slate: Slate, ranked: Ranked, answered: Answered) -> tuple[Option, ...]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ruled:
+    """The word of teachers' rules on a slate: for each slot who put it there, and what rules add to its score.
+
+    `held` tells of each rule that touched the decision, `conflict` the smallest set that could not all hold, `message`
+    says so in words. `by_id` are the rules in force.
+    """
+
+    placed: tuple[Placed, ...]
+    lifts: tuple[tuple[tuple[Rule, float], ...], ...]
+    by_id: Mapping[str, Rule]
+    held: tuple[RuleHeld, ...]
+    conflict: tuple[str, ...]
+    message: str | None
+
+    @property
+    def all_held(self) -> bool:
+        """Whether nothing was missed of what rules asked for."""
+        return all(rule.held for rule in self.held)
+
+    def reasons(self, slot: int) -> list[Reason]:
+        """What a teacher's word did for one slot."""
+        placed = self.placed[slot]
+        said = [put_in_reason(self.by_id[x], placed.due) for x in placed.rule_ids if x in self.by_id]
+        if placed.origin == "rule":
+            said.append(comes_first_reason())
+        return [*said, *(lifted_reason(rule, added) for rule, added in self.lifts[slot])]
+
+
+def options_of(slate: Slate, ranked: Ranked, answered: Answered, ruled: Ruled | None = None) -> tuple[Option, ...]:
     """The options in the order of the slate."""
     chosen = np.array(slate.chosen, dtype=np.int64)
     rows = ranked.rows[chosen]
     resources = [resource for row in rows if (resource := answered.catalogue.resources[row]) is not None]
+    placed = ruled.placed if ruled is not None else (_MODEL,) * len(chosen)
     return tuple(
         Option(
             resource_id=resource.resource_id,
@@ -87,8 +125,14 @@ def options_of(slate: Slate, ranked: Ranked, answered: Answered) -> tuple[Option
             propensity=slate.chances[slot][position],
             p_success=outlook.p,
             expected_minutes=outlook.minutes,
-            reasons=(*reasons, *_placed(slate, slot, inquiry=bool(answered.inquiry[rows[slot]]))),
+            reasons=(
+                *in_order(*reasons, *(ruled.reasons(slot) if ruled is not None else ())),
+                *_placed(slate, slot, inquiry=bool(answered.inquiry[rows[slot]])),
+            ),
             near_ties=_considered(slate, slot, ranked, answered.catalogue.resource_map.ids),
+            origin=placed[slot].origin,
+            status=placed[slot].status,
+            due=placed[slot].due,
         )
         for slot, (position, resource, outlook, reasons) in enumerate(
             zip(

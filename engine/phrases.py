@@ -134,6 +134,16 @@ PHRASES = {
         "Here you can find out and make something yourself.",
         "Put in the last place so that the slate holds inquiry or project work.",
     ),
+    "pinned": Phrase("Your teacher put this first.", "Put first by the rule “{rule_id}”: {why}."),
+    "assigned": Phrase("Your teacher gave you this to do.", "Assigned by the rule “{rule_id}”: {why}."),
+    "assigned_due": Phrase(
+        "Your teacher gave you this to do by {due}.", "Assigned by the rule “{rule_id}”, due {due}: {why}."
+    ),
+    "rule_first": Phrase(
+        "This comes first for your class just now.", "A rule of yours puts this before what would have been shown else."
+    ),
+    "rule_boost": Phrase("Your teacher wants more of this just now.", "Raised by the rule “{rule_id}”: {why}."),
+    "rule_demote": Phrase("Your teacher wants less of this just now.", "Lowered by the rule “{rule_id}”: {why}."),
     "explored": Phrase(
         "This is about as good a next step as the first.",
         "One of several near ties, drawn with a chance of {chance:.1%} so that it can be learned what works.",

@@ -74,6 +74,7 @@ class Option(msgspec.Struct, frozen=True, kw_only=True):
     near_ties: tuple[NearTie, ...]
     origin: str = "model"
     status: str = "recommended"
+    due: str | None = None
 
 
 class Flag(msgspec.Struct, frozen=True, kw_only=True):
@@ -84,8 +85,19 @@ class Flag(msgspec.Struct, frozen=True, kw_only=True):
     text_teacher: str
 
 
+class RuleHeld(msgspec.Struct, frozen=True, kw_only=True):
+    """Of one teacher's rule that touched a decision: whether it held in what is shown, and what it did, in words."""
+
+    rule_id: str
+    held: bool
+    effect: str
+
+
 class Decision(msgspec.Struct, frozen=True, kw_only=True):
-    """What the engine chose: the slate, the mode it was made in, and the versions it stands on."""
+    """What the engine chose: the slate, the mode it was made in, and the versions it stands on.
+
+    `rules` are those that touched it; `conflict` names the smallest set of rules that could not all hold.
+    """
 
     decision_id: str
     learner_id: str
@@ -96,4 +108,6 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     class_id: str | None
     slate: tuple[Option, ...]
     flags: tuple[Flag, ...] = ()
+    rules: tuple[RuleHeld, ...] = ()
+    conflict: tuple[str, ...] = ()
     message: str | None = None

@@ -1,7 +1,7 @@
 """The short list shown, out of everything that was ranked."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -65,21 +65,31 @@ def slate_of(
     *,
     k: int,
     variety: Variety | None = None,
+    again: NDArray[np.bool_] | None = None,
     exploring: Exploring | None = None,
 ) -> Slate:
     """The best `k` of `(n_candidates,)` scores, equals in the order of `tie_break`.
 
     With `variety` the last of three or more is for inquiry where there is any, and a slate that would be of one format
-    gives its last place to another. With `exploring`, near-ties take turns.
+    gives its last place to another. Of what was done before, `again` `(n_candidates,)`, there is one in three at most
+    while anything is new. With `exploring`, near-ties take turns.
     """
     ranked = _best(scores, tie_break, k + N_CONSIDERED)
+    new = [] if again is None or not again.any() else _new(again, scores, tie_break, k)
+    most_again = max(1, k // 3) if new else k
     chosen: list[int] = []
     varied: set[int] = set()
     chances: list[Mapping[int, float]] = []
     for slot in range(min(k, len(scores))):
         remaining = [p for p in ranked if p not in chosen]
+        enough = bool(new) and again is not None and int(again[chosen].sum()) >= most_again
+        if enough:
+            remaining = [p for p in new if p not in chosen] or remaining
         if variety is not None and slot == k - 1 and k > 1:
-            wanted = _for_last(chosen, k, scores, formats, tie_break, variety)
+            fresh = ~again if enough and again is not None else np.ones(len(scores), bool)
+            wanted = _for_last(
+                chosen, k, scores, formats, tie_break, replace(variety, refused=variety.refused | ~fresh)
+            )
             if wanted and (not remaining or remaining[0] not in wanted):
                 varied.add(wanted[0])
             remaining = wanted or remaining
@@ -89,6 +99,12 @@ def slate_of(
         chosen.append(draw.chosen)
         chances.append(draw.chances)
     return Slate(tuple(chosen), frozenset(varied), tuple(ranked), tuple(chances))
+
+
+def _new(again: NDArray[np.bool_], scores: NDArray[np.float64], tie_break: NDArray[np.int64], k: int) -> list[int]:
+    """The best of what is new."""
+    rows = np.flatnonzero(~again)
+    return [int(rows[p]) for p in _best(scores[rows], tie_break[rows], k + N_CONSIDERED)] if len(rows) else []
 
 
 def _drawn(remaining: list[int], scores: NDArray[np.float64], exploring: Exploring | None) -> Draw:

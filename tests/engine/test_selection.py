@@ -37,3 +37,12 @@ def test_what_was_considered_for_a_slot_holds_the_chosen_and_nobody_chosen_befor
         assert considered[0] == position
         assert not set(considered) & set(found.chosen[:slot])
         assert len(considered) <= N_CONSIDERED
+
+
+def test_of_what_was_done_before_there_is_one_in_three_while_anything_is_new():
+    scores = np.array([9.0, 8.0, 7.0, 6.0, 1.0, 0.5, 0.2])
+    again = np.array([True, True, True, True, False, False, False])
+    formats, ids = np.zeros(7, np.int32), np.arange(7)
+    for k, expected in ((1, [0]), (2, [0, 4]), (3, [0, 4, 5]), (6, [0, 1, 4, 5, 6, 2])):
+        assert list(slate_of(scores, formats, ids, k=k, again=again).chosen) == expected
+    assert list(slate_of(scores[:3], formats[:3], ids[:3], k=2, again=again[:3]).chosen) == [0, 1]

@@ -1,0 +1,242 @@
+"""Teachers' rules around one decision: what they let in before anything is scored, and the last word on the slate."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.domain.catalogue import Catalogue
+from engine.domain.decision import RuleHeld
+from engine.domain.query import Query
+from engine.domain.rule import Rule
+from engine.learner.fold import fresh
+from engine.learner.menu import known_of
+from engine.options import Answered, Ranked, Ruled
+from engine.ranking.best import best_rows
+from engine.ranking.pool import Offered
+from engine.ranking.selection import Slate
+from engine.rules.admission import Admission, added_by_rules, admitted, lifts_of
+from engine.rules.bars import bars_of
+from engine.rules.compiled import RuleBook
+from engine.rules.outcome import Outcome, Situation
+from engine.rules.outcome import Ranked as RankedForRules
+from engine.rules.plan import Plan
+from engine.rules.scope import Who
+from engine.rules.stage import decided
+
+# Where a slate falls short under rules, so many times as many are looked at closely, and at last everything.
+_WIDER = 8
+# Of what must come first, and of each format that is asked for, so many are looked at in any case.
+_FOR_EACH = 16
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """The rules one learner is under, and what they must know of the day: minutes spent, in the school's time zone.
+
+    `frozen`: resource ids of the path that a freeze without names keeps to, None where none was kept.
+    """
+
+    book: RuleBook
+    who: Who
+    spent_today: float = 0.0
+    spent_this_week: float = 0.0
+    frozen: frozenset[str] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LastStage:
+    """The rules of one decision with what they let in; `looked_at` `(n_resources,)` is what may be scored."""
+
+    rules: Rules
+    plan: Plan
+    admission: Admission
+    looked_at: Mask
+
+    def wanted(self, scores: Floats, offered: Offered) -> list[int]:
+        """Rows that need a close look, however good they are: what is put in, comes first, or fills a quota."""
+        contents = self.plan.contents
+        rows = [demand.row for demand in self.admission.wanted]
+        for skills in (rule.what.skills for rule in self.plan.firsts):
+            mine = np.zeros(len(contents), bool)
+            mine[contents.rows("skills", skills)] = True
+            rows += best_rows(scores, self.looked_at & mine, offered.tie_break, _FOR_EACH).tolist()
+        for side, name in self.plan.quotas:
+            if side == "min" and name in contents.formats:
+                mine = contents.format_index == contents.formats.index(name)
+                rows += best_rows(scores, self.looked_at & mine, offered.tie_break, _FOR_EACH).tolist()
+        return rows
+
+
+def last_stage(rules: Rules | None, allowed: Mask, query: Query, catalogue: Catalogue) -> LastStage | None:
+    """The last stage of a decision over what is `allowed` `(n_resources,)`; None where the learner is under no rule."""
+    plan = rules.book.plan(rules.who, query.now_us) if rules is not None else None
+    if rules is None or plan is None or not plan.rules:
+        return None
+    admission = admitted(plan, allowed, offered=on_offer(query, catalogue), history=query.history)
+    looked_at = np.zeros(len(catalogue), bool)
+    looked_at[admission.rows] = True
+    return LastStage(rules=rules, plan=plan, admission=admission, looked_at=looked_at)
+
+
+def on_offer(query: Query, catalogue: Catalogue) -> Mask:
+    """What may be shown to this learner at all, seen or not: available, meeting their needs, in their languages."""
+    offered = catalogue.available(query.now_us).copy()
+    for need in query.access_needs:
+        offered &= catalogue.with_access(need)
+    if query.languages:
+        offered &= np.logical_or.reduce([catalogue.in_language(x) for x in query.languages])
+    return offered
+
+
+def under_rules(
+    stage: LastStage,
+    look: Callable[[int], Ranked],
+    choose: Callable[[Ranked, bool], Slate],
+    answered: Answered,
+    *,
+    k: int,
+) -> tuple[Ranked, Slate, Ruled]:
+    """What is looked at, the slate, and the word of the rules on it.
+
+    `look` takes a closer look at so many times as many candidates as usual, `choose` picks a slate out of what it is
+    given, with near-ties taking turns or not. Where rules leave too little of what was looked at, more is, and at last
+    everything: what is said to be left out was looked at.
+    """
+    n_all = int(np.count_nonzero(stage.looked_at))
+    for times in (1, _WIDER, n_all):
+        ranked = look(times)
+        ranked, slate, ruled = _decided(stage, ranked, choose, answered, k)
+        if len(ranked.rows) >= n_all or (len(slate.chosen) >= k and not ruled.conflict and ruled.all_held):
+            break
+    return ranked, slate, ruled
+
+
+def _decided(
+    stage: LastStage, ranked: Ranked, choose: Callable[[Ranked, bool], Slate], answered: Answered, k: int
+) -> tuple[Ranked, Slate, Ruled]:
+    admission = _of_rows(stage.admission, ranked.rows)
+    added = added_by_rules(admission, ranked.span)
+    ranked = replace(ranked, scores=ranked.scores + added, ruled=added)
+    p, minutes = _outlooks(stage.plan, ranked, answered)
+    situation = _situation(stage, answered)
+    told = RankedForRules(order=np.arange(0), p=p, minutes=minutes, added=added, scale=ranked.span)
+    free = np.flatnonzero(~bars_of(admission, told, situation).for_chosen)
+    picked = _at(choose(_some(ranked, free), not stage.plan.reorders), free)
+    outcome = decided(admission, replace(told, order=_order(picked, ranked, free, admission)), situation, k=k)
+    slate = _slate(picked, [p.position for p in outcome.slate])
+    return ranked, slate, _ruled(outcome, admission, slate, ranked.span)
+
+
+def _of_rows(admission: Admission, rows: Ints) -> Admission:
+    """The admission of some of its rows alone."""
+    place = np.searchsorted(admission.rows, rows)
+    return replace(admission, rows=rows.astype(np.int32), own=admission.own[place])
+
+
+def _some(ranked: Ranked, positions: Ints) -> Ranked:
+    """What a slate is chosen by, of some positions."""
+    known = ranked.learning
+    if known is not None:
+        known = replace(known, known=replace(known.known, rows=known.known.rows[positions], p=known.known.p[positions]))
+    return replace(
+        ranked,
+        rows=ranked.rows[positions],
+        scores=ranked.scores[positions],
+        voice=ranked.voice[positions],
+        learning=known,
+    )
+
+
+def _at(slate: Slate, positions: Ints) -> Slate:
+    """A slate over some positions as one over all."""
+    at = positions.tolist()
+    return Slate(
+        tuple(at[p] for p in slate.chosen),
+        frozenset(at[p] for p in slate.varied),
+        tuple(at[p] for p in slate.ranked),
+        tuple({at[p]: chance for p, chance in chances.items()} for chances in slate.chances),
+    )
+
+
+def _order(picked: Slate, ranked: Ranked, free: Ints, admission: Admission) -> Ints:
+    """All positions of candidates: those picked, then the rest that is free, then what is barred, best first."""
+    rest = np.ones(len(ranked.rows), bool)
+    rest[list(picked.chosen)] = False
+    is_free = np.zeros(len(ranked.rows), bool)
+    is_free[free] = True
+    others = np.flatnonzero(rest & admission.own)
+    others = others[np.lexsort((others, -ranked.scores[others], ~is_free[others]))]
+    return np.concatenate([np.array(picked.chosen, np.int64), others])
+
+
+def _slate(picked: Slate, chosen: list[int]) -> Slate:
+    """What is shown in the end: as it was picked, or with certainty where a rule had its say."""
+    if tuple(chosen) == picked.chosen:
+        return picked
+    return Slate(
+        tuple(chosen),
+        picked.varied & frozenset(chosen),
+        tuple(dict.fromkeys((*picked.ranked, *chosen))),
+        tuple({p: 1.0} for p in chosen),
+    )
+
+
+def _outlooks(plan: Plan, ranked: Ranked, answered: Answered) -> tuple[Floats, Floats]:
+    """Chances of success and expected minutes, `(n,)`; NaN where nobody can say or no rule asks."""
+    if ranked.learning is not None:
+        known = ranked.learning.known
+        return known.p, known.minutes
+    if answered.teaching is None or answered.learner is None:
+        return np.full(len(ranked.rows), np.nan), answered.catalogue.minutes[ranked.rows]
+    if not plan.bands and not plan.limits:
+        return np.full(len(ranked.rows), np.nan), answered.catalogue.minutes[ranked.rows]
+    menu, model = answered.teaching.menu, answered.learner
+    state = answered.state or fresh(model, answered.offer)
+    known = known_of(menu, ranked.rows, np.empty(0, np.int64), state=state, model=model, now_us=answered.query.now_us)
+    return known.p, known.minutes
+
+
+def _situation(stage: LastStage, answered: Answered) -> Situation:
+    rules, resource_map = stage.rules, answered.catalogue.resource_map
+    frozen = None
+    if rules.frozen is not None:
+        frozen = frozenset(row for x in rules.frozen if (row := resource_map.row(x)) >= 0)
+    return Situation(
+        spent_today=rules.spent_today,
+        spent_this_week=rules.spent_this_week,
+        mastery=_mastery((s for rule in stage.plan.firsts for s in rule.what.skills), answered),
+        frozen=frozen,
+    )
+
+
+def _mastery(skills: Iterable[str], answered: Answered) -> dict[str, float]:
+    """Mastery of these skills; nothing of a learner nobody knows."""
+    if answered.teaching is None or answered.learner is None or answered.state is None:
+        return {}
+    menu = answered.teaching.menu
+    asked = np.array(sorted({menu.number[s] for s in skills if s in menu.number}), np.int64)
+    if not len(asked):
+        return {}
+    known = known_of(
+        menu, np.empty(0, np.int64), asked,
+        state=answered.state, model=answered.learner, now_us=answered.query.now_us,
+    )  # fmt: skip
+    return {menu.skills[k]: float(known.mastery[k]) for k in asked.tolist()}
+
+
+def _ruled(outcome: Outcome, admission: Admission, slate: Slate, scale: float) -> Ruled:
+    by_id: dict[str, Rule] = {rule.rule_id: rule for rule in admission.plan.rules}
+    return Ruled(
+        placed=outcome.slate,
+        lifts=tuple(tuple(lifts_of(admission, p, scale)) for p in slate.chosen),
+        by_id=by_id,
+        held=tuple(RuleHeld(rule_id=v.rule_id, held=v.held, effect=v.effect) for v in outcome.verdicts),
+        conflict=outcome.conflict,
+        message=outcome.message,
+    )
