@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from engine.domain.errors import BadBundle
 
-FORMAT_VERSION = 3
+FORMAT_VERSION = 4
 
 
 @dataclass(frozen=True, slots=True)

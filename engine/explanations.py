@@ -203,6 +203,8 @@ def _gain(contribution: float, place: int, told: Told) -> Reason | None:
         "mastery": float(known.mastery[skill]),
         "p_success": float(known.p[place]),
     }
+    if contribution < 0:
+        return reason("gain", "gain_lost", contribution, **facts)
     if skill in worth.opens:
         return reason("gain", "gain_opens", contribution, opens=told.title(worth.opens[skill]), **facts)
     return reason("gain", "gain", contribution, **facts)

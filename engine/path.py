@@ -121,7 +121,7 @@ def _looked_at(
     rows = rows[np.unique(place[np.isin(skill, way)])]
     asked = np.array(menu.closure([*way.tolist(), *menu.pairs(rows)[1].tolist()]), np.int64)
     known = known_of(menu, rows, asked, state=state, model=teaching.model, now_us=query.now_us)
-    return known, worth_of(menu, known, teaching.gains, aims)
+    return known, worth_of(menu, known, teaching.gains, aims, state)
 
 
 def _ordered(left: list[int], known: Known, worth: Worth, teaching: Teaching, *, first: int) -> list[int]:

@@ -54,6 +54,11 @@ PHRASES = {
         "Expected gain on {skill}: {gain:.1%} of mastery in about {minutes:.0f} minutes; mastery now {mastery:.0%}, "
         "chance of success {p_success:.0%}.",
     ),
+    "gain_lost": Phrase(
+        "Right now this would hardly help you with {skill}.",
+        "No gain is expected on {skill}, or a loss: mastery now {mastery:.0%}, chance of success {p_success:.0%}. This "
+        "counts against it.",
+    ),
     "gain_opens": Phrase(
         "It gets you ready for {opens}.",
         "{opens} waits for {skill}: expected gain {gain:.1%} of mastery in about {minutes:.0f} minutes; mastery of "

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from msgspec import structs
+import msgspec
 
 from engine.domain.decision import Decision
 from engine.domain.errors import Unavailable
@@ -30,7 +30,7 @@ class Reached:
     def labelled(self, decision: Decision) -> Decision:
         """The decision, saying so where it could not look at what is known now."""
         reduced = self.is_away and decision.mode == "personalised"
-        return structs.replace(decision, mode="reduced") if reduced else decision
+        return msgspec.structs.replace(decision, mode="reduced") if reduced else decision
 
 
 async def reach(

@@ -1,7 +1,7 @@
 """Weigh the models against each other, on what learners took up after the models were fitted."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,8 @@ PRIOR_QUERIES = 5.0
 PRIOR_QUERIES_TIMED = 100.0
 # Weights are for the top of the list, so only the best of each model contend; the long tail would drown them.
 N_CONTENDERS = 100
+# A term that varies less than this over all candidates says nothing, and no weight could be learned for it.
+_STILL = 1e-4
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,10 @@ class Choices:
 
     def __len__(self) -> int:
         return len(self.taken)
+
+    def of(self, terms: NDArray[np.int64]) -> "Choices":
+        """The same choices as seen by some of the terms."""
+        return replace(self, terms=self.terms[terms])
 
 
 def choices_of(asked: Sequence[Asked], model: RelevanceModel, *, guided: bool) -> Choices:
@@ -70,13 +76,15 @@ def fitted_weights(choices: Sequence[Choices], prior: NDArray[np.float64], *, ti
     """Weights of a conditional logit (McFadden 1974) over the terms: `(n_terms,)`; without queries the prior stands.
 
     Each query counts once, however much was taken up in it. A pull towards `prior`, per standard deviation of a term,
-    keeps the weights of terms that tell almost the same story from running apart on a short log.
+    keeps the weights of terms that tell almost the same story from running apart on a short log; a term that never
+    varies keeps its prior.
     """
     given = [c for c in choices if len(c)]
     if not given:
         return prior
     spread, strength = _spread(given), PRIOR_QUERIES_TIMED if timed else PRIOR_QUERIES
-    scaled = [c.terms / spread[:, None, None].astype(np.float32) for c in given]
+    scale = np.where(spread > _STILL, 1.0 / spread, 0.0).astype(np.float32)
+    scaled = [c.terms * scale[:, None, None] for c in given]
     shares = [c.taken / c.taken.sum(axis=1, keepdims=True) for c in given]
 
     def loss(weights: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:

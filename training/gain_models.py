@@ -11,6 +11,7 @@ from engine.learner.rows import item_key, skill_key
 from training.attempts import attempts_of, frame_of
 from training.gains import fit_gains
 from training.log import Log, resources_of, skills_of
+from training.tracing import Traced, fit_tracing, met_in
 from training.value_added import value_added
 
 
@@ -22,16 +23,19 @@ def gain_model_for(log: Log, model: LearnerModel, *, seed: int) -> tuple[GainMod
     number = {x: float(formats.index(r.format)) for x, r in resources.items()}
     minutes = {x: r.minutes or 0.0 for x, r in resources.items()}
     ids = attempts.frame["resource_id"].to_list()
+    met = met_in(attempts, len(model.vocabulary.skill_keys))
+    tracing = fit_tracing(met, model.vocabulary.skill_keys)
     found = value_added(
         attempts,
         model,
+        traced=Traced(met, tracing),
         needed=_needed(log, model),
         log_minutes=np.log(usual_minutes(np.array([minutes.get(x, 0.0) for x in ids], np.float64))),
         formats=np.array([number.get(x, -1.0) for x in ids], np.float64),
         seed=seed,
     )
     keys = np.array([item_key(ids[row]) if row >= 0 else 0 for row in found.row.tolist()], np.uint64)
-    return fit_gains(found, keys, formats, seed=seed)
+    return fit_gains(found, keys, formats, tracing, seed=seed)
 
 
 def _needed(log: Log, model: LearnerModel) -> dict[int, list[int]]:

@@ -25,17 +25,18 @@ from training.answered import silent_formats
 from training.attempts import frame_of
 from training.bundle_writer import check_place, write_bundle
 from training.evaluation import Evaluation, evaluate
-from training.fitting import School, fit_and_weigh
+from training.fitting import School
 from training.gain_models import gain_model_for
 from training.learner_models import fit_learner_model
 from training.log import Log, learners_of, read_log, resources_of, skills_of
 from training.relevance_models import ModelSettings
 from training.votes import votes_of
+from training.weighing import fit_and_weigh
 
 Report = Callable[[str, float], None]
 
 _USUAL_WEIGHTS = ObjectiveWeights()
-_PINNED = ("numpy", "scipy", "lightfm-next", "lightgbm", "polars")
+_PINNED = ("numpy", "scipy", "lightfm-next", "implicit", "lightgbm", "polars")
 
 
 @dataclass(frozen=True, slots=True)

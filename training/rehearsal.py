@@ -18,6 +18,8 @@ from training.slices import HORIZON_DAYS, Slice
 from training.votes import Votes
 
 YEAR_US = int(364 * DAY_US)
+# Asked late in the day: many logs tell only the day, and what was done on it is known by then.
+LATE = 0.95
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +92,7 @@ def _asking_ages(votes: Votes, actors: Mapping[int, int]) -> dict[int, int]:
         classes = np.flatnonzero((votes.class_course == course) & (votes.class_starts_us != NO_TIME))
         youngest = classes[np.argmax(votes.class_starts_us[classes])]
         age = last_day[actor] / 4 if youngest == actor else last_day[youngest]
-        ages[course] = int(np.clip(age, 1.0, last_day[actor] - HORIZON_DAYS) * DAY_US)
+        ages[course] = int((np.floor(np.clip(age, 1.0, last_day[actor] - HORIZON_DAYS)) + LATE) * DAY_US)
     return ages
 
 

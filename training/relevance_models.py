@@ -23,12 +23,19 @@ class ModelSettings:
 
     half_lives_days: tuple[float, ...] = (1.0, 3.0, 7.0, 21.0, 60.0)
     course_day_half_lives: tuple[float, ...] = (3.0, 10.0, 30.0)
+    due_half_lives: tuple[float, ...] = (7.0, 14.0, 28.0)
     ease_l2: float = 80.0
     ease_neighbours: int = 200
     # EASE on votes decayed by these half-lives in days, each with its own penalty.
     recent_ease_half_lives: tuple[float, ...] = (7.0, 21.0)
     recent_ease_l2: tuple[float, ...] = (10.0, 30.0)
     work_neighbours: int = 200
+    # iALS: the confidence of a vote, where 1 is that of no vote, and half-lives in days by which it fades.
+    ials_dimensions: int = 64
+    ials_penalty: float = 60.0
+    ials_confidence: float = 3.0
+    ials_passes: int = 10
+    recent_ials_half_lives: tuple[float, ...] = (21.0,)
     # Above this the closed form costs more memory than a small machine has; the most taken up are kept.
     ease_max_resources: int = 5_000
     factor_dimensions: int = 48
@@ -68,7 +75,11 @@ def course_day_arrays(votes: Votes) -> Arrays:
     keys = np.stack([cohort.astype(np.int64), resource.astype(np.int64), day], axis=1)
     unique, counts = np.unique(keys, axis=0, return_counts=True) if len(keys) else (keys, np.zeros(0, np.int64))
     classes = np.unique(unique[:, 0])
+    learners = np.unique(np.stack([cohort.astype(np.int64), votes.learner[dated].astype(np.int64)], axis=1), axis=0)[
+        :, 0
+    ]
     return {
+        "cohort_learners": np.bincount(np.searchsorted(classes, learners), minlength=len(classes)).astype(np.float32),
         "cohort_course": votes.class_course[classes],
         "cohort_starts_us": votes.class_starts_us[classes].astype(np.int64),
         "cohort_entries": np.searchsorted(unique[:, 0], np.append(classes, np.iinfo(np.int64).max)).astype(np.int64),

@@ -18,6 +18,7 @@ from engine.learner.mastery import NEVER_MET, usual_items
 from engine.learner.model import LearnerModel
 from engine.learner.rows import Rows, stacked
 from training.attempts import Attempts
+from training.tracing import Traced
 
 # More pairs hardly change the trees, but their time.
 MAX_STEPS, MAX_CONTROLS = 40_000, 12_000
@@ -71,6 +72,7 @@ def value_added(
     attempts: Attempts,
     model: LearnerModel,
     *,
+    traced: Traced,
     needed: Mapping[int, Sequence[int]],
     log_minutes: Floats,
     formats: Floats,
@@ -86,7 +88,7 @@ def value_added(
     menu = _Menu(model, needed)
     scores = attempts.frame["outcome"].cast(pl.Float64).fill_null(float("nan")).to_numpy().clip(0.0, 1.0)
     found = [
-        _asked(attempts, model, menu, some, log_minutes=log_minutes, formats=formats)
+        _asked(attempts, model, menu, some, traced=traced, log_minutes=log_minutes, formats=formats)
         for some in _in_parts(pairs, attempts)
     ]
     if not found:
@@ -188,7 +190,14 @@ class _Menu:
 
 
 def _asked(
-    attempts: Attempts, model: LearnerModel, menu: _Menu, pairs: _Pairs, *, log_minutes: Floats, formats: Floats
+    attempts: Attempts,
+    model: LearnerModel,
+    menu: _Menu,
+    pairs: _Pairs,
+    *,
+    traced: Traced,
+    log_minutes: Floats,
+    formats: Floats,
 ) -> ValueAdded:
     """One part: the learners' rows with what is asked put between them, read in one pass."""
     rows, n = attempts.rows, len(pairs.before)
@@ -202,19 +211,20 @@ def _asked(
     x, item_row = _read(attempts, model, asked, before)
     columns = {int(c): i for i, c in enumerate(_columns(model))}
     p = model.outlook(x[:, : len(model.columns)], item_row).p
-    mastery, readiness, mean = _readiness(p[2 * n :], pair, about == pairs.skill[pair], about, n)
+    learner = attempts.learner[pairs.before]
+    mastery, readiness, mean = _mastered(traced, pairs, learner, pair, about, p[2 * n :])
     first = 2 * n + np.searchsorted(pair, np.arange(n))
     facts = step_facts(
         mastery=mastery,
-        readiness=readiness,
-        readiness_mean=mean,
+        readiness=(readiness, mean),
+        known=traced.known(learner, pairs.skill, pairs.before, mastery),
         p=p[n : 2 * n],
         of_skill=x[first][:, [columns[int(c)] for c in SKILL_COLUMNS]],
         own=x[n : 2 * n][:, [columns[int(c)] for c in ROW_COLUMNS]],
         log_minutes=log_minutes[step],
         formats=formats[step],
     )
-    return ValueAdded(facts, p[:n], np.zeros(n), pairs.answer, pairs.weight, pairs.step, attempts.learner[pairs.before])
+    return ValueAdded(facts, p[:n], np.zeros(n), pairs.answer, pairs.weight, pairs.step, learner)
 
 
 def _columns(model: LearnerModel) -> NDArray[np.int32]:
@@ -222,19 +232,26 @@ def _columns(model: LearnerModel) -> NDArray[np.int32]:
     return np.concatenate([model.columns, SKILL_COLUMNS, ROW_COLUMNS]).astype(np.int32)
 
 
-def _readiness(p: Floats, pair: Ints, own: NDArray[np.bool_], about: Ints, n: int) -> tuple[Floats, Floats, Floats]:
-    """Mastery of the skill, the least and the mean of what is needed before it (1 where nothing is): each `(n,)`."""
-    counted = np.maximum(np.bincount(pair[own], minlength=n), 1)
-    mastery = np.bincount(pair[own], p[own], n) / counted
-    other = ~own
-    skill_of, place = np.unique(np.stack([pair[other], about[other]]), axis=1, return_inverse=True)
-    place = place.ravel()
-    each = np.bincount(place, p[other]) / np.maximum(np.bincount(place), 1)
-    least, total = np.ones(n), np.zeros(n)
-    np.minimum.at(least, skill_of[0], each)
-    np.add.at(total, skill_of[0], each)
-    n_needed = np.bincount(skill_of[0], minlength=n)
-    return mastery, least, np.where(n_needed > 0, total / np.maximum(n_needed, 1), 1.0)
+def _mastered(
+    traced: Traced, pairs: _Pairs, learner: Ints, pair: Ints, about: Ints, p: Floats
+) -> tuple[Floats, Floats, Floats]:
+    """Mastery of the skill; then how surely what is needed before it is known, the least and the mean of it: `(n,)`.
+
+    1 where nothing is needed. `p`: of the usual items of the skills `about` that were asked of each pair.
+    """
+    n = len(pairs.before)
+    each, place = np.unique(np.stack([pair, about]), axis=1, return_inverse=True)
+    whose, skill = each
+    said = np.bincount(place.ravel(), p) / np.bincount(place.ravel())
+    own = skill == pairs.skill[whose]
+    mastery = np.zeros(n)
+    mastery[whose[own]] = said[own]
+    of, other = whose[~own], ~own
+    known = traced.known(learner[of], skill[other], pairs.before[of], said[other])
+    least = np.ones(n)
+    np.minimum.at(least, of, known)
+    n_needed = np.bincount(of, minlength=n)
+    return mastery, least, np.where(n_needed > 0, np.bincount(of, known, n) / np.maximum(n_needed, 1), 1.0)
 
 
 def _asking(rows: Rows) -> Rows:

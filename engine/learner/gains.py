@@ -14,12 +14,16 @@ from numpy.typing import NDArray
 from engine.bundle import Bundle
 from engine.learner.features import COLUMN
 from engine.learner.forest import Forest, forest_from
+from engine.learner.tracing import Tracing, tracing_from
 
 # What is known of a learner, a resource and one of its skills before the step.
 FACTS = (
     "mastery", "p_success", "readiness", "readiness_mean", "skill_n", "skill_seen", "item_n", "item_seen", "gap",
-    "last", "difficulty", "log_minutes", "format", "ability", "n_skills",
+    "last", "difficulty", "log_minutes", "format", "ability", "n_skills", "known",
 )  # fmt: skip
+_KNOWN, _READINESS = FACTS.index("known"), FACTS.index("readiness")
+# Of what counts as surely known so much is still left to learn.
+LEAST_OPEN = 0.05
 OF_SKILL = ("rarest.log_n", "rarest.log_seen", "rarest.log_gap", "rarest.last")
 OF_ROW = ("item.log_n", "item.log_seen", "difficulty_item", "learner.ability", "n_skills")
 SKILL_COLUMNS = np.array([COLUMN[name] for name in OF_SKILL])
@@ -37,7 +41,7 @@ class GainModel:
     """Trees over `FACTS`, and by how much single resources beat them; effects `(n,)` beside keys `(n,)` ascending.
 
     `formats` give the numbers that stand for formats; `scale` is the share of what the trees say that held for learners
-    they had not seen.
+    they had not seen; `unready` the share of a gain that is left where what comes before is not known.
     """
 
     forest: Forest
@@ -45,19 +49,17 @@ class GainModel:
     resource_keys: NDArray[np.uint64]
     effects: Floats
     scale: float
+    unready: float
+    tracing: Tracing
 
     def gains(self, facts: NDArray[np.float32], keys: NDArray[np.uint64]) -> Floats:
         """Expected change of P(success) on the skill by the step: `(n,)` from `(n, n_facts)` and resource keys."""
         place = np.minimum(self.resource_keys.searchsorted(keys), max(len(self.resource_keys) - 1, 0))
         known = self.resource_keys[place] == keys if len(self.resource_keys) else np.zeros(len(keys), bool)
         factor = 1.0 + np.where(known, self.effects[place] if len(self.effects) else 0.0, 0.0)
-        gains: Floats = (prior_gains(facts) + self.scale * self.forest.sums(facts)) * factor
+        said = prior_gains(facts) + self.scale * left_open(facts) * self.forest.sums(facts)
+        gains: Floats = said * gate(facts, self.unready) * factor
         return gains
-
-    @property
-    def fitted(self) -> bool:
-        """Whether a log was long enough to say anything; else the prior stands alone."""
-        return len(self.forest.column) > 0
 
     def format_number(self, name: str) -> float:
         """The number that stands for a format; -1 for one that was not in the log."""
@@ -65,11 +67,17 @@ class GainModel:
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """As a bundle carries them."""
-        return {**self.forest.arrays("gain"), "gain_resource_keys": self.resource_keys, "gain_effects": self.effects}
+        own = {"gain_resource_keys": self.resource_keys, "gain_effects": self.effects}
+        return {**self.forest.arrays("gain"), **own, **self.tracing.arrays()}
 
     def as_json(self) -> dict[str, Any]:
         """The part `gain` of a bundle's settings."""
-        return {"formats": list(self.formats), "scale": self.scale}
+        return {
+            "formats": list(self.formats),
+            "scale": self.scale,
+            "unready": self.unready,
+            "tracing": self.tracing.as_json(),
+        }
 
 
 def gain_model_of(bundle: Bundle) -> GainModel:
@@ -85,6 +93,8 @@ def gain_model_from(arrays: Mapping[str, NDArray[Any]], settings: Mapping[str, A
         resource_keys=np.asarray(arrays["gain_resource_keys"]),
         effects=np.asarray(arrays["gain_effects"]),
         scale=float(settings["scale"]),
+        unready=float(settings["unready"]),
+        tracing=tracing_from(arrays, settings["tracing"]),
     )
 
 
@@ -95,6 +105,16 @@ def prior_gains(facts: NDArray[np.float32]) -> Floats:
     return prior
 
 
+def left_open(facts: NDArray[np.float32]) -> Floats:
+    """What is left to learn of a skill: nothing is left to what is surely known, however seldom a log had that."""
+    return np.maximum(1.0 - facts[:, _KNOWN].astype(np.float64), LEAST_OPEN)
+
+
+def gate(facts: NDArray[np.float32], unready: float) -> Floats:
+    """What counts of a gain: all of it where what a skill waits for is known, the share `unready` where it is not."""
+    return unready + (1.0 - unready) * facts[:, _READINESS].astype(np.float64)
+
+
 def usual_minutes(declared: Floats) -> Floats:
     """The minutes a catalogue says, the usual ones where it says none: `(n,)`."""
     return np.where(declared > 0, declared, USUAL_MINUTES)
@@ -103,19 +123,22 @@ def usual_minutes(declared: Floats) -> Floats:
 def step_facts(
     *,
     mastery: Floats,
-    readiness: Floats,
-    readiness_mean: Floats,
+    known: Floats,
+    readiness: tuple[Floats, Floats],
     p: Floats,
     of_skill: NDArray[np.float32],
     own: NDArray[np.float32],
     log_minutes: Floats,
     formats: Floats,
 ) -> NDArray[np.float32]:
-    """`FACTS` of pairs: `(n, n_facts)` float32, from arrays `(n,)`, `of_skill` `(n, 4)` and `own` `(n, 5)`."""
+    """`FACTS` of pairs: `(n, n_facts)` float32, from arrays `(n,)`, `of_skill` `(n, 4)` and `own` `(n, 5)`.
+
+    `readiness`: how surely what is needed before the skill is known, the least of it and the mean.
+    """
     facts = np.empty((len(p), len(FACTS)), np.float32)
     columns: tuple[NDArray[Any], ...] = (
-        mastery, p, readiness, readiness_mean, of_skill[:, 0], of_skill[:, 1], own[:, 0], own[:, 1],
-        of_skill[:, 2], of_skill[:, 3], own[:, 2], log_minutes, formats, own[:, 3], own[:, 4],
+        mastery, p, *readiness, of_skill[:, 0], of_skill[:, 1], own[:, 0], own[:, 1],
+        of_skill[:, 2], of_skill[:, 3], own[:, 2], log_minutes, formats, own[:, 3], own[:, 4], known,
     )  # fmt: skip
     for k, column in enumerate(columns):
         facts[:, k] = column

@@ -90,8 +90,8 @@ def promise_of(menu: Menu, gains: GainModel) -> Floats:
     middle, minutes = np.full(n, 0.5), menu.usual_minutes
     facts = step_facts(
         mastery=middle,
-        readiness=middle,
-        readiness_mean=middle,
+        known=middle,
+        readiness=(middle, middle),
         p=middle,
         of_skill=np.ones((n, 4), np.float32),
         own=np.zeros((n, 5), np.float32),
@@ -140,7 +140,7 @@ def learning_of(rows: Ints, learner: Learner, teaching: Teaching) -> Learning:
     p_spoken = known.p[len(rows) :]
     if words:
         known = _without(known, len(rows))
-    worth = worth_of(menu, known, teaching.gains, aims)
+    worth = worth_of(menu, known, teaching.gains, aims, state)
     terms = np.zeros((len(TERMS), len(rows)))
     terms[: len(OF_LEARNING) - 1] = added_by_learning(
         menu, known, worth, state, model=teaching.model, weights=weights, has_goal=has_goal

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,10 +13,14 @@ from engine.domain.id_map import IdMap
 from engine.domain.query import Query
 
 DAY_US = 86_400_000_000
+HOUR_US = DAY_US // 24
 # Added to every count before the logarithm: a resource nobody touched is unlikely, not impossible. Terms are counted
 # from there, so that no vote at all is 0 and every vote speaks for a resource.
 PRIOR_VOTES = 0.1
-_KEPT_ANSWERS = 4096
+_KEPT_ANSWERS = 256
+# The share of those still without a resource who take it up soon: so many more are counted as still without it, that
+# two or three learners are no certainty, and shares count from this one on.
+_DOUBTERS, _SHARE_FLOOR = 5.0, 0.01
 
 
 class Popularity:
@@ -65,29 +70,45 @@ class Popularity:
         return self._kept[course]
 
 
+@dataclass(frozen=True, slots=True)
+class HalfLives:
+    """How fast days away from today fade: for votes ahead and behind, and for shares due."""
+
+    around: tuple[float, ...]
+    due: tuple[float, ...]
+
+    @property
+    def n_terms(self) -> int:
+        """How many terms `CourseDay` gives."""
+        return 2 * len(self.around) + len(self.due)
+
+
 class CourseDay:
     """What earlier cohorts of the same course first took up around this day of the course.
 
-    Cohort `j` belongs to course `cohort_course[j]` and began at `cohort_starts_us[j]`; its votes are the entries
-    `cohort_entries[j]:cohort_entries[j + 1]` of `day_resource`, `day_of_course`, `day_votes`.
+    Cohort `j` belongs to course `cohort_course[j]`, began at `cohort_starts_us[j]` and had `cohort_learners[j]`; its
+    votes are the entries `cohort_entries[j]:cohort_entries[j + 1]` of `day_resource`, `day_of_course`, `day_votes`.
     """
 
     def __init__(
-        self, arrays: Mapping[str, NDArray[Any]], courses: IdMap, n_resources: int, half_lives_days: tuple[float, ...]
+        self, arrays: Mapping[str, NDArray[Any]], courses: IdMap, n_resources: int, half_lives: "HalfLives"
     ) -> None:
         self._arrays = arrays
         self._courses = courses
         self._n = n_resources
-        self._half_lives = half_lives_days
-        self._kept: dict[tuple[int, int, int], NDArray[np.float64] | None] = {}
+        self._half_lives = half_lives
+        self._kept: dict[tuple[int, int, int, int], NDArray[np.float64] | None] = {}
 
     @property
     def n_terms(self) -> int:
-        """Ahead and behind, for each half-life."""
-        return 2 * len(self._half_lives)
+        """Ahead and behind for each half-life, and the shares due."""
+        return self._half_lives.n_terms
 
     def score(self, query: Query) -> NDArray[np.float64] | None:
-        """Log votes: `(2 * n_half_lives, n_resources)`, ahead then behind; None where no earlier cohort can say."""
+        """Log votes ahead, then behind, then log shares due: `(n_terms, n_resources)`; None without earlier cohorts.
+
+        A share is that of the learners who had not taken the resource up by this day: whoever asks has not either.
+        """
         if query.starts_us == NO_TIME or query.now_us == NO_TIME:
             return None
         key = self.key(query)
@@ -103,33 +124,45 @@ class CourseDay:
         """How many learners of earlier cohorts first took it up in the next days; None where no cohort can say."""
         if self.score(query) is None:
             return None
-        resources, ahead, votes = self._around(*self.key(query))
+        resources, ahead, votes = self._around(*self.key(query)[:3])
         return float(votes[(resources == row) & (ahead >= 0) & (ahead < days)].sum())
 
-    def key(self, query: Query) -> tuple[int, int, int]:
-        """The course, -1 where it is unknown, the start of the class, and the day of the course."""
+    def key(self, query: Query) -> tuple[int, int, int, int]:
+        """The course, -1 where it is unknown, the start of the class, the day of the course, and its hour."""
         course = self._courses.row(query.course_id) if query.course_id else -1
-        return (course, query.starts_us, (query.now_us - query.starts_us) // DAY_US)
+        day, rest = divmod(query.now_us - query.starts_us, DAY_US)
+        return (course, query.starts_us, day, rest // HOUR_US)
+
+    def _earlier(self, course: int, starts_us: int) -> NDArray[np.int64]:
+        arrays = self._arrays
+        return np.flatnonzero((arrays["cohort_course"] == course) & (arrays["cohort_starts_us"] < starts_us))
 
     def _around(self, course: int, starts_us: int, day: int) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
         """Resource, days from this day of the course, and votes, of all earlier cohorts of the course."""
-        arrays = self._arrays
-        earlier = np.flatnonzero((arrays["cohort_course"] == course) & (arrays["cohort_starts_us"] < starts_us))
+        arrays, earlier = self._arrays, self._earlier(course, starts_us)
         spans = [slice(arrays["cohort_entries"][j], arrays["cohort_entries"][j + 1]) for j in earlier]
         nothing = slice(0, 0)
         days = np.concatenate([arrays["day_of_course"][s] for s in spans or [nothing]]).astype(np.float64)
         resources = np.concatenate([arrays["day_resource"][s] for s in spans or [nothing]])
         return resources, days - day, np.concatenate([arrays["day_votes"][s] for s in spans or [nothing]])
 
-    def _of_day(self, course: int, starts_us: int, day: int) -> NDArray[np.float64] | None:
+    def _of_day(self, course: int, starts_us: int, day: int, hour: int) -> NDArray[np.float64] | None:
         resources, days, votes = self._around(course, starts_us, day)
         # Where all earlier cohorts ended before this day they know nothing of what comes next.
         if not (days >= 0).any():
             return None
-        rows = []
-        for here in (days >= 0, days < 0):
-            for half_life in self._half_lives:
-                weights = votes[here] * 0.5 ** (np.abs(days[here]) / half_life)
-                rows.append(np.bincount(resources[here], weights, self._n))
-        result: NDArray[np.float64] = np.log1p(np.array(rows) / PRIOR_VOTES)
+        # Of what they did on this day of the course, the hours that have gone by are behind.
+        share = np.where(days == 0, 1.0 - hour / 24.0, days > 0)
+        ahead, behind = votes * share, votes * (1.0 - share)
+        n_learners = float(self._arrays["cohort_learners"][self._earlier(course, starts_us)].sum())
+        without = n_learners - np.bincount(resources, behind, self._n) + _DOUBTERS
+
+        def faded(counted: NDArray[np.float64], half_life: float) -> NDArray[np.float64]:
+            return np.bincount(resources, counted * 0.5 ** (np.abs(days) / half_life), self._n).astype(np.float64)
+
+        around = [faded(counted, h) for counted in (ahead, behind) for h in self._half_lives.around]
+        due = [faded(ahead, h) / without for h in self._half_lives.due]
+        result: NDArray[np.float64] = np.vstack(
+            [np.log1p(np.array(around) / PRIOR_VOTES), np.log1p(np.array(due) / _SHARE_FLOOR)]
+        )
         return result

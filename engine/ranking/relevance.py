@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 from engine.bundle import Bundle
 from engine.domain.id_map import IdMap
 from engine.domain.query import Query
+from engine.ranking.beside import Scorer, beside_from
 from engine.ranking.collaborative import Ease, Factors
 from engine.ranking.features import Said
-from engine.ranking.popularity import CourseDay, Popularity
+from engine.ranking.popularity import CourseDay, HalfLives, Popularity
 from engine.ranking.ranker import Ranker, best_of, ranker_from
 
 # What others do, what the time of the course says, what the learner worked on, and the ways of working they take up.
@@ -65,6 +66,7 @@ class RelevanceModel:
     ease: Ease
     factors: Factors
     ranker: Ranker | None = None
+    beside: tuple[Scorer, ...] = ()
     _kept: dict[tuple[object, ...], Shared] = field(default_factory=dict, repr=False, compare=False)
 
     def terms(self, query: Query) -> NDArray[np.float64]:
@@ -75,7 +77,8 @@ class RelevanceModel:
         by_day = self.course_day.score(query)
         if by_day is None:
             by_day = np.full((self.course_day.n_terms, others.shape[1]), np.nan)
-        return np.vstack([others, by_day, self.ease.score(seen), self.factors.score(seen, query.features)])
+        beside = [scorer.score(query) for scorer in self.beside]
+        return np.vstack([others, by_day, *beside, self.ease.score(seen), self.factors.score(seen, query.features)])
 
     def contributions(self, terms: NDArray[np.float64], n_resources: int) -> NDArray[np.float64]:
         """Weight times term, `(n_terms, n_resources)`, also for resources newer than the bundle; columns sum to scores.
@@ -129,6 +132,9 @@ class RelevanceModel:
         if len(seen) and weights[-2]:
             spoken, ease = self.ease.touched(seen)
             own[spoken] = weights[-2] * ease
+        for weight, scorer in zip(weights[-2 - len(self.beside) : -2], self.beside, strict=True):
+            if len(seen) and weight:
+                own[:known] += weight * np.nan_to_num(scorer.score(query))
         factors = self.factors.said(seen, query.features) if weights[-1] or self.ranker else None
         if factors is not None and weights[-1]:
             term = weights[-1] * factors
@@ -226,16 +232,23 @@ def added_up(contributions: NDArray[np.float64]) -> NDArray[np.float64]:
     return scores
 
 
-def term_names(half_lives_days: Sequence[float], course_day_half_lives: Sequence[float]) -> tuple[str, ...]:
+def term_names(half_lives_days: Sequence[float], by_day: HalfLives, beside: Sequence[str] = ()) -> tuple[str, ...]:
     """The terms in the order of the rows of `RelevanceModel.terms`."""
     return (
         "popularity",
         *(f"recent_{h:g}d" for h in half_lives_days),
-        *(f"ahead_{h:g}d" for h in course_day_half_lives),
-        *(f"behind_{h:g}d" for h in course_day_half_lives),
+        *(f"ahead_{h:g}d" for h in by_day.around),
+        *(f"behind_{h:g}d" for h in by_day.around),
+        *(f"due_{h:g}d" for h in by_day.due),
+        *beside,
         "ease",
         "factors",
     )
+
+
+def half_lives_from(settings: Mapping[str, Any]) -> HalfLives:
+    """How days of the course fade, as a bundle's settings tell."""
+    return HalfLives(tuple(settings["course_day_half_lives"]), tuple(settings["due_half_lives"]))
 
 
 def relevance_of(bundle: Bundle) -> RelevanceModel:
@@ -248,13 +261,14 @@ def relevance_from(
 ) -> RelevanceModel:
     """The relevance model over fitted arrays; `ids` names the resources, courses and learner features of their rows."""
     courses, n_resources = IdMap(ids["courses"]), len(ids["resources"])
-    by_day = tuple(settings["course_day_half_lives"])
+    by_day, beside = half_lives_from(settings), settings["beside"]
     return RelevanceModel(
-        names=term_names(settings["half_lives_days"], by_day),
+        names=term_names(settings["half_lives_days"], by_day, beside),
         weights={situation: np.array(weights) for situation, weights in settings["weights"].items()},
         popularity=Popularity(arrays, courses, n_resources),
         course_day=CourseDay(arrays, courses, n_resources, by_day),
         ease=Ease(arrays, n_resources),
         factors=Factors(arrays, IdMap(ids["learner_features"])),
-        ranker=ranker_from(arrays, courses, n_resources, 2 * len(by_day)),
+        ranker=ranker_from(arrays, courses, n_resources, by_day.n_terms),
+        beside=beside_from(arrays, beside, n_resources),
     )

@@ -8,14 +8,13 @@ from numpy.typing import NDArray
 
 from engine.learner.gains import FACTS, GainModel, step_facts
 from engine.learner.menu import Known, Menu
+from engine.learner.state import LearnerState
 
-# From this chance of success on usual items a skill counts as mastered.
+# From this chance of success on usual items a skill counts as mastered, and when it is known as surely as that.
 MASTERED = 0.85
 _READINESS = [FACTS.index("readiness"), FACTS.index("readiness_mean")]
 # A minute is the shortest step that is planned with.
 _SHORTEST = 0.25
-# While the weakest skill it waits for is as likely wrong as right, a skill is out of reach.
-UNREADY = 0.5
 _NOTHING = 1e-9
 
 Ints = NDArray[np.int64]
@@ -26,9 +25,10 @@ Floats = NDArray[np.float64]
 class Worth:
     """What steps are worth, for resources `(n,)` and their pairs with skills `(n_pairs,)`.
 
-    `rate`: `(n,)` value for the goal per minute. `place`, `skill`: the pairs; `gain`: the expected change of mastery.
-    `value`: `(n_skills,)` what a unit of mastery of each skill is worth to the goal. `opens`: for a skill that is worth
-    learning because another one waits for it, that other one. `readiness`: `(n_skills,)` of the weakest skill needed.
+    `rate`: `(n,)` value for the goal per minute, negative where a step does harm. `place`, `skill`: the pairs;
+    `gain`: the expected rise of mastery. `value`: `(n_skills,)` what a unit of mastery of each skill is worth to the
+    goal. `opens`: for a skill that is worth learning because another one waits for it, that other one. `readiness`:
+    `(n_skills,)` of the weakest skill needed.
     """
 
     rate: Floats
@@ -40,8 +40,8 @@ class Worth:
     readiness: Floats
 
 
-def worth_of(menu: Menu, known: Known, gains: GainModel, aims: Ints) -> Worth:
-    """The worth of the resources in `known` to a learner who aims at the skills `aims`.
+def worth_of(menu: Menu, known: Known, gains: GainModel, aims: Ints, state: LearnerState) -> Worth:
+    """The worth of the resources in `known` to a learner in this state who aims at the skills `aims`.
 
     Skills that were not asked about, whose mastery is NaN, are worth nothing: no pair speaks of them.
     """
@@ -49,12 +49,17 @@ def worth_of(menu: Menu, known: Known, gains: GainModel, aims: Ints) -> Worth:
     asked = ~np.isnan(known.mastery)
     mine = asked[skill]
     place, skill = place[mine], skill[mine]
-    readiness, mean = readiness_of(menu, known.mastery, np.flatnonzero(asked))
+    skills, traced = np.flatnonzero(asked), np.full(len(asked), np.nan)
+    n_events = int(state.whole["n_events"][0])
+    traced[skills] = gains.tracing.of_state(
+        menu.skill_keys[skills], state.blocks, known.mastery[skills], n_events=n_events
+    )
+    readiness, mean = readiness_of(menu, traced, skills)
     of_format = np.array([gains.format_number(name) for name in menu.format_names])
     facts = step_facts(
         mastery=known.mastery[skill],
-        readiness=readiness[skill],
-        readiness_mean=mean[skill],
+        known=traced[skill],
+        readiness=(readiness[skill], mean[skill]),
         p=known.p[place],
         of_skill=known.facts[skill],
         own=known.own[place],
@@ -68,44 +73,39 @@ def worth_of(menu: Menu, known: Known, gains: GainModel, aims: Ints) -> Worth:
     ready = facts.copy()
     ready[:, _READINESS] = np.maximum(ready[:, _READINESS], np.float32(MASTERED))
     both = gains.gains(np.concatenate([facts, ready]), np.concatenate([keys, keys]))
-    gain, gain_ready = np.maximum(both[: len(keys)], 0.0), both[len(keys) :]
-    if not gains.fitted:
-        gain *= _legal(readiness[skill])
+    change, gain_ready = both[: len(keys)], both[len(keys) :]
+    gain = np.maximum(change, 0.0)
     n = len(menu.skills)
     best, best_ready = np.zeros(n), np.zeros(n)
     np.maximum.at(best, skill, gain / minutes)
     np.maximum.at(best_ready, skill, np.maximum(gain_ready, gain) / minutes)
-    value, opens = _values(menu, known.mastery, aims, best, best_ready)
-    rate = np.bincount(place, gain * value[skill] / minutes, len(known.rows)).astype(np.float64)
+    value, opens = _values(menu, traced, gains.tracing.span, aims, best, best_ready)
+    rate = np.bincount(place, change * value[skill] / minutes, len(known.rows)).astype(np.float64)
+    # What does harm is worse than nothing, but no harm outweighs the best there is.
+    rate = np.maximum(rate, -max(float(rate.max(initial=0.0)), _NOTHING))
     return Worth(rate, place, skill, gain, value, opens, readiness)
 
 
-def _legal(readiness: Floats) -> Floats:
-    """What counts of a gain on a skill that waits for others: all of it once they are mastered, nothing far below.
+def readiness_of(menu: Menu, traced: Floats, skills: Ints) -> tuple[Floats, Floats]:
+    """How surely the weakest skill needed before each of `skills` is known, and the mean; 1 where nothing is needed.
 
-    The graph is the teacher's word on what comes first, and it holds until a log says what readiness is worth.
-    """
-    return np.clip((readiness - UNREADY) / (MASTERED - UNREADY), 0.0, 1.0)
-
-
-def readiness_of(menu: Menu, mastery: Floats, skills: Ints) -> tuple[Floats, Floats]:
-    """Mastery of the weakest skill needed before each of `skills`, and the mean; 1 where nothing is needed or asked.
-
-    Both `(n_skills,)` over the whole menu, as `mastery` is.
+    Both `(n_skills,)` over the whole menu, as `traced` is, which is NaN where nothing was asked; that counts as known.
     """
     n = len(menu.skills)
     least, mean = np.ones(n), np.ones(n)
     some = skills[menu.needed.lengths[skills] > 0]
     if len(some):
         _, needed = menu.needed.gathered(some)
-        of_needed, lengths = np.nan_to_num(mastery[needed], nan=1.0), menu.needed.lengths[some]
+        of_needed, lengths = np.nan_to_num(traced[needed], nan=1.0), menu.needed.lengths[some]
         starts = np.cumsum(lengths) - lengths
         least[some] = np.minimum.reduceat(of_needed, starts)
         mean[some] = np.add.reduceat(of_needed, starts) / lengths
     return least, mean
 
 
-def _values(menu: Menu, mastery: Floats, aims: Ints, best: Floats, best_ready: Floats) -> tuple[Floats, dict[int, int]]:
+def _values(
+    menu: Menu, traced: Floats, span: float, aims: Ints, best: Floats, best_ready: Floats
+) -> tuple[Floats, dict[int, int]]:
     """What a unit of mastery of each skill is worth, and for what the skills are that only open others.
 
     A skill aimed at counts 1. Where what it waits for would, once known, let it be learned so much faster that the way
@@ -115,14 +115,14 @@ def _values(menu: Menu, mastery: Floats, aims: Ints, best: Floats, best_ready: F
     value = np.zeros(len(menu.skills))
     value[aims] = 1.0
     opens: dict[int, int] = {}
-    room = np.maximum(MASTERED + 0.1 - mastery, 0.0)
+    room = span * np.maximum(MASTERED + 0.1 - traced, 0.0)
     for aim in aims[(room[aims] > 0) & (best_ready[aims] > best[aims])].tolist():
-        waits = [q for q in menu.closure([aim]) if q != aim and mastery[q] < MASTERED]
+        waits = [q for q in menu.closure([aim]) if q != aim and traced[q] < MASTERED]
         if not waits:
             continue
         around = room[aim] / max(best_ready[aim], _NOTHING)
         rates = np.maximum(best_ready[waits], _NOTHING)
-        way = room[aim] / (around + float((np.maximum(MASTERED - mastery[waits], 0.0) / rates).sum()))
+        way = room[aim] / (around + float((span * np.maximum(MASTERED - traced[waits], 0.0) / rates).sum()))
         if way <= best[aim]:
             continue
         for q, rate in zip(waits, rates.tolist(), strict=True):

@@ -8,6 +8,7 @@ from experiments.bench.circle import circle, judged
 from experiments.bench.decision import decision
 from experiments.bench.learner import attempts, speed
 from experiments.bench.learning import learning
+from experiments.bench.relevance import relevance
 from experiments.bench.rules import rules
 from experiments.bench.store import store
 
@@ -15,6 +16,7 @@ HOUSE = Path(__file__).parents[2]
 PARTS: dict[str, Callable[[argparse.Namespace], str]] = {
     "circle": lambda given: circle(given.shared / "data", given.work),
     "judge": lambda given: judged(given.shared / "judge", given.work),
+    "relevance": lambda given: relevance(given.shared / "judge", given.work / "relevance"),
     "attempts": lambda given: attempts(given.shared / "judge", given.work),
     "learner": lambda given: speed(given.work / "learner"),
     "store": lambda given: store(given.work / "store"),

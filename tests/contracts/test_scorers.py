@@ -6,6 +6,7 @@ import pytest
 from engine.domain.history import NO_TIME, History
 from engine.domain.id_map import IdMap
 from engine.domain.query import Query
+from engine.ranking.beside import beside_from
 from engine.ranking.collaborative import Ease, Factors
 from engine.ranking.features import READINGS
 from engine.ranking.neighbours import Neighbours, work_of
@@ -14,8 +15,8 @@ from training.relevance_models import ModelSettings
 from training.votes import Votes
 
 N, DAY_US = 12, 86_400_000_000
-TIMED = ("ease", "ease_7d", "ease_21d", "next_14d", "next_45d", "factors")
-UNTIMED = ("ease", "alike", "factors")
+TIMED = ("ease", "ease_7d", "ease_21d", "next_14d", "next_45d", "factors", "ials", "ials_21d", "term_next_14d")
+UNTIMED = ("ease", "alike", "factors", "ials", "term_alike")
 
 
 def _checkerboard(*, timed: bool) -> Votes:
@@ -33,7 +34,9 @@ def _checkerboard(*, timed: bool) -> Votes:
 
 
 def _said(name: str, *, timed: bool, history: list[int], copies: int = 1) -> np.ndarray:
-    settings = ModelSettings(ease_l2=1.0, recent_ease_l2=(1.0, 1.0), factor_dimensions=8)
+    settings = ModelSettings(
+        ease_l2=1.0, recent_ease_l2=(1.0, 1.0), factor_dimensions=8, ials_dimensions=4, ials_penalty=1.0
+    )
     fitted = fit(School(_checkerboard(timed=timed), {}, {}), settings, seed=0)
     rows = np.array(history * copies, np.int32)
     at_us = np.full(len(rows), 24 * DAY_US if timed else NO_TIME)
@@ -43,6 +46,8 @@ def _said(name: str, *, timed: bool, history: list[int], copies: int = 1) -> np.
         return Factors(fitted.arrays, IdMap([])).score(query.history.seen, ())
     if name == "ease":
         return Ease(fitted.arrays, N).score(query.history.seen)
+    if name.startswith(("ials", "term_")):
+        return beside_from(fitted.arrays, [name.removeprefix("term_")], N)[0].score(query)
     work, (half_life_days, unit) = work_of(query, N), READINGS[name]
     return Neighbours(fitted.arrays, name, N).sums(work.rows, work.weights(half_life_days, unit=unit))
 

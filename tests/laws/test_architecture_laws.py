@@ -19,6 +19,7 @@ VIOLATIONS = {
     "serving-light": ("serving/is_heavy.py", "import matplotlib"),
     "training-offline": ("training/goes_out.py", "import fastapi"),
     "door-lightfm": ("training/second_door_to_lightfm.py", "import lightfm"),
+    "door-implicit": ("training/second_door_to_implicit.py", "import implicit"),
     "door-mlflow": ("training/second_door_to_mlflow.py", "import mlflow"),
     "door-database": ("serving/second_door_to_sql.py", "import sqlalchemy"),
 }

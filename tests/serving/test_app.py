@@ -232,7 +232,7 @@ def test_the_description_gives_every_door_a_body_an_answer_and_an_example(client
 
 
 def test_serving_loads_no_trainer_and_no_table_library() -> None:
-    heavy = {"mlflow", "pandas", "sklearn", "torch", "lightfm", "polars", "pyarrow", "scipy", "matplotlib"}
+    heavy = {"mlflow", "pandas", "sklearn", "torch", "lightfm", "implicit", "polars", "pyarrow", "scipy", "matplotlib"}
     code = f"import sys, serving.app; print(sorted({heavy} & set(sys.modules)))"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "[]"

@@ -6,16 +6,18 @@ import numpy as np
 import polars as pl
 import pytest
 
+from engine.domain.interaction import Interaction
 from engine.domain.resource import Resource
 from engine.learner.fold import folded, offer_of
 from engine.learner.gains import FACTS, step_facts
 from engine.learner.menu import known_of, menu_of
-from engine.ranking.worth import readiness_of
+from engine.ranking.worth import readiness_of, worth_of
 from training.attempts import attempts_of, frame_of
 from training.gain_models import gain_model_for
 from training.gains import LEAST_STEPS
 from training.learner_models import fit_learner_model
 from training.log import add_to_log, interactions_of, read_log
+from training.tracing import Traced, fit_tracing, met_in
 from training.value_added import value_added
 
 MORNING = datetime(2026, 1, 5, 8, tzinfo=UTC)
@@ -27,12 +29,16 @@ RESOURCES = [
 ]
 
 
-def school(folder, *, teaches, n_learners=220, n_steps=16):
-    """Learners at random resources of three skills; a lesson lifts its skill by `teaches`, a quiz never."""
+def school(folder, *, teaches, n_learners=220, n_steps=16, ready=None):
+    """Learners at random resources of three skills; a lesson lifts its skill by `teaches`, a quiz never.
+
+    Where `ready` is given, a lesson on a skill teaches only once what is needed before it is known so well, and all
+    start as beginners.
+    """
     rng = np.random.default_rng(3)
     rows = []
     for learner in range(n_learners):
-        p = dict.fromkeys(NEEDED, float(rng.uniform(0.2, 0.5)))
+        p = dict.fromkeys(NEEDED, float(rng.uniform(0.2, 0.5)) if ready is None else 0.15)
         for step in range(n_steps):
             r = RESOURCES[int(rng.integers(len(RESOURCES)))]
             skill = r.skills[0]
@@ -40,7 +46,7 @@ def school(folder, *, teaches, n_learners=220, n_steps=16):
             rows.append(
                 (f"e{learner}-{step}", f"l{learner:03d}", r.resource_id, at, float(rng.random() < p[skill]), 60.0)
             )
-            if r.format == "lesson":
+            if r.format == "lesson" and all(p[q] >= (ready or 0.0) for q in NEEDED[skill]):
                 p[skill] = min(p[skill] + teaches, 0.95)
     columns = ["event_id", "learner_id", "resource_id", "at", "outcome", "duration_s"]
     events = pl.DataFrame(rows, schema=columns, orient="row").with_columns(
@@ -68,6 +74,16 @@ def fitted(log):
                              report=lambda what, share: None)  # fmt: skip
 
 
+FOLLOWS = {"": "counting", "counting": "adding", "adding": "doubling"}
+
+
+def answer(skill, number):
+    """One right answer in a row of them."""
+    at = MORNING + timedelta(days=200 + 10 * list(NEEDED).index(skill) + number)
+    return Interaction(event_id=f"{skill}-{number}", learner_id="x", kind="attempted", source="t",
+                       resource_id=f"{skill}-lesson", at=at, outcome=1.0, duration_s=60.0)  # fmt: skip
+
+
 @pytest.fixture(scope="module")
 def taught(tmp_path_factory):
     log = school(tmp_path_factory.mktemp("taught") / "log", teaches=0.25)
@@ -78,11 +94,10 @@ def expected_gains(log, model, gains):
     """The mean gain of a fresh learner's step on each resource."""
     menu = menu_of(RESOURCES, NEEDED, model)
     from engine.learner.fold import fresh
-    from engine.ranking.worth import worth_of
 
     state = fresh(model, offer_of(RESOURCES))
     known = known_of(menu, np.arange(len(RESOURCES)), np.arange(3), state=state, model=model, now_us=0)
-    worth = worth_of(menu, known, gains, np.arange(3))
+    worth = worth_of(menu, known, gains, np.arange(3), state)
     return dict(zip([r.resource_id for r in RESOURCES], worth.gain.tolist(), strict=True))
 
 
@@ -115,6 +130,22 @@ def test_a_short_log_leaves_the_prior_and_an_empty_one_too(tmp_path):
     assert found["counting-quiz"] > max(found["adding-quiz"], found["doubling-quiz"])
 
 
+def test_the_way_is_found_where_hardly_anybody_of_the_log_ever_went_it(tmp_path):
+    """Steps on what waits for others taught nearly nobody: still, learn the first skill first, then the second."""
+    log = school(tmp_path / "log", teaches=0.3, n_steps=8, ready=0.9)
+    model = fitted(log)
+    gains, _ = gain_model_for(log, model, seed=0)
+    menu, offer = menu_of(RESOURCES, NEEDED, model), offer_of(RESOURCES)
+    aim = np.array([menu.number["doubling"]])
+    told = []
+    for skill in ("", "counting", "adding"):
+        told += [answer(skill, k) for k in range(6) if skill]
+        state = folded(told, model, offer)
+        known = known_of(menu, np.arange(len(RESOURCES)), np.arange(3), state=state, model=model, now_us=0)
+        rate = worth_of(menu, known, gains, aim, state).rate
+        assert RESOURCES[int(rate.argmax())].skills == (FOLLOWS[skill],)
+
+
 def test_the_same_log_gives_the_same_bytes(taught):
     log, model = taught
     one, other = (gain_model_for(log, model, seed=0)[0] for _ in range(2))
@@ -132,8 +163,10 @@ def test_facts_read_from_a_state_are_those_read_in_the_log(taught):
     row_of = {s: model.vocabulary.skill_row(skill_key(s)) for s in NEEDED}
     needed = {row_of[s]: [row_of[p] for p in ps] for s, ps in NEEDED.items()}
     number = {x.resource_id: k for k, x in enumerate(RESOURCES)}
+    met = met_in(attempts, len(model.vocabulary.skill_keys))
+    law = fit_tracing(met, model.vocabulary.skill_keys)
     found = value_added(
-        attempts, model, needed=needed, log_minutes=np.full(len(ids), np.log(5.0)),
+        attempts, model, traced=Traced(met, law), needed=needed, log_minutes=np.full(len(ids), np.log(5.0)),
         formats=np.array([float(x.endswith("quiz")) for x in ids]), seed=0,
     )  # fmt: skip
     events = interactions_of(log.interactions().collect())
@@ -150,10 +183,11 @@ def test_facts_read_from_a_state_are_those_read_in_the_log(taught):
         rows, every = np.array([number[ids[row]]]), np.arange(len(menu.skills))
         known = known_of(menu, rows, every, state=state, model=model, now_us=at_us)
         place, skill = menu.pairs(rows)
-        least, mean = readiness_of(menu, known.mastery, every)
+        traced = law.of_state(menu.skill_keys, state.blocks, known.mastery, n_events=int(state.whole["n_events"][0]))
+        least, mean = readiness_of(menu, traced, every)
         online = step_facts(
-            mastery=known.mastery[skill], readiness=least[skill], readiness_mean=mean[skill], p=known.p[place],
+            mastery=known.mastery[skill], readiness=(least[skill], mean[skill]), p=known.p[place],
             of_skill=known.facts[skill], own=known.own[place], log_minutes=np.log(np.array([5.0])),
-            formats=np.array([float(ids[row].endswith("quiz"))]),
+            formats=np.array([float(ids[row].endswith("quiz"))]), known=traced[skill],
         )  # fmt: skip
         np.testing.assert_allclose(online[0], found.facts[k], rtol=1e-6, atol=1e-7, err_msg=str(FACTS))

@@ -7,9 +7,10 @@ import pytest
 from scipy import sparse
 
 from engine.domain.history import NO_TIME, History
+from engine.domain.id_map import IdMap
 from engine.domain.query import Query
 from engine.ranking.collaborative import EASE_FLOOR, Ease, Factors
-from engine.ranking.popularity import DAY_US, PRIOR_VOTES, CourseDay, Popularity
+from engine.ranking.popularity import DAY_US, PRIOR_VOTES, CourseDay, HalfLives, Popularity
 from training.log import read_log
 from training.pipeline import school_of
 from training.rehearsal import rehearsals_of
@@ -22,6 +23,7 @@ from training.relevance_models import (
     popularity_arrays,
 )
 from training.slices import apart_from_first, asked_in, slices_of
+from training.votes import Votes
 
 SETTINGS = ModelSettings(factor_dimensions=8, factor_epochs=20)
 
@@ -67,16 +69,43 @@ def test_an_unknown_course_is_answered_with_what_everyone_does(votes):
 
 
 def test_course_day_speaks_only_for_later_cohorts_and_only_of_earlier_ones(votes):
-    by_day = CourseDay(course_day_arrays(votes), votes.course_ids, len(votes.resource_ids), (3.0,))
+    by_day = CourseDay(course_day_arrays(votes), votes.course_ids, len(votes.resource_ids), HalfLives((3.0,), (14.0,)))
     first, second = votes.class_starts_us[1:]
     assert by_day.score(query(votes, first + DAY_US, first)) is None
     assert by_day.score(query(votes, first + DAY_US)) is None
     said = by_day.score(query(votes, second + 8 * DAY_US, second))
-    ahead, behind = said
+    ahead, behind, due = said
     week_two = [votes.resource_ids.row(r) for r in ("r04", "r05")]
     week_one = [votes.resource_ids.row(r) for r in ("r00", "r01")]
     assert ahead[week_two].min() > ahead[week_one].max()
     assert behind[week_one].min() > behind[week_two].max()
+    assert due[week_two].min() > due[week_one].max()
+
+
+def test_what_falls_due_is_a_share_of_those_still_without_it(votes):
+    """Of ten learners nine took `r0` before day 5 and one after it, `r1` one before and one after it."""
+    rows = [*((u, 0, 1) for u in range(9)), (9, 0, 9), (0, 1, 1), (1, 1, 9), *((u, 2, 30) for u in range(10))]
+    learner, resource, day = np.array(sorted(rows)).T
+    n, none = len(rows), np.empty(0, np.int64)
+    told = Votes(
+        IdMap(f"u{i}" for i in range(10)), IdMap(["r0", "r1", "r2"]), IdMap(["", "c"]), IdMap(["", "c1"]),
+        np.array([0, 1], np.int32), np.array([NO_TIME, 0]), learner.astype(np.int32), resource.astype(np.int32),
+        np.ones(n, np.int32), day.astype(np.int64) * DAY_US, none, none,
+    )  # fmt: skip
+    by_day = CourseDay(course_day_arrays(told), told.course_ids, 3, HalfLives((10.0,), (14.0,)))
+    year = 364 * DAY_US
+    ahead, _, due = by_day.score(query(told, year + 5 * DAY_US, year, "c"))
+    assert ahead[0] == ahead[1]
+    assert due[0] > due[1]
+
+
+def test_what_was_done_on_this_day_of_the_course_falls_behind_with_its_hours(votes):
+    by_day = CourseDay(course_day_arrays(votes), votes.course_ids, len(votes.resource_ids), HalfLives((3.0,), (14.0,)))
+    second = votes.class_starts_us[2]
+    by_hour = [by_day.score(query(votes, second + DAY_US + h * DAY_US // 24, second)) for h in (0, 12, 23)]
+    ahead, behind = (np.array([said[term].sum() for said in by_hour]) for term in (0, 1))
+    assert (np.diff(ahead) < 0).all()
+    assert (np.diff(behind) > 0).all()
 
 
 def test_ease_prefers_the_own_side_of_the_board_and_cannot_say_without_history(votes):
@@ -166,7 +195,10 @@ def test_a_rehearsal_asks_a_later_cohort_with_an_earlier_one_ahead(votes):
         asked = list(asked_in(r.cut, r.votes, learner_features={}, at_most=1000, seed=0))
         assert asked
         by_day = CourseDay(
-            course_day_arrays(r.votes.where(r.cut.before)), r.votes.course_ids, len(votes.resource_ids), (7.0,)
+            course_day_arrays(r.votes.where(r.cut.before)),
+            r.votes.course_ids,
+            len(votes.resource_ids),
+            HalfLives((7.0,), (14.0,)),
         )
         assert all(by_day.score(one.query) is not None for one in asked)
 

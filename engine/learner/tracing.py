@@ -1,0 +1,149 @@
+"""Whether a skill is known, by a law that all skills share: what answers say of it does not depend on who came before.
+
+A filter of two states (Corbett & Anderson 1995), known or not, over the last answers on a skill. The learner model
+foretells answers better among learners like those of its log; where nobody there ever knew a skill it has no word for
+knowing it, and this filter has: a right answer tells as much of that skill as of any other.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+# So many answers back are read; what came before them is forgotten by then.
+REMEMBERED = 16
+# More exposures than these without an answer say nothing more.
+MOST_SEEN = 8
+# The learner model's word on a skill counts as so many answers on it.
+SAID = 2.0
+_HALF = REMEMBERED // 2
+_ALL = (1 << _HALF) - 1
+_LAWS = ("guess", "slip", "learns", "loses", "fades", "prior")
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Tracing:
+    """The law, and how many know each skill before any work on it: `priors` `(n,)` beside keys `(n,)` ascending.
+
+    `guess`: of a right answer where it is not known; `slip`: of a wrong one where it is; `learns`, `loses`: with each
+    step on it; `fades`: with each step on something else since; `prior`: for a skill that was not in the log.
+    """
+
+    guess: float
+    slip: float
+    learns: float
+    loses: float
+    fades: float
+    prior: float
+    skill_keys: NDArray[np.uint64]
+    priors: Floats
+    _chunks: Floats = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_chunks", _chunks_of(self))
+
+    @property
+    def span(self) -> float:
+        """How much more often who knows a skill is right than who does not."""
+        return 1.0 - self.slip - self.guess
+
+    def prior_of(self, keys: NDArray[np.uint64]) -> Floats:
+        """P(known) of skills before any work on them: `(n,)`."""
+        place = np.minimum(self.skill_keys.searchsorted(keys), max(len(self.skill_keys) - 1, 0))
+        if not len(self.skill_keys):
+            return np.full(len(keys), self.prior)
+        found: Floats = np.where(self.skill_keys[place] == keys, self.priors[place], self.prior)
+        return found
+
+    def known(self, prior: Floats, n: NDArray[Any], recent: NDArray[Any], seen: NDArray[Any]) -> Floats:
+        """P(known): `(n,)`, after `n` answers, the last of them the bits `recent`, the newest lowest, and `seen`
+        exposures without an answer.
+        """
+        p: Floats = 1.0 - (1.0 - prior) * (1.0 - self.learns) ** np.minimum(seen, MOST_SEEN)
+        n, recent = np.minimum(n, REMEMBERED).astype(np.int64), recent.astype(np.int64)
+        for chunk in (
+            self._chunks[np.maximum(n - _HALF, 0), (recent >> _HALF) & _ALL],
+            self._chunks[np.minimum(n, _HALF), recent & _ALL],
+        ):
+            unknown = (1.0 - p) * chunk[:, 0, 0] + p * chunk[:, 1, 0]
+            known = (1.0 - p) * chunk[:, 0, 1] + p * chunk[:, 1, 1]
+            p = known / (unknown + known)
+        return p
+
+    def faded(self, known: Floats, prior: Floats, idle: NDArray[Any]) -> Floats:
+        """P(known), `(n,)`, after `idle` steps on something else: what was known above the prior fades towards it."""
+        left: Floats = np.minimum(known, prior) + np.maximum(known - prior, 0.0) * np.exp(-self.fades * idle)
+        return left
+
+    def pooled(self, traced: Floats, n: NDArray[Any], mastery: Floats) -> Floats:
+        """P(known) as the filter has it after `n` answers and as the learner model has it, together: `(n,)`.
+
+        The model knows the learner and the moment, and says most while there are few answers on the skill itself.
+        `mastery`: its chance of success on usual items, NaN where it was not asked.
+        """
+        said = np.clip((mastery - self.guess) / self.span, 0.0, 1.0)
+        pool: Floats = np.where(np.isnan(said), traced, (SAID * said + n * traced) / (SAID + n))
+        return pool
+
+    def of_state(self, keys: NDArray[np.uint64], blocks: NDArray[np.void], mastery: Floats, *, n_events: int) -> Floats:
+        """P(known) of skills now: `(n,)`, from the blocks of a learner's state, the number of events in it, and what
+        the learner model says of usual items.
+        """
+        p, n = self.prior_of(keys), np.zeros(len(keys))
+        if len(blocks) and len(keys):
+            order = np.argsort(keys)
+            place = np.minimum(keys[order].searchsorted(blocks["key"]), len(keys) - 1)
+            met = keys[order][place] == blocks["key"]
+            of, theirs = order[place[met]], blocks[met]
+            known = self.known(p[of], theirs["n"], theirs["recent"], theirs["seen"])
+            p[of] = self.faded(known, p[of], n_events - 1 - theirs["last_i"])
+            n[of] = theirs["n"]
+        return self.pooled(p, n, mastery)
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """As a bundle carries them."""
+        return {"tracing_skill_keys": self.skill_keys, "tracing_priors": self.priors}
+
+    def as_json(self) -> dict[str, float]:
+        """As a bundle's settings carry it."""
+        return {name: float(getattr(self, name)) for name in _LAWS}
+
+
+def tracing_from(arrays: Mapping[str, NDArray[Any]], settings: Mapping[str, Any]) -> Tracing:
+    """The tracing of a bundle's arrays and of the part of its settings."""
+    law = {name: float(settings[name]) for name in _LAWS}
+    keys, priors = (np.asarray(arrays[f"tracing_{name}"]) for name in ("skill_keys", "priors"))
+    return Tracing(**law, skill_keys=keys, priors=priors)
+
+
+def step_matrices(guess: float, slip: float, learns: float, loses: float) -> Floats:
+    """What a wrong and a right answer, and then the step itself, do to (unknown, known): `(2, 2, 2)`."""
+    after = np.array([[1.0 - learns, learns], [loses, 1.0 - loses]])
+    return np.stack([np.diag([1.0 - guess, slip]) @ after, np.diag([guess, 1.0 - slip]) @ after])
+
+
+def _chunks_of(tracing: Tracing) -> Floats:
+    """The work of all sequences of up to eight answers at once, by length and bits: `(9, 256, 2, 2)`."""
+    step = step_matrices(tracing.guess, tracing.slip, tracing.learns, tracing.loses)
+    bits = np.arange(_ALL + 1)
+    chunks = np.tile(np.eye(2), (_HALF + 1, len(bits), 1, 1))
+    for length in range(1, _HALF + 1):
+        chunks[length] = chunks[length - 1][bits >> 1] @ step[bits & 1]
+    return chunks
+
+
+# Middling values of published fits, inside the bounds under which the law keeps its meaning (Baker et al. 2008).
+USUAL_TRACING = Tracing(
+    guess=0.2,
+    slip=0.1,
+    learns=0.15,
+    loses=0.0,
+    fades=0.0,
+    prior=0.3,
+    skill_keys=np.zeros(0, np.uint64),
+    priors=np.zeros(0),
+)
