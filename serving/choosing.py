@@ -90,9 +90,7 @@ def _decided(request: Request, known: KnownLearner, in_force: InForce, now: date
     )
 
 
-def _all_in_sight(
-    tenant: str, contexts: Mapping[str, LearnerContext], recommender: Recommender
-) -> list[KnownLearner]:
+def _all_in_sight(tenant: str, contexts: Mapping[str, LearnerContext], recommender: Recommender) -> list[KnownLearner]:
     return [learner_in_sight(tenant, x, context, recommender) for x, context in contexts.items()]
 
 
