@@ -10,9 +10,11 @@ from prometheus_client import CollectorRegistry
 from starlette.types import Scope
 from structlog.typing import FilteringBoundLogger
 
+from engine.rules.times import zone_named
 from serving.auth import KeyRing
 from serving.crowd import Crowd
 from serving.current_bundle import CurrentBundle, bundle_at
+from serving.current_rules import CurrentRules
 from serving.logs import json_log
 from serving.metrics import Metrics
 from serving.recording import Recorder, SettledDecisions
@@ -35,6 +37,7 @@ class House:
     store: Store
     keys: KeyRing
     bundles: CurrentBundle
+    rules: CurrentRules
     metrics: Metrics
     log: FilteringBoundLogger
     recorder: Recorder
@@ -68,6 +71,7 @@ async def open_house(settings: Settings, bundles: CurrentBundle | None = None) -
             recorder=recorder,
             keys=KeyRing(store.keys, remember_s=settings.key_cache_s, grace_s=settings.key_grace_s),
             bundles=bundles,
+            rules=CurrentRules(store.rules, zone_named(settings.time_zone)),
             metrics=metrics,
             log=log,
             swapper=swapper,

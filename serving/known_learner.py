@@ -102,13 +102,14 @@ async def tell(event: Interaction, *, tenant: str, store: Store, bundles: Curren
 
 
 def learner_in_sight(
-    tenant: str, learner_id: str, context: LearnerContext, recommender: Recommender, at_hand: AtHand
+    tenant: str, learner_id: str, context: LearnerContext, recommender: Recommender, at_hand: AtHand | None = None
 ) -> KnownLearner:
     """The learner of this context, beside the recommender that answers them; plain work that needs no store."""
-    made = at_hand.of(tenant, learner_id, context.interactions, recommender)
+    made = at_hand.of(tenant, learner_id, context.interactions, recommender) if at_hand is not None else None
     if made is None:
         made = _made(context, recommender)
-        at_hand.keep(tenant, learner_id, made)
+        if at_hand is not None:
+            at_hand.keep(tenant, learner_id, made)
     told = made.state is not None and len(context.interactions) > 0
     return KnownLearner(
         tenant=tenant,

@@ -218,7 +218,9 @@ def promoted(data: Path) -> Iterator[Finding]:
     versions = sorted({about.version for about in present_in(data)})
     if versions and versions != [promotion.current.version]:
         text = f"{promotion.current.version} is promoted, and {', '.join(versions)} served"
-        yield Finding("promotion", WARN, text, "the servers were started with another bundle since, or are changing now")
+        yield Finding(
+            "promotion", WARN, text, "the servers were started with another bundle since, or are changing now"
+        )
     elif promotion.refused is None:
         yield Finding("promotion", OK, f"{promotion.current.version} is promoted")
 

@@ -27,7 +27,12 @@ async def chosen_for(asked: RecommendationIn, tenant: str, house: House) -> Reco
     """The answer, whose decision is on its way into the store."""
     async with house.crowd.one():
         chosen = await choosing.recommend_next(
-            asked, tenant=tenant, store=house.store, bundles=house.bundles, now=house.clock()
+            asked,
+            tenant=tenant,
+            store=house.store,
+            bundles=house.bundles,
+            rules=house.rules,
+            now=house.clock(),
         )
     house.metrics.decisions.labels(chosen.decision.mode).inc()
     await house.recorder.record(tenant, chosen.decision, chosen.known)
@@ -44,7 +49,12 @@ async def post_batch(request: Request) -> Response:
     async def choose() -> BatchOut:
         async with house.crowd.a_class():
             chosen = await choosing.recommend_each(
-                asked, tenant=tenant, store=house.store, bundles=house.bundles, now=house.clock()
+                asked,
+                tenant=tenant,
+                store=house.store,
+                bundles=house.bundles,
+                rules=house.rules,
+                now=house.clock(),
             )
         for one in chosen:
             house.metrics.decisions.labels(one.decision.mode).inc()

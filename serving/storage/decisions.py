@@ -7,7 +7,7 @@ from typing import NamedTuple
 import msgspec
 from sqlalchemy import Connection, func, select
 
-from engine.domain.decision import Decision, NearTie
+from engine.domain.decision import Decision, NearTie, RuleHeld
 from serving.storage import tables
 from serving.storage.database import Database
 from serving.storage.inserting import insert_new, next_seq
@@ -16,6 +16,7 @@ from serving.storage.rows import Row, known_time, to_us
 
 _encode = msgspec.json.Encoder().encode
 _near_ties = msgspec.json.Decoder(tuple[NearTie, ...]).decode
+_rules = msgspec.json.Decoder(tuple[RuleHeld, ...]).decode
 
 
 class SqlDecisions:
@@ -86,27 +87,28 @@ class _SlotRow(NamedTuple):
     bundle: str
     catalogue_hash: str
     near_ties: str
+    rules: str
 
 
 def _slot_rows(tenant: str, seq: int, made: Decision) -> list[_SlotRow]:
-    d, at_us = made, to_us(made.at)
+    d, at_us, rules = made, to_us(made.at), _encode(made.rules).decode()
     if not d.slate:
         return [
             _SlotRow(
                 tenant, seq, 0, d.decision_id, at_us, d.learner_id, d.class_id, None, None, None, None, d.mode,
-                d.bundle, d.catalogue_hash, "[]",
+                d.bundle, d.catalogue_hash, "[]", rules,
             )
         ]  # fmt: skip
     return [
         _SlotRow(
             tenant, seq, o.rank, d.decision_id, at_us, d.learner_id, d.class_id, o.resource_id, o.score, o.propensity,
-            o.origin, d.mode, d.bundle, d.catalogue_hash, _encode(o.near_ties).decode(),
+            o.origin, d.mode, d.bundle, d.catalogue_hash, _encode(o.near_ties).decode(), rules,
         )
         for o in d.slate
     ]  # fmt: skip
 
 
 def _slot_of(row: Row) -> Slot:
-    at, near_ties = known_time(row.pop("at_us")), _near_ties(row.pop("near_ties"))
+    at, near_ties, rules = known_time(row.pop("at_us")), _near_ties(row.pop("near_ties")), _rules(row.pop("rules"))
     del row["tenant"]
-    return Slot(at=at, near_ties=near_ties, **row)
+    return Slot(at=at, near_ties=near_ties, rules=rules, **row)

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
-import msgspec
+from msgspec import structs
 
 from engine.domain.decision import Decision
 from engine.domain.errors import Unavailable
@@ -81,8 +81,7 @@ class PatientDecisions:
 
 
 def _without_reasons(decision: Decision) -> Decision:
-    slate = tuple(msgspec.structs.replace(option, reasons=()) for option in decision.slate)
-    return msgspec.structs.replace(decision, slate=slate)
+    return structs.replace(decision, slate=tuple(structs.replace(option, reasons=()) for option in decision.slate))
 
 
 @asynccontextmanager

@@ -19,6 +19,7 @@ from serving.storage.port import Slot
 from tests.served import Served, key_for, served
 from tests.stories.conftest import Asking, Clock
 
+RULE = {"id": "no-r1", "verb": "hide", "what": {"resources": ["r1"]}}
 RESOURCES = [{"resource_id": f"r{i}", "title": f"R{i}", "position": i} for i in range(6)]
 ASKED = {"learner_id": "lena", "k": 2}
 
@@ -49,17 +50,24 @@ def post(app: httpx.Client, path: str, body: Any, key: str) -> httpx.Response:
     return app.post(path, json=body, headers={HEADER: key})
 
 
-DOORS = {
+DOORS: dict[str, Any] = {
     "/v1/recommendations": ASKED,
     "/v1/recommendations/batch": {"learner_ids": ["lena", "kim"], "k": 2},
     "/v1/events": {"events": [{"learner_id": "lena", "resource_id": "r1", "kind": "viewed"}]},
     "/v1/learners/lena/voice": {"voice": "decline", "resource_id": "r1"},
+    "/v1/rules": {"id": "new", "verb": "hide", "what": {"resources": ["r2"]}},
+    "/v1/rules/preview": {"rule": RULE},
+    "/v1/rules/no-r1/undo": None,
+    "/v1/overrides": {"kind": "hide", "resource_ids": ["r2"]},
+    "/v1/overrides/override/undo": None,
 }
+MADE = {"/v1/rules", "/v1/overrides"}
 
 
 def test_every_door_that_makes_something_is_looked_at_here(school: httpx.Client) -> None:
     paths = school.get("/openapi.json").json()["paths"]
-    made = {path.replace("{learner_id}", "lena"): doors["post"] for path, doors in paths.items() if "post" in doors}
+    named = {"learner_id": "lena", "rule_id": "no-r1", "override_id": "override"}
+    made = {path.format(**named): doors["post"] for path, doors in paths.items() if "post" in doors}
     assert made.keys() == DOORS.keys()
     assert all(HEADER in {p["name"] for p in door["parameters"]} for door in made.values())
 
@@ -68,18 +76,24 @@ def test_every_door_that_makes_something_is_looked_at_here(school: httpx.Client)
 def test_every_door_that_makes_something_answers_a_repeated_request_in_the_same_bytes(
     server: Served, school: httpx.Client, path: str, request: pytest.FixtureRequest
 ) -> None:
-    first = post(school, path, DOORS[path], "k-1")
-    assert (first.status_code, "idempotency-replayed" in first.headers) == (200, False)
+    body, status = DOORS[path], 201 if path in MADE else 200
+    school.post("/v1/rules", json=RULE)
+    override = school.post("/v1/overrides", json={"kind": "hide", "resource_ids": ["r3"]}).json()["override_id"]
+    path = path.replace("overrides/override", f"overrides/{override}")
+    first = post(school, path, body, "k-1")
+    assert (first.status_code, "idempotency-replayed" in first.headers) == (status, False)
     made = decisions(server, request.node.name)
     n_events = school.get("/v1/learners/lena").json().get("n_events", 0)
-    again = post(school, path, DOORS[path], "k-1")
-    assert (again.status_code, again.headers["idempotency-replayed"]) == (200, "true")
+    again = post(school, path, body, "k-1")
+    assert (again.status_code, again.headers["idempotency-replayed"]) == (status, "true")
+    assert again.headers.get("etag") == first.headers.get("etag")
+    assert again.headers.get("location") == first.headers.get("location")
     assert again.content == first.content
     assert again.headers["content-type"] == first.headers["content-type"]
     assert decisions(server, request.node.name) == made
     assert school.get("/v1/learners/lena").json().get("n_events", 0) == n_events
     # Without the key, or under another, it is another request.
-    other = post(school, path, DOORS[path], "k-2")
+    other = post(school, path, body, "k-2")
     assert other.content != first.content
     assert "idempotency-replayed" not in other.headers
 
