@@ -1,6 +1,6 @@
 """The recipe: candidates → relevance → a closer look at the best → learning → selection → reasons."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -64,9 +64,16 @@ class _Asking:
             offered.tie_break[rows],
             k=self.request.k,
             variety=_variety(self.request, ranked, self.recommender),
-            again=np.isin(rows, list(ranked.again)) if ranked.again else None,
+            again=_among(rows, ranked.again, len(offered.formats)) if ranked.again else None,
             exploring=_exploring(self.request, decision_id, ranked, self.state) if decision_id is not None else None,
         )
+
+
+def _among(rows: NDArray[np.int64], some: Iterable[int], n: int) -> NDArray[np.bool_]:
+    """Which of these rows are among some, of `n` that there are."""
+    marked = np.zeros(n, bool)
+    marked[list(some)] = True
+    return marked[rows]
 
 
 def recommend(  # noqa: PLR0913 - who asks for what, and all that is known of them

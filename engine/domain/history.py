@@ -1,7 +1,7 @@
 """What a learner took up so far, as arrays."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -30,6 +30,7 @@ class History:
 
     resource_index: NDArray[np.int32]
     at_us: NDArray[np.int64]
+    _seen: NDArray[np.int32] | None = field(default=None, init=False, repr=False, compare=False)
 
     @classmethod
     def empty(cls) -> "History":
@@ -39,7 +40,11 @@ class History:
     @property
     def seen(self) -> NDArray[np.int32]:
         """The distinct resources, ascending."""
-        return np.unique(self.resource_index)
+        # Asked for several times in each decision, and a history stays at hand between them.
+        if self._seen is None:
+            object.__setattr__(self, "_seen", np.unique(self.resource_index))
+        assert self._seen is not None
+        return self._seen
 
 
 def history_of(interactions: Iterable[Interaction], resource_map: IdMap) -> History:

@@ -78,6 +78,7 @@ def added_by_again(again: Again, rows: Ints, history: History, *, weight: float)
     last = {row: place for place, row in enumerate(history.resource_index.tolist())}
     order = sorted(again.rows.tolist(), key=lambda row: (last[row], row))
     place = {row: n / len(order) for n, row in enumerate(order)}
-    for at in np.flatnonzero(np.isin(rows, again.rows)).tolist():
-        added[at] = -weight * place[int(rows[at])]
+    for at, row in enumerate(rows.tolist()):
+        if row in place:
+            added[at] = -weight * place[row]
     return added

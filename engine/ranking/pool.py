@@ -40,7 +40,9 @@ def pool_of(
     rows = best
     first = list(dict.fromkeys(row for row in wanted if allowed[row]))[:n]
     if first:
-        rows = np.concatenate([np.array(first, np.int64), best[~np.isin(best, first)]])[:n]
+        others = np.ones(len(scores), bool)
+        others[first] = False
+        rows = np.concatenate([np.array(first, np.int64), best[others[best]]])[:n]
     if not offered.inquiry[rows].any():
         rows = _with_some(rows, scores, allowed & offered.inquiry, offered)
     usual = offered.formats[rows[0]]

@@ -107,7 +107,7 @@ def test_swaps_under_load_lose_and_mix_nothing(
         assert {status for status, *_ in load.answers} == {200}
         one, other = version_of(tiny_bundle), version_of(other_bundle)
         assert {version for _, version, *_ in load.answers} == {one, other}
-        # Scores fade by a hair while time goes on, and those of the two bundles lie apart: an answer that is named after
+        # Scores fade by a hair while time goes on, those of the two bundles lie apart: an answer that is named after
         # the one and reckoned by the other would stand out.
         for learner in range(4):
             mine = [(version, score) for _, version, who, score in load.answers if who == learner]
