@@ -17,6 +17,7 @@ SCOPES = {
     "events": "tell what learners did",
     "catalogue": "keep resources, classes and learners' records",
     "read": "read what is kept",
+    "audit": "read who changed what",
     "admin": "everything above",
 }
 _FORM = re.compile(r"tm_([0-9a-f]{12})_([A-Za-z0-9_-]{43})")

@@ -1,10 +1,11 @@
-"""Where the seven ports of one database meet, and what stands around them."""
+"""Where the eight ports of one database meet, and what stands around them."""
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 from serving.storage.answers import SqlAnswers
+from serving.storage.audit import SqlAudit
 from serving.storage.copies import Copies, SharedCopies
 from serving.storage.database import PATIENCE_S, connected
 from serving.storage.decisions import SqlDecisions
@@ -53,6 +54,7 @@ async def open_store(
             states=SqlStates(database, copies),
             answers=SqlAnswers(database),
             keys=SqlKeys(database),
+            audit=SqlAudit(database),
         )
         if outbox is not None:
             waiting_for_it = await stack.enter_async_context(patient(store, outbox))
