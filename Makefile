@@ -22,7 +22,7 @@ $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit("Trailmate needs Python 3.11 or newer; set PYTHON=/path/to/python3.11" if sys.version_info < (3, 11) else 0)'
 	$(PYTHON) -m venv .venv
 
-.venv/.ready: $(BIN)/python pyproject.toml constraints.txt hatch_build.py engine/learner/kernels.c
+.venv/.ready: $(BIN)/python pyproject.toml constraints.txt hatch_build.py $(wildcard engine/*/kernels.c)
 	@echo "Installing Trailmate into .venv (about two minutes the first time) ..."
 	$(PIP) --editable '.[training]'
 	@touch $@

@@ -10,6 +10,7 @@ from engine.domain.decision import Decision, Option, Request
 from engine.domain.history import microseconds
 from engine.domain.interaction import Interaction
 from engine.domain.query import Query
+from engine.last_stage import Rules
 from engine.learner.evidence import day_of
 from engine.learner.fold import caught_up, folded, place_of
 from engine.learner.menu import Known, known_of
@@ -35,16 +36,23 @@ class _Asking:
     recommender: Recommender
     teaching: Teaching
     now: datetime
+    rules: Rules | None
 
     def ranks(self, state: LearnerState, query: Query | None = None) -> dict[str, int]:
         """The rank of what would be shown to this state."""
         decision = recommend(
-            self.request, query or self.query, self.recommender, decision_id="", now=self.now, state=state
+            self.request,
+            query or self.query,
+            self.recommender,
+            decision_id="",
+            now=self.now,
+            state=state,
+            rules=self.rules,
         )
         return {option.resource_id: option.rank for option in decision.slate}
 
 
-def what_if_of(
+def what_if_of(  # noqa: PLR0913 - what was asked and answered, and all that is known
     request: Request,
     query: Query,
     state: LearnerState,
@@ -53,15 +61,17 @@ def what_if_of(
     recommender: Recommender,
     *,
     now: datetime,
+    rules: Rules | None = None,
 ) -> dict[str, tuple[str, ...]]:
     """For each option what would be different, in sentences for the learner; none where nothing would.
 
-    `events` are all of the learner's. Every sentence is the result of the same recipe with one event more or less.
+    `events` are all of the learner's. Every sentence is the result of the same recipe with one event more or less,
+    under the same `rules`.
     """
     if recommender.teaching is None or recommender.learner is None:
         return {}
     plain = replace(request, k=max(request.k, _DEEP), explore=False)
-    asking = _Asking(plain, query, recommender, recommender.teaching, now)
+    asking = _Asking(plain, query, recommender, recommender.teaching, now, rules)
     base = asking.ranks(state)
     without = _without_answers(events, asking)
     return {

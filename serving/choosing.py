@@ -11,6 +11,7 @@ from engine.domain.errors import BadInput, Unknown
 from engine.recommender import Recommender, recommend
 from engine.what_if import what_if_of
 from serving.current_bundle import CurrentBundle
+from serving.current_rules import CurrentRules, InForce
 from serving.known_learner import KnownLearner, known_learner, learner_in_sight
 from serving.known_names import require_skills
 from serving.ladder import reach, recorded
@@ -30,7 +31,7 @@ class Chosen:
 
 
 async def recommend_next(
-    asked: RecommendationIn, *, tenant: str, store: Store, bundles: CurrentBundle, now: datetime
+    asked: RecommendationIn, *, tenant: str, store: Store, bundles: CurrentBundle, rules: CurrentRules, now: datetime
 ) -> Chosen:
     """Choose for one learner; raises Unavailable where the events of a `seen_token` have not arrived."""
     request = request_in(asked.learner_id, asked)
@@ -39,14 +40,15 @@ async def recommend_next(
     context = reached.contexts[learner_id]
     known = await known_learner(tenant, learner_id, context=context, store=store, bundles=bundles)
     require_skills(request.goal or (), known.recommender, field="goal")
-    decision = reached.labelled(recommend_many([request], [known], now=now)[0])
-    told = await asyncio.to_thread(_what_if, request, known, decision, now) if asked.what_if else {}
+    in_force = await rules.in_force(tenant, context.rules_version, known.recommender)
+    decision = reached.labelled(recommend_many([request], [known], in_force, now=now)[0])
+    told = await asyncio.to_thread(_what_if, request, known, in_force, decision) if asked.what_if else {}
     is_recorded = await recorded([decision], [known], tenant=tenant, store=store)
     return Chosen(decision, reached.seq, is_recorded, told)
 
 
 async def recommend_each(
-    asked: BatchIn, *, tenant: str, store: Store, bundles: CurrentBundle, now: datetime
+    asked: BatchIn, *, tenant: str, store: Store, bundles: CurrentBundle, rules: CurrentRules, now: datetime
 ) -> list[Chosen]:
     """Choose for each learner asked for; the work is done beside the loop, so that others are answered meanwhile."""
     requests = [request_in(x, asked) for x in await _who(asked, tenant=tenant, store=store)]
@@ -54,50 +56,63 @@ async def recommend_each(
         return []
     learner_ids, wanted = [r.learner_id for r in requests], _wanted(asked.seen_token)
     reached = await reach(tenant, learner_ids, requests[0].class_id, at_least=wanted, store=store)
-    version = max(c.catalogue_version for c in reached.contexts.values())
+    contexts = reached.contexts
+    version = max(c.catalogue_version for c in contexts.values())
     recommender = await bundles.recommender(tenant, version, store.catalogue)
     require_skills(requests[0].goal or (), recommender, field="goal")
-    known, made = await asyncio.to_thread(_all_decided, tenant, requests, reached.contexts, recommender, now)
+    in_force = await rules.in_force(tenant, max(c.rules_version for c in contexts.values()), recommender)
+    known = await asyncio.to_thread(_all_in_sight, tenant, contexts, recommender)
+    made = await asyncio.to_thread(recommend_many, requests, known, in_force, now=now)
     decisions = [reached.labelled(decision) for decision in made]
     is_recorded = await recorded(decisions, known, tenant=tenant, store=store)
     return [Chosen(decision, reached.seq, is_recorded) for decision in decisions]
 
 
-def recommend_many(requests: Sequence[Request], learners: Sequence[KnownLearner], *, now: datetime) -> list[Decision]:
-    """The decision for each request, whose learner stands in the same place."""
-    return [
-        recommend(
-            request,
-            known.query(now=now, class_id=request.class_id),
-            known.recommender,
-            decision_id=uuid.uuid4().hex,
-            now=now,
-            state=known.state,
-            spoken=known.spoken,
-            preferences=known.preferences if known.state is None else None,
-        )
-        for request, known in zip(requests, learners, strict=True)
-    ]
+def recommend_many(
+    requests: Sequence[Request], learners: Sequence[KnownLearner], in_force: InForce, *, now: datetime
+) -> list[Decision]:
+    """The decision for each request, whose learner stands in the same place, under the rules in force."""
+    return [_decided(request, known, in_force, now) for request, known in zip(requests, learners, strict=True)]
 
 
-def _all_decided(
-    tenant: str,
-    requests: Sequence[Request],
-    contexts: Mapping[str, LearnerContext],
-    recommender: Recommender,
-    now: datetime,
-) -> tuple[list[KnownLearner], list[Decision]]:
-    known = [learner_in_sight(tenant, r.learner_id, contexts[r.learner_id], recommender) for r in requests]
-    return known, recommend_many(requests, known, now=now)
+def _decided(request: Request, known: KnownLearner, in_force: InForce, now: datetime) -> Decision:
+    query = known.query(now=now, class_id=request.class_id)
+    return recommend(
+        request,
+        query,
+        known.recommender,
+        decision_id=uuid.uuid4().hex,
+        now=now,
+        state=known.state,
+        spoken=known.spoken,
+        preferences=known.preferences if known.state is None else None,
+        rules=in_force.over(known, query, class_id=request.class_id),
+    )
 
 
-def _what_if(request: Request, known: KnownLearner, decision: Decision, now: datetime) -> Mapping[str, tuple[str, ...]]:
+def _all_in_sight(
+    tenant: str, contexts: Mapping[str, LearnerContext], recommender: Recommender
+) -> list[KnownLearner]:
+    return [learner_in_sight(tenant, x, context, recommender) for x, context in contexts.items()]
+
+
+def _what_if(
+    request: Request, known: KnownLearner, in_force: InForce, decision: Decision
+) -> Mapping[str, tuple[str, ...]]:
     """What would be different; nothing where no state says what is so, or none was asked."""
     if known.state is None or request.non_personalised:
         return {}
-    query = known.query(now=now, class_id=request.class_id)
-    events = known.context.interactions
-    return what_if_of(request, query, known.state, events, decision, known.recommender, now=now)
+    query = known.query(now=decision.at, class_id=request.class_id)
+    return what_if_of(
+        request,
+        query,
+        known.state,
+        known.context.interactions,
+        decision,
+        known.recommender,
+        now=decision.at,
+        rules=in_force.over(known, query, class_id=request.class_id),
+    )
 
 
 async def _who(asked: BatchIn, *, tenant: str, store: Store) -> Sequence[str]:

@@ -9,8 +9,10 @@ from prometheus_client import CollectorRegistry
 from starlette.types import Scope
 from structlog.typing import FilteringBoundLogger
 
+from engine.rules.times import zone_named
 from serving.auth import KeyRing
 from serving.current_bundle import CurrentBundle, bundle_at
+from serving.current_rules import CurrentRules
 from serving.logs import json_log
 from serving.metrics import Metrics
 from serving.settings import Settings
@@ -31,6 +33,7 @@ class House:
     store: Store
     keys: KeyRing
     bundles: CurrentBundle
+    rules: CurrentRules
     metrics: Metrics
     log: FilteringBoundLogger
     clock: Callable[[], datetime] = wall_clock
@@ -52,6 +55,7 @@ async def open_house(settings: Settings) -> AsyncIterator[House]:
             store=store,
             keys=KeyRing(store.keys, remember_s=settings.key_cache_s, grace_s=settings.key_grace_s),
             bundles=bundles,
+            rules=CurrentRules(store.rules, zone_named(settings.time_zone)),
             metrics=metrics,
             log=json_log(),
         )

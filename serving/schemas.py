@@ -5,7 +5,7 @@ from typing import Annotated
 
 import msgspec
 
-from engine.domain.decision import Flag, Reason
+from engine.domain.decision import Flag, Reason, RuleHeld
 from engine.learner.preferences import MAX_SAID
 
 # Whole numbers as ids become strings, over HTTP as in files.
@@ -98,7 +98,10 @@ class BatchIn(ChoiceIn, kw_only=True, forbid_unknown_fields=True):
 
 
 class OptionOut(msgspec.Struct):
-    """One option of the slate; the contributions of its reasons add up to its score."""
+    """One option of the slate; the contributions of its reasons add up to its score.
+
+    `origin` says whose word put it there, `status` whether it is recommended, assigned (perhaps `due`) or required.
+    """
 
     resource_id: str
     title: str
@@ -112,20 +115,25 @@ class OptionOut(msgspec.Struct):
     propensity: float
     reasons: tuple[Reason, ...]
     what_if: tuple[str, ...] = ()
+    due: str | None = None
 
 
 class RecommendationOut(msgspec.Struct):
-    """One decision, as it was recorded."""
+    """One decision, as it was recorded.
+
+    `rules` are those that touched it; `conflict` names the smallest set of rules that could not all hold.
+    """
 
     decision_id: str
     learner_id: str
     mode: str
     model_version: str
     slate: list[OptionOut]
-    rules: tuple[str, ...]
+    rules: tuple[RuleHeld, ...]
     flags: tuple[Flag, ...]
     seen_token: str
     message: str | None
+    conflict: tuple[str, ...] = ()
 
 
 class BatchOut(msgspec.Struct):

@@ -8,6 +8,7 @@ from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from engine.domain.errors import BadInput
+from engine.rules.times import zone_named
 from serving.storage.address import SQLITE, address_of
 
 TENANT = "school"
@@ -30,6 +31,7 @@ class Settings(BaseSettings):
     bundle: Path | None = Field(
         default=None, description="the bundle to serve; without one, answers are labelled fallback"
     )
+    time_zone: str = Field(default="UTC", description="the school's time zone, in which days of rules begin and end")
     host: str = Field(default="127.0.0.1", description="address to listen on")
     port: int = Field(default=8000, ge=0, le=65535, description="port to listen on; 0 takes a free one")
     max_body_bytes: int = Field(default=5_000_000, ge=1_000, description="larger requests get 413")
@@ -44,6 +46,15 @@ class Settings(BaseSettings):
         if url and address_of(url) is None:
             raise ValueError("must start with postgresql:// or sqlite+aiosqlite:///, the stores that are offered")
         return url
+
+    @field_validator("time_zone")
+    @classmethod
+    def _zone(cls, name: str) -> str:
+        try:
+            zone_named(name)
+        except BadInput as problem:
+            raise ValueError(str(problem)) from None
+        return name
 
     @field_validator("redis_url")
     @classmethod

@@ -152,10 +152,11 @@ def recommendation_out(
         mode=decision.mode,
         model_version=decision.bundle,
         slate=[_option_out(option, told.get(option.resource_id, ())) for option in decision.slate],
-        rules=(),
+        rules=decision.rules,
         flags=decision.flags,
         seen_token=seen_token,
         message=decision.message,
+        conflict=decision.conflict,
     )
 
 
@@ -173,6 +174,7 @@ def _option_out(option: Option, what_if: tuple[str, ...]) -> OptionOut:
         propensity=option.propensity,
         reasons=option.reasons,
         what_if=what_if,
+        due=option.due,
     )
 
 

@@ -12,7 +12,11 @@ from types import ModuleType, SimpleNamespace
 import pytest
 
 HOUSE = Path(__file__).parents[1]
-KERNELS = HOUSE / "engine" / "learner" / "kernels.c"
+SOURCES = ("engine/collaborators/kernels.c", "engine/learner/kernels.c")
+FUNCTIONS = {
+    "engine/collaborators/kernels.c": ("groups_anneal", "groups_enumerate", "groups_cost"),
+    "engine/learner/kernels.c": ("learner_fold", "learner_encode", "forest_walk"),
+}
 can_compile = pytest.mark.skipif(shutil.which("cc") is None, reason="no C compiler on this machine")
 
 
@@ -39,8 +43,9 @@ def hook_class(monkeypatch):
 @pytest.fixture
 def house(tmp_path):
     """A copy of what the hook reads."""
-    (tmp_path / "engine" / "learner").mkdir(parents=True)
-    shutil.copy(KERNELS, tmp_path / "engine" / "learner")
+    for source in SOURCES:
+        (tmp_path / source).parent.mkdir(parents=True)
+        shutil.copy(HOUSE / source, tmp_path / source)
     return tmp_path
 
 
@@ -57,49 +62,62 @@ def build(hook_class, house):
 
 
 def compiled(house):
-    return sorted(path.name for path in (house / "engine" / "learner").iterdir() if path.name != "kernels.c")
+    return sorted(str(path.relative_to(house)) for path in (house / "engine").rglob("*.*") if path.suffix != ".c")
 
 
-def name_of(source):
-    return f"_kernels-{hashlib.sha256(source.read_bytes()).hexdigest()[:12]}.so"
+def library_of(source):
+    digits = hashlib.sha256(source.read_bytes()).hexdigest()[:12]
+    return source.with_name(f"_kernels-{digits}.so")
+
+
+def expected(house):
+    return [str(library_of(house / source).relative_to(house)) for source in SOURCES]
 
 
 @can_compile
 def test_a_build_compiles_the_kernels_under_the_hash_of_their_source(build, house):
     told, warnings = build()
     assert warnings == []
-    assert compiled(house) == [name_of(KERNELS)]
-    assert told == {"artifacts": [f"engine/learner/{name_of(KERNELS)}"], "pure_python": False, "infer_tag": True}
-    loaded = ctypes.CDLL(str(house / told["artifacts"][0]))
-    assert all(hasattr(loaded, name) for name in ("learner_fold", "learner_encode", "forest_walk"))
+    assert compiled(house) == expected(house)
+    assert sorted(told.pop("artifacts")) == expected(house)
+    assert told == {"pure_python": False, "infer_tag": True}
+    for source, names in FUNCTIONS.items():
+        loaded = ctypes.CDLL(str(library_of(house / source)))
+        assert all(hasattr(loaded, name) for name in names)
+
+
+def test_every_c_file_of_the_engine_is_compiled():
+    assert sorted(str(path.relative_to(HOUSE)) for path in (HOUSE / "engine").rglob("*.c")) == list(SOURCES)
 
 
 @can_compile
 def test_the_kernels_look_for_the_library_where_the_build_puts_it(build, house):
-    from engine.learner import kernels
+    from engine.collaborators import kernels as of_groups
+    from engine.learner import kernels as of_learners
 
     build()
-    assert compiled(house) == [f"_kernels-{kernels.source_hash()}.so"]
+    hashes = (of_groups.source_hash(), of_learners.source_hash())
+    assert [path.rpartition("/")[2] for path in compiled(house)] == [f"_kernels-{digits}.so" for digits in hashes]
 
 
 @can_compile
 def test_a_library_of_another_source_is_removed(build, house):
-    build()
-    source = house / "engine" / "learner" / "kernels.c"
+    before, _ = build()
+    source = house / SOURCES[1]
     source.write_text(source.read_text() + "\n/* changed */\n")
     told, _ = build()
-    assert compiled(house) == [name_of(source)] != [name_of(KERNELS)]
-    assert told["artifacts"] == [f"engine/learner/{name_of(source)}"]
+    assert compiled(house) == sorted(told["artifacts"]) == expected(house)
+    assert len(set(before["artifacts"]) & set(told["artifacts"])) == 1
 
 
 def test_a_library_of_this_source_is_not_compiled_again(build, house, monkeypatch):
     monkeypatch.setenv("CC", "/nonexistent")
-    library = house / "engine" / "learner" / name_of(KERNELS)
-    library.write_bytes(b"as it was")
+    for source in SOURCES:
+        library_of(house / source).write_bytes(b"as it was")
     told, warnings = build()
-    assert library.read_bytes() == b"as it was"
+    assert all(library_of(house / source).read_bytes() == b"as it was" for source in SOURCES)
+    assert sorted(told["artifacts"]) == expected(house)
     assert warnings == []
-    assert told["artifacts"] == [f"engine/learner/{library.name}"]
 
 
 def test_without_a_compiler_the_build_goes_on_and_says_so(build, house, monkeypatch):
@@ -121,12 +139,12 @@ def test_a_compiler_named_by_the_environment_is_used(build, house, monkeypatch, 
     monkeypatch.setenv("CC", str(wrapper))
     build()
     assert (tmp_path / "was-used").exists()
-    assert compiled(house) == [name_of(KERNELS)]
+    assert compiled(house) == expected(house)
 
 
 @can_compile
 def test_the_kernels_compile_without_any_warning(house):
     flags = ["-O2", "-ffp-contract=off", "-fPIC", "-shared", "-Wall", "-Wextra", "-Werror"]
-    source = house / "engine" / "learner" / "kernels.c"
-    command = [shutil.which("cc"), *flags, "-o", os.devnull, str(source), "-lm"]
-    assert os.spawnv(os.P_WAIT, command[0], command) == 0
+    for source in SOURCES:
+        command = [shutil.which("cc"), *flags, "-o", os.devnull, str(house / source), "-lm"]
+        assert os.spawnv(os.P_WAIT, command[0], command) == 0

@@ -27,6 +27,15 @@ class Flag:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RuleHeld:
+    """One teacher's rule that touched a decision: whether it held in what is shown, and what it did, in words."""
+
+    rule_id: str
+    held: bool
+    effect: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Option:
     """One resource of the slate; `rank` counts from 1, `expected_minutes` is None where nobody knows."""
 
@@ -42,6 +51,7 @@ class Option:
     expected_minutes: float | None = None
     reasons: tuple[Reason, ...] = ()
     what_if: tuple[str, ...] = ()
+    due: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +63,8 @@ class Recommendation:
     slate: tuple[Option, ...]
     learner_id: str = field(repr=False)
     model_version: str | None = None
-    rules: tuple[dict[str, Any], ...] = ()
+    rules: tuple[RuleHeld, ...] = ()
+    conflict: tuple[str, ...] = ()
     flags: tuple[Flag, ...] = ()
     seen_token: str | None = None
     message: str | None = None

@@ -45,13 +45,15 @@ class RuleBook:
         if found is None:
             if len(self.plans) >= _MOST_PLANS:
                 self.plans.clear()
-            found = self.plans[place] = self._made(scopes, now_us)
+            rules = self.in_force(who, now_us)
+            masks = {r.rule_id: self._mask(r) for r in rules}
+            found = self.plans[place] = plan_of(rules, masks, self.contents, self.since_us)
         return found
 
-    def _made(self, scopes: Iterable[tuple[str, str]], now_us: int) -> Plan:
-        own = [r for key in scopes for r in self.by_scope[key]]
-        rules = sorted((r for r in own if self._is_in_force(r, now_us)), key=lambda r: r.rule_id)
-        return plan_of(rules, {r.rule_id: self._mask(r) for r in rules}, self.contents, self.since_us)
+    def in_force(self, who: Who, now_us: int) -> tuple[Rule, ...]:
+        """The rules that this learner is under at this moment, by id."""
+        own = (r for key in who.keys for r in self.by_scope.get(key, ()))
+        return tuple(sorted((r for r in own if self._is_in_force(r, now_us)), key=lambda r: r.rule_id))
 
     def _is_in_force(self, rule: Rule, now_us: int) -> bool:
         begins, ends = self.windows[rule.rule_id]

@@ -13,6 +13,13 @@ from engine.rules.plan import BARRING, Plan
 from engine.rules.values import band_of
 
 Quota = Sequence[tuple[Rule, int]]
+# Only hard rules of one of these circles can contradict each other.
+CIRCLES = (
+    {"hide", "only", "freeze_path", "pin", "assign", "require_first", "formats"},
+    {"cap_minutes", "pace_bounds", "pin", "assign"},
+    {"success_band"},
+    {"set_mastery"},
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +28,12 @@ class Contradiction:
 
     kind: str
     rules: tuple[Rule, ...]
+
+
+def may_contradict(rule: Rule, other: Rule) -> bool:
+    """Whether two rules can be in each other's way at all."""
+    both_hard = rule.strength == other.strength == "hard"
+    return both_hard and any(rule.verb in circle and other.verb in circle for circle in CIRCLES)
 
 
 def contradictions(rule: Rule, plan: Plan) -> list[Contradiction]:
@@ -132,11 +145,11 @@ def _two_truths(plan: Plan) -> Iterator[Contradiction]:
 
 def _nothing_left(rule: Rule, plan: Plan) -> Iterator[Contradiction]:
     """Rules that together leave no resource, or none of what another rule asks for."""
-    outs, there = _bars(plan), np.array([r is not None for r in plan.contents.resources], bool)
+    outs, there = _bars(plan), plan.contents.there
     asked = [(None, there), *((r, mask & there) for r, mask in _asked_for(plan))]
     for asking, wanted in asked:
         known = [*plan.bars, asking] if asking is not None else [*plan.bars]
-        if rule in known and wanted.any():
+        if rule in known and wanted.any() and not (wanted & plan.allowed).any():
             conflict = conflict_with(rule, known, _leaves_some(outs, wanted, asking))
             if conflict and (asking is None or asking in conflict):
                 yield _of("nothing_left" if asking is None else "nothing_left_of_it", *conflict)

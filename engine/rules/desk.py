@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Iterator, Sequence
 
 from engine.domain.rule import Rule
-from engine.rules.compiled import RuleBook, book_of
+from engine.rules.compiled import book_of
 from engine.rules.conflicts import conflict_with
-from engine.rules.contradictions import contradictions
+from engine.rules.contradictions import contradictions, may_contradict
 from engine.rules.foresight import without_anything, without_what_is_needed
 from engine.rules.naming import misnamed
 from engine.rules.people import binding, can_group, counted_among
@@ -66,14 +66,10 @@ def _whos(rule: Rule, others: Sequence[Rule], desk: Desk) -> list[Who]:
 
 
 def _among_resources(rule: Rule, others: Sequence[Rule], desk: Desk) -> list[Problem]:
-    book = book_of([*others, rule], desk.contents, zone=desk.zone)
-    seen: set[tuple[str, ...]] = set()
     found: list[Problem] = []
-    for plan in _plans(rule, others, book, desk):
-        ids = tuple(r.rule_id for r in plan.rules)
-        if ids not in seen:
-            seen.add(ids)
-            found += [_said(one.kind, one.rules, desk) for one in contradictions(rule, plan)]
+    for plan in _plans(rule, [r for r in others if may_contradict(rule, r)], desk):
+        found += [_said(one.kind, one.rules, desk) for one in contradictions(rule, plan)]
+    book = book_of([*others, rule], desk.contents, zone=desk.zone)
     return [*found, *without_what_is_needed(rule, book, desk), *without_anything(rule, book, desk)]
 
 
@@ -82,10 +78,17 @@ def _said(kind: str, rules: Sequence[Rule], desk: Desk) -> Problem:
     return Problem(kind, True, tuple(r.rule_id for r in rules), words)
 
 
-def _plans(rule: Rule, others: Sequence[Rule], book: RuleBook, desk: Desk) -> Iterator[Plan]:
+def _plans(rule: Rule, others: Sequence[Rule], desk: Desk) -> Iterator[Plan]:
+    """One plan for each set of these rules that anybody is under together with this one, at any time."""
+    book = book_of([*others, rule], desk.contents, zone=desk.zone)
+    seen: set[tuple[str, ...]] = set()
+    moments = _moments(rule, others, desk)
     for who in _whos(rule, others, desk):
-        for moment in _moments(rule, others, desk):
-            yield book.plan(who, moment)
+        for moment in moments:
+            ids = tuple(r.rule_id for r in book.in_force(who, moment))
+            if rule.rule_id in ids and ids not in seen:
+                seen.add(ids)
+                yield book.plan(who, moment)
 
 
 def _among_people(rule: Rule, others: Sequence[Rule], desk: Desk) -> list[Problem]:

@@ -32,8 +32,9 @@ class Quotas:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """Positions of what may be chosen, best first after rules had their say; `first` are those a hard rule puts first,
-    `(n,)` over the rows, as `wished` are those any rule puts first.
+    """Positions in order, best first after rules had their say; with quotas, first ones or wishes only the free.
+
+    `first` are those a hard rule puts first, `(n,)` over the rows, `wished` those any rule puts first.
     """
 
     order: Ints
@@ -58,7 +59,9 @@ def line_of(admission: Admission, ranked: Ranked, bars: Bars, situation: Situati
     n = len(admission.rows)
     if not admission.plan.firsts and not bars.soft:
         nobody = np.zeros(n, bool)
-        return Line(order=ranked.order, first=nobody, wished=nobody)
+        # Without quotas only the head of the line is looked at: it is not worth clearing it all.
+        order = ranked.order[~bars.for_chosen[ranked.order]] if admission.plan.quotas else ranked.order
+        return Line(order=order, first=nobody, wished=nobody)
     first, wished = (
         _on(admission, open_skills(admission, situation, strength=strength)) for strength in ("hard", None)
     )
@@ -103,7 +106,7 @@ def filled(chosen: list[int], line: Line, bars: Bars, quotas: Quotas, formats: I
     slate = list(chosen)
     if not quotas.most_wished and not quotas.least_wished:
         return slate + head(line.order, bars, set(slate), k - len(slate))
-    order = line.order[~bars.for_chosen[line.order]]
+    order = line.order
     of_order, free = formats[order], ~np.isin(order, slate)
     hard, all_of_them = (quotas.least, quotas.most), (quotas.least_wished, quotas.most_wished)
     while len(slate) < k:

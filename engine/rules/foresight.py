@@ -74,7 +74,7 @@ def _missing(skills: tuple[str, ...], who: Who, plan: Plan, desk: Desk) -> set[s
 
 
 def _is_anything_left(plan: Plan, desk: Desk, who: Who) -> bool:
-    left = plan.allowed & np.array([r is not None for r in desk.contents.resources], bool)
+    left = plan.allowed & desk.contents.there
     for part in plan.bands:
         if part.rule.strength == "hard":
             left &= ~outside(desk.chances[who.learner_id], part.mask, *band_of(part.rule))

@@ -38,6 +38,12 @@ class Contents:
     def __len__(self) -> int:
         return len(self.resources)
 
+    @property
+    def there(self) -> Mask:
+        """Which rows are not withdrawn: `(n_resources,)`."""
+        there: Mask = self.format_index >= 0
+        return there
+
     def rows(self, kind: str, names: Sequence[str]) -> Rows:
         """The rows that carry one of the names of a kind, some of them perhaps twice."""
         if kind == "resources":
@@ -48,7 +54,7 @@ class Contents:
 
     def mask(self, what: What) -> Mask:
         """Which rows a rule speaks of: `(n_resources,)`, by the same definition as `fits`."""
-        mask = np.array([r is not None for r in self.resources], bool) if not what.of_content else None
+        mask = None if what.of_content else self.there
         for kind in ("skills", "resources", "formats", "tags"):
             names = getattr(what, kind)
             if names:

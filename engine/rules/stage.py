@@ -33,13 +33,17 @@ def decided(admission: Admission, ranked: Ranked, situation: Situation, *, k: in
         shown = fallback(admission, bars, quotas.most, formats, k)
         chosen = [admission.position(d.row) for d in shown]
     else:
-        quotas = quotas_of(admission, bars, [d for d in possible if d.hard], formats)
+        wishes = any(not d.hard for d in possible)
+        if wishes:
+            quotas = quotas_of(admission, bars, [d for d in possible if d.hard], formats)
         shown = with_wishes(admission, bars, quotas, formats, k)
-        quotas = quotas_of(admission, bars, shown, formats)
+        if wishes:
+            quotas = quotas_of(admission, bars, shown, formats)
         chosen = filled([admission.position(d.row) for d in shown], line, bars, quotas, formats, k)
     slate = _slate(chosen, shown, line, _unruled(ranked, bars, k))
     nothing = () if slate or conflict else _nothing_left(admission, bars)
-    told = Told(admission=admission, ranked=ranked, situation=situation, bars=bars, slate=slate, conflict=conflict, k=k)
+    rows = admission.rows[np.array(chosen, np.int64)]
+    told = Told(admission=admission, ranked=ranked, situation=situation, bars=bars, slate=slate, rows=rows, k=k)
     return Outcome(
         slate=slate,
         verdicts=verdicts_of(told),

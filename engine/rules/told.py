@@ -9,7 +9,7 @@ from engine.domain.rule import Rule
 from engine.rules.admission import Admission
 from engine.rules.bars import Bars
 from engine.rules.filling import open_skills
-from engine.rules.matching import Mask
+from engine.rules.matching import Mask, Rows
 from engine.rules.outcome import Placed, Ranked, Situation, Verdict
 from engine.rules.proof import finished, holds
 from engine.rules.words import counted
@@ -17,14 +17,14 @@ from engine.rules.words import counted
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Told:
-    """What the words are made of: all that the stage knew, and the finished slate."""
+    """What the words are made of: all that the stage knew, and the finished slate with its `rows` of the catalogue."""
 
     admission: Admission
     ranked: Ranked
     situation: Situation
     bars: Bars
     slate: tuple[Placed, ...]
-    conflict: tuple[Rule, ...]
+    rows: Rows
     k: int
 
     @property
@@ -35,7 +35,7 @@ class Told:
     def taken_out(self, rule: Rule) -> int:
         """How many candidates a rule takes out by itself."""
         mask = self.bars.hard.get(rule.rule_id)
-        n = int((mask & self.admission.own).sum()) if mask is not None else 0
+        n = int(np.count_nonzero(mask & self.admission.own)) if mask is not None else 0
         return n + self.admission.taken_out.get(rule.rule_id, 0)
 
     def avoided(self, rule: Rule) -> tuple[int, int]:
@@ -43,11 +43,11 @@ class Told:
         mask = self.bars.soft.get(rule.rule_id)
         if mask is None:
             return 0, 0
-        return int((mask & self.admission.own).sum()), int(mask[self.positions].sum())
+        return int(np.count_nonzero(mask & self.admission.own)), int(mask[self.positions].sum())
 
     def shown(self, mask: Mask) -> int:
         """How many of the slate lie in a mask over the catalogue."""
-        return int(mask[self.admission.rows[self.positions]].sum()) if self.slate else 0
+        return int(np.count_nonzero(mask[self.rows]))
 
 
 def verdicts_of(told: Told) -> tuple[Verdict, ...]:
@@ -80,8 +80,7 @@ def _of_band(rule: Rule, told: Told) -> str:
     said = _of_bar(rule, told)
     if mask is None:
         return said
-    rows = told.admission.rows[told.positions]
-    unknown = int((mask[rows] & np.isnan(told.ranked.p[told.positions])).sum()) if told.slate else 0
+    unknown = int((mask[told.rows] & np.isnan(told.ranked.p[told.positions])).sum()) if told.slate else 0
     told_so = f"of {unknown} shown the chance of success is not known" if unknown else ""
     return "; ".join(words for words in (said, told_so) if words)
 
@@ -135,7 +134,7 @@ def _of_lift(rule: Rule, told: Told) -> str:
 
 def _of_quotas(rule: Rule, told: Told) -> str:
     contents = told.admission.plan.contents
-    shown = [contents.formats[contents.format_index[told.admission.rows[p]]] for p in told.positions]
+    shown = [contents.formats[number] for number in contents.format_index[told.rows]]
     parts = [
         f"{shown.count(name)} {name} of at {'least' if side == 'min' else 'most'} {n}"
         for (side, name), answers in told.admission.plan.quotas.items()
@@ -149,7 +148,7 @@ def _of_waiver(rule: Rule, told: Told) -> str:
     if told.ranked.unready is None or told.admission.plan.waived is None:
         return ""
     mask = told.admission.plan.contents.mask(rule.what)[told.admission.rows]
-    n = int((mask & told.ranked.unready).sum())
+    n = int(np.count_nonzero(mask & told.ranked.unready))
     return f"let in {counted(n, 'resource')} that would wait" if n else ""
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from experiments.bench.circle import circle, judged
 from experiments.bench.decision import decision
+from experiments.bench.groups import groups
 from experiments.bench.learner import attempts, speed
 from experiments.bench.learning import learning
 from experiments.bench.relevance import relevance
@@ -22,6 +23,7 @@ PARTS: dict[str, Callable[[argparse.Namespace], str]] = {
     "store": lambda given: store(given.work / "store"),
     "decision": lambda given: decision(given.work / "decision"),
     "rules": lambda _given: rules(),
+    "groups": lambda _given: groups(),
     "learning": lambda given: learning(given.work / "learning", n_learners=given.learners),
 }
 

@@ -23,7 +23,12 @@ async def post_recommendations(request: Request) -> Response:
 
     async def choose() -> RecommendationOut:
         chosen = await choosing.recommend_next(
-            asked, tenant=tenant, store=house.store, bundles=house.bundles, now=house.clock()
+            asked,
+            tenant=tenant,
+            store=house.store,
+            bundles=house.bundles,
+            rules=house.rules,
+            now=house.clock(),
         )
         _count(house, chosen)
         return recommendation_out(chosen.decision, seen_token=token_of(chosen.seq), what_if=chosen.what_if)
@@ -40,7 +45,12 @@ async def post_batch(request: Request) -> Response:
 
     async def choose() -> BatchOut:
         chosen = await choosing.recommend_each(
-            asked, tenant=tenant, store=house.store, bundles=house.bundles, now=house.clock()
+            asked,
+            tenant=tenant,
+            store=house.store,
+            bundles=house.bundles,
+            rules=house.rules,
+            now=house.clock(),
         )
         for one in chosen:
             _count(house, one)

@@ -27,8 +27,8 @@ _EVENT, _STATE, _LEARNER, _CLASS_RECORD, _STAND = range(5)
 # Rows are those of the log, with two columns more; what is no event uses the columns of its kind and leaves the rest.
 _COLUMNS = InteractionRow._fields
 _PART, _CONTENT = len(_COLUMNS), len(_COLUMNS) + 1
-_LEARNER_ID, _SEQ, _EVENT_ID, _ORDER, _VALUE = (
-    _COLUMNS.index(name) for name in ("learner_id", "seq", "event_id", "order", "value")
+_LEARNER_ID, _SEQ, _EVENT_ID, _ORDER, _VALUE, _AT = (
+    _COLUMNS.index(name) for name in ("learner_id", "seq", "event_id", "order", "value", "at_us")
 )
 _seq_of = itemgetter(_SEQ)
 
@@ -43,7 +43,7 @@ def _statement(dialect: str) -> str:
     state = _row(_STATE, "s.content", learner_id="s.learner_id", seq="s.seq")
     learner = _row(_LEARNER, learner_id="record_id", value="record")
     a_class = _row(_CLASS_RECORD, learner_id="c.record_id", value="c.record")
-    stand = _row(_STAND, seq="seq", order="catalogue_version")
+    stand = _row(_STAND, seq="seq", order="catalogue_version", at_us="rules_version")
     # CROSS JOIN: SQLite then goes from those asked for to their events, and not the other way round.
     return f"""
         WITH asked AS ({_ASKED[dialect]}),
@@ -96,6 +96,7 @@ class _Found:
     classes: dict[str, SchoolClass] = field(default_factory=dict)
     seq: int = 0
     catalogue_version: int = 0
+    rules_version: int = 0
 
 
 def _found(
@@ -113,7 +114,7 @@ def _found(
         elif part == _CLASS_RECORD:
             found.classes[x] = _class_of(row[_VALUE])
         else:
-            found.seq, found.catalogue_version = row[_SEQ], row[_ORDER]
+            found.seq, found.catalogue_version, found.rules_version = row[_SEQ], row[_ORDER], row[_AT]
     for events in found.events.values():
         events.sort(key=_seq_of)
     return found
@@ -152,4 +153,5 @@ def _context(learner_id: str, before: LearnerContext | None, found: _Found, clas
         classes={c: record for c, record in found.classes.items() if c in named},
         seq=found.seq,
         catalogue_version=found.catalogue_version,
+        rules_version=found.rules_version,
     )

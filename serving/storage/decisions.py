@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import msgspec
 from sqlalchemy import Connection, func, select
 
-from engine.domain.decision import Decision, NearTie
+from engine.domain.decision import Decision, NearTie, RuleHeld
 from serving.storage import tables
 from serving.storage.database import Database
 from serving.storage.inserting import insert_new, next_seq
@@ -15,6 +15,7 @@ from serving.storage.rows import Row, known_time, to_us
 
 _encode = msgspec.json.Encoder().encode
 _near_ties = msgspec.json.Decoder(tuple[NearTie, ...]).decode
+_rules = msgspec.json.Decoder(tuple[RuleHeld, ...]).decode
 
 
 class SqlDecisions:
@@ -76,6 +77,7 @@ def _slot_rows(decision: Decision) -> list[Row]:
         "mode": decision.mode,
         "bundle": decision.bundle,
         "catalogue_hash": decision.catalogue_hash,
+        "rules": _encode(decision.rules).decode(),
     }
     slots: list[Row] = [
         {
@@ -93,6 +95,6 @@ def _slot_rows(decision: Decision) -> list[Row]:
 
 
 def _slot_of(row: Row) -> Slot:
-    at, near_ties = known_time(row.pop("at_us")), _near_ties(row.pop("near_ties"))
+    at, near_ties, rules = known_time(row.pop("at_us")), _near_ties(row.pop("near_ties")), _rules(row.pop("rules"))
     del row["tenant"]
-    return Slot(at=at, near_ties=near_ties, **row)
+    return Slot(at=at, near_ties=near_ties, rules=rules, **row)

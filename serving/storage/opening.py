@@ -1,4 +1,4 @@
-"""Where the eight ports of one database meet, and what stands around them."""
+"""Where the nine ports of one database meet, and what stands around them."""
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -15,6 +15,7 @@ from serving.storage.migrating import prepared
 from serving.storage.patient import patient
 from serving.storage.port import Store
 from serving.storage.records import SqlCatalogue, SqlPeople
+from serving.storage.rules import SqlRules
 from serving.storage.states import SqlStates
 
 
@@ -53,6 +54,7 @@ async def open_store(
             decisions=SqlDecisions(database),
             states=SqlStates(database, copies),
             answers=SqlAnswers(database),
+            rules=SqlRules(database),
             keys=SqlKeys(database),
             audit=SqlAudit(database),
         )

@@ -1,6 +1,6 @@
 """A learner's context in a few bytes, and a sum that notices altered ones.
 
-    MessagePack of [learner, told, state, classes, seq, catalogue version] · crc32 u32, little-endian
+    MessagePack of [learner, told, state, classes, seq, catalogue version, rules version] · crc32 u32, little-endian
 
 `told` is MessagePack of [events, their numbers], compressed: events repeat each other's names. A state does not.
 """
@@ -14,7 +14,7 @@ from engine.domain.learner import Learner, SchoolClass
 from serving.storage.port import KeptState, LearnerContext
 
 # A value of another form is no value; the number is part of the key it is kept under.
-FORM = 1
+FORM = 2
 _CRC = 4
 
 
@@ -25,6 +25,7 @@ class _Packed(msgspec.Struct, array_like=True):
     classes: dict[str, SchoolClass]
     seq: int
     catalogue_version: int
+    rules_version: int
 
 
 _pack = msgspec.msgpack.Encoder().encode
@@ -42,6 +43,7 @@ def packed(context: LearnerContext) -> bytes:
             classes=dict(context.classes),
             seq=context.seq,
             catalogue_version=context.catalogue_version,
+            rules_version=context.rules_version,
         )
     )
     return content + zlib.crc32(content).to_bytes(_CRC, "little")
@@ -64,4 +66,5 @@ def unpacked(value: bytes | None) -> LearnerContext | None:
         classes=found.classes,
         seq=found.seq,
         catalogue_version=found.catalogue_version,
+        rules_version=found.rules_version,
     )

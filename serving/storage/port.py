@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
-from engine.domain.decision import Decision, NearTie
+from engine.domain.decision import Decision, NearTie, RuleHeld
 from engine.domain.interaction import Interaction
 from engine.domain.learner import Learner, SchoolClass
 from engine.domain.resource import Resource
@@ -38,7 +38,7 @@ class KeptState:
 class LearnerContext:
     """Everything kept of one learner that a decision needs, and how far the store had come when it was read.
 
-    `arrived` are the `seq` of the interactions, ascending.
+    `arrived` are the `seq` of the interactions, ascending. `rules_version` counts changes of the tenant's rules.
     """
 
     learner: Learner | None
@@ -48,6 +48,7 @@ class LearnerContext:
     classes: Mapping[str, SchoolClass]
     seq: int
     catalogue_version: int
+    rules_version: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +79,7 @@ class Slot:
     bundle: str
     catalogue_hash: str
     near_ties: tuple[NearTie, ...]
+    rules: tuple[RuleHeld, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,6 +109,39 @@ class Claim:
     fingerprint: str
     is_new: bool
     answer: KeptAnswer | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptRule:
+    """One version of a rule or an override: `record` is its JSON object, as whoever put it wrote it.
+
+    `scope` is its kind and id, as `Scope.key`. `created_at` is when its first version was made, `at` when this one was,
+    by `action` of `author`. `ended_at` is the moment it was ended by hand, None while it was not.
+    """
+
+    rule_id: str
+    origin: str
+    verb: str
+    scope: tuple[str, str]
+    version: int
+    record: str
+    created_at: datetime
+    at: datetime
+    action: str
+    author: str
+    ended_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """All rules and overrides that were not ended, by id, at one `version` of the tenant's rules.
+
+    `frozen`: by rule and learner, the resources on the learner's path when the rule froze it.
+    """
+
+    version: int
+    rules: tuple[KeptRule, ...]
+    frozen: Mapping[str, Mapping[str, tuple[str, ...]]]
 
 
 class EventStore(Protocol):
@@ -231,6 +266,39 @@ class AnswerStore(Protocol):
         """Let go of a key that is held; an answer that stands there stays."""
 
 
+class RuleStore(Protocol):
+    """Teachers' rules and overrides; whatever one of them said once can be read for ever."""
+
+    async def standing(self, tenant: str) -> Standing:
+        """What stands now, read in one snapshot with its version."""
+
+    async def find(self, tenant: str, rule_id: str) -> KeptRule | None:
+        """The last version of one of them, ended or not."""
+
+    async def versions(self, tenant: str, rule_id: str) -> list[KeptRule]:
+        """All versions of one of them, oldest first."""
+
+    async def page(
+        self, tenant: str, *, origin: str, after: str, limit: int, scope: tuple[str, str] | None, verb: str | None
+    ) -> list[KeptRule]:
+        """The last versions of those with greater ids than `after`, by id, at most `limit`; ended ones among them."""
+
+    async def put(
+        self,
+        tenant: str,
+        rule: KeptRule,
+        *,
+        seen: int,
+        frozen: Mapping[str, tuple[str, ...]] | None = None,
+        act: Act | None = None,
+    ) -> bool:
+        """Make this the last version, if nothing of the tenant's rules changed since version `seen` of them.
+
+        Its own version is one more than the last. `frozen` takes the place of the paths that the rule froze before;
+        None leaves them. False where something changed: look again.
+        """
+
+
 class AuditStore(Protocol):
     """Who changed what, for whom and why: one chain of entries for each tenant, which only ever grows.
 
@@ -277,7 +345,7 @@ class KeyStore(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Store:
-    """The eight ports of one database; `store_id` tells two apart, `waiting` how much waits for its return."""
+    """The nine ports of one database; `store_id` tells two apart, `waiting` how much waits for its return."""
 
     store_id: str
     events: EventStore
@@ -286,6 +354,7 @@ class Store:
     decisions: DecisionStore
     states: StateStore
     answers: AnswerStore
+    rules: RuleStore
     keys: KeyStore
     audit: AuditStore
     waiting: Callable[[], int] = int

@@ -33,14 +33,16 @@ revision = Table("alembic_version", bookkeeping, Column("version_num", String(32
 
 about = Table("about", metadata, Column("name", String, primary_key=True), Column("value", String, nullable=False))
 
-# `seq` numbers what a tenant was told, `catalogue_version` counts changes of the offer. Both move inside the
-# transaction that writes, and the row's lock orders writers: whoever reads seq n can read everything up to n.
+# `seq` numbers what a tenant was told, `catalogue_version` counts changes of the offer, `rules_version` those of rules.
+# All move inside the transaction that writes, and the row's lock orders writers: whoever reads seq n can read everything
+# up to n.
 tenants = Table(
     "tenants",
     metadata,
     Column("tenant", String, primary_key=True),
     Column("seq", BigInteger, nullable=False, default=0),
     Column("catalogue_version", BigInteger, nullable=False, default=0),
+    Column("rules_version", BigInteger, nullable=False, server_default="0"),
 )
 
 # The key keeps a learner's events side by side: a decision reads exactly those.
@@ -101,6 +103,7 @@ decisions = Table(
     Column("bundle", String, nullable=False),
     Column("catalogue_hash", String, nullable=False),
     Column("near_ties", Text, nullable=False),
+    Column("rules", Text, nullable=False, server_default="[]"),
     Index("decisions_by_learner", "tenant", "learner_id"),
     # A decision that is told again, because its first acknowledgement was lost, is kept once.
     Index("decisions_once", "tenant", "decision_id", "slot", unique=True),
@@ -129,6 +132,49 @@ answers = Table(
     Column("status", Integer),
     Column("content", LargeBinary),
     Index("answers_by_end", "tenant", "until_us"),
+)
+
+# Rules and overrides as they stand, each a JSON object; `ended_us` is when it was ended by hand. What each of them said
+# before is in `rule_versions`, which only grows.
+rules = Table(
+    "rules",
+    metadata,
+    Column("tenant", String, primary_key=True),
+    Column("rule_id", String, primary_key=True),
+    Column("origin", String, nullable=False),
+    Column("verb", String, nullable=False),
+    Column("scope_kind", String, nullable=False),
+    Column("scope_id", String, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("record", Text, nullable=False),
+    Column("created_us", BigInteger, nullable=False),
+    Column("at_us", BigInteger, nullable=False),
+    Column("action", String, nullable=False),
+    Column("author", String, nullable=False),
+    Column("ended_us", BigInteger),
+)
+
+rule_versions = Table(
+    "rule_versions",
+    metadata,
+    Column("tenant", String, primary_key=True),
+    Column("rule_id", String, primary_key=True),
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("record", Text, nullable=False),
+    Column("at_us", BigInteger, nullable=False),
+    Column("action", String, nullable=False),
+    Column("author", String, nullable=False),
+    Column("ended_us", BigInteger),
+)
+
+# What stood on a learner's path when a rule froze it, a JSON list of resources.
+frozen_paths = Table(
+    "frozen_paths",
+    metadata,
+    Column("tenant", String, primary_key=True),
+    Column("rule_id", String, primary_key=True),
+    Column("learner_id", String, primary_key=True),
+    Column("resources", Text, nullable=False),
 )
 
 keys = Table(

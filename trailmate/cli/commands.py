@@ -5,6 +5,7 @@ import typer
 from trailmate.cli.audit import audit
 from trailmate.cli.doctor import doctor
 from trailmate.cli.evaluate import evaluate
+from trailmate.cli.groups import groups
 from trailmate.cli.import_log import import_app
 from trailmate.cli.keeping import backup, migrate, restore
 from trailmate.cli.keys import keys
@@ -28,6 +29,7 @@ def register(app: typer.Typer) -> None:
     app.command()(recommend)
     app.command()(predict)
     app.command()(evaluate)
+    app.command()(groups)
     app.command()(simulate)
     app.command()(migrate)
     app.command()(backup)

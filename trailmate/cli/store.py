@@ -228,8 +228,8 @@ def _frame_of_slots(slots: Sequence[Slot]) -> pl.DataFrame:
         "experiment": pl.String(),
         "variant": pl.String(),
     }
-    # Rules and experiments come with their own issues; their columns stand here from the first file on.
-    none_yet: dict[str, Any] = {"rules": [], "experiment": None, "variant": None}
+    # Experiments come with their own issue; their columns stand here from the first file on.
+    none_yet: dict[str, Any] = {"experiment": None, "variant": None}
     return pl.DataFrame(
         [{**msgspec.to_builtins(slot, builtin_types=(datetime,)), **none_yet} for slot in slots], schema=schema
     )

@@ -6,7 +6,7 @@ from alembic import op
 from serving.storage.append_only import triggers, untriggers
 
 revision = "0005"
-down_revision = "0003"
+down_revision = "0004"
 
 _TEXT, _BIG = sa.String, sa.BigInteger
 

@@ -1,0 +1,1 @@
+"""Whom to learn with: groups for a class."""

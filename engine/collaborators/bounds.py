@@ -1,0 +1,90 @@
+"""How often a rule must be broken whatever the grouping: bounds by counting, one rule at a time."""
+
+from collections.abc import Callable
+from math import comb
+
+import numpy as np
+
+from engine.collaborators.reading import codes_of, locked_in, pairs_of
+from engine.collaborators.roster import Roster
+from engine.collaborators.spec import Layout, Rule, Spec
+
+
+def bound_of(roster: Roster, spec: Spec, layout: Layout) -> float:
+    """No grouping of this layout has a smaller objective."""
+    return sum(rule.weight * least_broken(rule, roster, layout) for rule in spec.rules if not rule.hard)
+
+
+def least_broken(rule: Rule, roster: Roster, layout: Layout) -> int:
+    """No grouping of this layout breaks the rule less often; 0 where counting says nothing."""
+    verbs: dict[str, Callable[[Rule, Roster, Layout], int]] = {
+        "keep_apart": _apart,
+        "keep_together": _together,
+        "lock": _lock,
+        "distribute": _distribute,
+        "cluster": _cluster,
+        "no_one_alone": _alone,
+        "at_least_one": _at_least_one,
+        "avoid_repeat": _repeats,
+    }
+    return verbs[rule.verb](rule, roster, layout) if rule.verb in verbs else 0
+
+
+def _apart(rule: Rule, roster: Roster, layout: Layout) -> int:
+    """Spread as evenly as they can be, so many still share a group."""
+    share, more = divmod(len(locked_in(rule, roster)), layout.n_groups)
+    return more * comb(share + 1, 2) + (layout.n_groups - more) * comb(share, 2)
+
+
+def _together(rule: Rule, roster: Roster, layout: Layout) -> int:
+    full, rest = divmod(len(locked_in(rule, roster)), layout.high)
+    return comb(full * layout.high + rest, 2) - full * comb(layout.high, 2) - comb(rest, 2)
+
+
+def _lock(rule: Rule, roster: Roster, layout: Layout) -> int:
+    held = len(locked_in(rule, roster))
+    return held if rule.group > layout.n_groups else max(held - layout.high, 0)
+
+
+def _distribute(rule: Rule, roster: Roster, layout: Layout) -> int:
+    """So many groups without a repeat need as many different values, and no value serves one group twice."""
+    if rule.values:
+        return 0
+    codes, n_values = codes_of(rule, roster)
+    totals, unknown = np.bincount(codes[codes >= 0], minlength=n_values), int((codes < 0).sum())
+    needed = min(layout.low, n_values)
+    for whole in range(layout.n_groups, 0, -1):
+        if int(np.minimum(totals, whole).sum()) + unknown >= whole * needed:
+            return layout.n_groups - whole
+    return layout.n_groups
+
+
+def _cluster(rule: Rule, roster: Roster, layout: Layout) -> int:
+    """Groups of one value, the remainders filled up with learners whose value is unknown."""
+    codes, n_values = codes_of(rule, roster)
+    totals, unknown = np.bincount(codes[codes >= 0], minlength=n_values), int((codes < 0).sum())
+    pure = int((totals // layout.low).sum())
+    for lacking in sorted(layout.low - totals % layout.low):
+        if lacking > unknown:
+            break
+        pure, unknown = pure + (lacking <= layout.low), unknown - int(lacking)
+    return max(layout.n_groups - pure - unknown // layout.low, 0)
+
+
+def _alone(rule: Rule, roster: Roster, layout: Layout) -> int:
+    """A value only one learner has leaves them alone somewhere."""
+    codes, n_values = codes_of(rule, roster)
+    only = int((np.bincount(codes[codes >= 0], minlength=n_values) == 1).sum())
+    return -(-only // layout.high)
+
+
+def _at_least_one(rule: Rule, roster: Roster, layout: Layout) -> int:
+    codes, _ = codes_of(rule, roster)
+    return max(layout.n_groups - int((codes == 0).sum()) - int((codes < 0).sum()) // layout.low, 0)
+
+
+def _repeats(rule: Rule, roster: Roster, layout: Layout) -> int:
+    """Pairs there must be in groups as even as can be, less those who have not met."""
+    share, more = divmod(len(roster), layout.n_groups)
+    needed = more * comb(share + 1, 2) + (layout.n_groups - more) * comb(share, 2)
+    return max(needed - (comb(len(roster), 2) - len(pairs_of(rule, roster))), 0)

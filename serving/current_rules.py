@@ -1,0 +1,152 @@
+"""The rules that are in force, compiled once per change of rules or catalogue, and what each learner is under."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from zoneinfo import ZoneInfo
+
+from engine.domain.errors import Unavailable
+from engine.domain.interaction import Interaction
+from engine.domain.query import Query
+from engine.domain.rule import Rule
+from engine.last_stage import Rules
+from engine.recommender import Recommender
+from engine.rules.compiled import RuleBook, book_of
+from engine.rules.matching import contents_of
+from engine.rules.plan import Plan
+from engine.rules.scope import Who
+from engine.rules.spent import spent
+from serving.kept_rules import rules_kept
+from serving.known_learner import KnownLearner
+from serving.storage.port import LearnerContext, RuleStore, Standing
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InForce:
+    """One tenant's rules at one version, compiled over one catalogue; `rules` are all of them, about people too.
+
+    `frozen`: by rule and learner, the resources on the path when the rule froze it.
+    """
+
+    version: int
+    recommender: Recommender
+    rules: tuple[Rule, ...]
+    book: RuleBook
+    frozen: Mapping[str, Mapping[str, frozenset[str]]]
+    zone: ZoneInfo
+
+    def over(self, known: KnownLearner, query: Query, *, class_id: str | None) -> Rules | None:
+        """What the last stage needs of this learner; None where they are under no rule. `class_id` is the one asked."""
+        if not self.book.rules:
+            return None
+        who = who_of(known.learner_id, known.context, class_id=class_id)
+        plan = self.book.plan(who, query.now_us)
+        if not plan.rules:
+            return None
+        today, week = self._spent(plan, known, query) if plan.limits else (0.0, 0.0)
+        return Rules(
+            book=self.book,
+            who=who,
+            spent_today=today,
+            spent_this_week=week,
+            frozen=self._frozen(plan, known.learner_id),
+        )
+
+    def _spent(self, plan: Plan, known: KnownLearner, query: Query) -> tuple[float, float]:
+        """Minutes of the week, by what was told and else by what is usual."""
+        contents = plan.contents
+
+        def usual(resource_id: str) -> float | None:
+            row = contents.resource_map.row(resource_id)
+            resource = contents.resources[row] if row >= 0 else None
+            return resource.minutes if resource is not None else None
+
+        return spent(known.context.interactions, usual, now_us=query.now_us, zone=self.zone)
+
+    def _frozen(self, plan: Plan, learner_id: str) -> frozenset[str] | None:
+        """What stood on the path when it was frozen, by all rules that froze it; None where no path was known."""
+        freezing = [r.rule_id for r in plan.rules if r.verb == "freeze_path" and not r.what.of_content]
+        paths = [own[learner_id] for x in freezing if learner_id in (own := self.frozen.get(x, {}))]
+        return frozenset.intersection(*paths) if paths else None
+
+
+class CurrentRules:
+    """The rules of each tenant, compiled over its catalogue; they follow the version that each request has read."""
+
+    def __init__(self, rules: RuleStore, zone: ZoneInfo) -> None:
+        self.zone = zone
+        self._rules = rules
+        self._made: dict[str, InForce] = {}
+        self._making: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+
+    async def in_force(self, tenant: str, version: int, recommender: Recommender) -> InForce:
+        """The rules at this version or a later one, over this catalogue; compiled by whoever asks first.
+
+        While the store is away the rules that were last known hold. Raises Unavailable where it is away and none were
+        ever known here: nothing leaves without the rules.
+        """
+        made = self._made.get(tenant)
+        if made is not None and made.version >= version and made.recommender is recommender:
+            return made
+        async with self._making[tenant]:
+            made = self._made.get(tenant)
+            if made is None or made.version < version or made.recommender is not recommender:
+                standing = await self._standing(tenant, version, made)
+                made = await asyncio.to_thread(in_force_of, standing, recommender, made, self.zone)
+                self._made[tenant] = made
+            return made
+
+    async def _standing(self, tenant: str, version: int, made: InForce | None) -> Standing | None:
+        """What the store holds; None where what is known already is as new, or nothing newer can be had."""
+        if made is not None and made.version >= version:
+            return None
+        try:
+            return await self._rules.standing(tenant)
+        except Unavailable:
+            if made is None:
+                raise
+            return None
+
+
+def in_force_of(
+    standing: Standing | None, recommender: Recommender, before: InForce | None, zone: ZoneInfo
+) -> InForce:
+    """Rules compiled over a catalogue; without a new `standing` they are those from `before`."""
+    same = before is not None and before.recommender is recommender
+    contents = before.book.contents if before is not None and same else contents_of(recommender.catalogue)
+    if standing is None:
+        assert before is not None
+        version, rules, frozen = before.version, before.rules, before.frozen
+    else:
+        version, rules = standing.version, rules_kept(standing.rules, zone)
+        frozen = {x: {who: frozenset(path) for who, path in own.items()} for x, own in standing.frozen.items()}
+    return InForce(
+        version=version,
+        recommender=recommender,
+        rules=rules,
+        book=book_of(rules, contents, zone=zone),
+        frozen=frozen,
+        zone=zone,
+    )
+
+
+def who_of(learner_id: str, context: LearnerContext, *, class_id: str | None = None) -> Who:
+    """The learner with their classes (or the one asked for) and groups.
+
+    Classes are those of the school's record, or without a record those their events name; the group of each class is
+    the one their last event there names.
+    """
+    told = context.learner.classes if context.learner is not None else ()
+    classes = told or tuple({e.class_id for e in context.interactions if e.class_id is not None})
+    return Who(
+        learner_id=learner_id,
+        class_ids=(class_id,) if class_id is not None else tuple(classes),
+        group_ids=groups_in(context.interactions),
+    )
+
+
+def groups_in(events: Iterable[Interaction]) -> tuple[str, ...]:
+    """The groups a learner is in: of each class the one that their last event there names, in order of arrival."""
+    last = {e.class_id: e.group_id for e in events if e.group_id is not None}
+    return tuple(sorted({group for group in last.values() if group is not None}))
