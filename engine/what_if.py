@@ -52,7 +52,7 @@ class _Asking:
         return {option.resource_id: option.rank for option in decision.slate}
 
 
-def what_if_of(  # noqa: PLR0913 - what was asked and answered, and all that is known
+def what_if_of(
     request: Request,
     query: Query,
     state: LearnerState,

@@ -16,6 +16,7 @@ SCOPES = {
     "recommend": "ask for recommendations",
     "events": "tell what learners did",
     "catalogue": "keep resources, classes and learners' records",
+    "rules": "keep teachers' rules and overrides",
     "read": "read what is kept",
     "audit": "read who changed what",
     "admin": "everything above",

@@ -109,9 +109,7 @@ class CurrentRules:
             return None
 
 
-def in_force_of(
-    standing: Standing | None, recommender: Recommender, before: InForce | None, zone: ZoneInfo
-) -> InForce:
+def in_force_of(standing: Standing | None, recommender: Recommender, before: InForce | None, zone: ZoneInfo) -> InForce:
     """Rules compiled over a catalogue; without a new `standing` they are those from `before`."""
     same = before is not None and before.recommender is recommender
     contents = before.book.contents if before is not None and same else contents_of(recommender.catalogue)

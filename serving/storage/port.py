@@ -13,7 +13,9 @@ from engine.domain.interaction import Interaction
 from engine.domain.learner import Learner, SchoolClass
 from engine.domain.resource import Resource
 from engine.domain.skill import Skill
+from engine.rules.approvals import Setting
 from serving.storage.acts import Act, Change, Entry, Wanted
+from serving.storage.questions import Approval, Asked
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -299,6 +301,31 @@ class RuleStore(Protocol):
         """
 
 
+class ApprovalStore(Protocol):
+    """What waits for a teacher, and what each class leaves to its teacher."""
+
+    async def ask(self, tenant: str, questions: Sequence[Approval], *, rested: datetime) -> None:
+        """Put questions, each once: one that stands already stays, unless it expired at `rested` or before."""
+
+    async def standing(self, tenant: str, kind: str, learner_ids: Sequence[str]) -> list[Approval]:
+        """Every question of this kind about these learners, whatever became of it."""
+
+    async def page(self, tenant: str, asked: Asked, *, now: datetime, limit: int) -> list[Approval]:
+        """Those asked for, in the order they were put; `expired` are those that waited longer than they could."""
+
+    async def decide(self, tenant: str, approval_id: str, state: str, act: Act) -> Approval | None:
+        """Answer one, also again or after it expired; None where there is no such question."""
+
+    async def forget(self, tenant: str, learner_id: str) -> None:
+        """Delete every question that speaks of this learner."""
+
+    async def settings(self, tenant: str) -> dict[str, Setting]:
+        """What classes leave to their teachers, by class; one without an entry leaves nothing."""
+
+    async def put_setting(self, tenant: str, class_id: str, setting: Setting, act: Act) -> None:
+        """Replace what a class leaves to its teacher; counts as a change of the rules."""
+
+
 class AuditStore(Protocol):
     """Who changed what, for whom and why: one chain of entries for each tenant, which only ever grows.
 
@@ -345,7 +372,7 @@ class KeyStore(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Store:
-    """The nine ports of one database; `store_id` tells two apart, `waiting` how much waits for its return."""
+    """The ten ports of one database; `store_id` tells two apart, `waiting` how much waits for its return."""
 
     store_id: str
     events: EventStore
@@ -355,6 +382,7 @@ class Store:
     states: StateStore
     answers: AnswerStore
     rules: RuleStore
+    approvals: ApprovalStore
     keys: KeyStore
     audit: AuditStore
     waiting: Callable[[], int] = int

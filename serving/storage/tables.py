@@ -24,7 +24,7 @@ from serving.storage.append_only import triggers
 # What the store says of itself, for whoever finds it: changes of the tables are counted by revisions.
 SCHEMA_VERSION = 1
 # The last revision in `migrations/versions`: what an empty database gets without walking through them.
-HEAD = "0005"
+HEAD = "0006"
 
 metadata = MetaData()
 # Alembic's own table, written here too: most servers never need alembic, which takes 100 ms to import.
@@ -186,6 +186,35 @@ keys = Table(
     Column("secret_hash", String, nullable=False),
     Column("created_us", BigInteger, nullable=False),
     Column("revoked_us", BigInteger),
+)
+
+# Questions that wait for a teacher, each put once; `detail` is a JSON object. One that nobody answered until `until_us`
+# has expired.
+approvals = Table(
+    "approvals",
+    metadata,
+    Column("tenant", String, primary_key=True),
+    Column("approval_id", String, primary_key=True),
+    Column("kind", String, nullable=False),
+    Column("learner_id", String, nullable=False),
+    Column("subject_id", String, nullable=False),
+    Column("class_id", String),
+    Column("detail", Text, nullable=False),
+    Column("asked_us", BigInteger, nullable=False),
+    Column("until_us", BigInteger, nullable=False),
+    Column("state", String, nullable=False),
+    Column("decided_us", BigInteger),
+    Column("author", Text),
+    Column("reason", Text),
+    Index("approvals_once", "tenant", "kind", "learner_id", "subject_id", unique=True),
+)
+approval_settings = Table(
+    "approval_settings",
+    metadata,
+    Column("tenant", String, primary_key=True),
+    Column("class_id", String, primary_key=True),
+    Column("jump", Integer),
+    Column("days", Integer, nullable=False),
 )
 
 # Who changed what: links that are never changed or deleted, and apart from them what they say, which may be erased.

@@ -44,7 +44,12 @@ def test_a_resource_counts_once_a_day_and_the_week_begins_on_monday():
 
 
 def test_durations_that_were_told_count_and_not_what_is_usual():
-    done = [did("r0", at(25, 7), seconds=120), did("r0", at(25, 8), seconds=60), did("r0", at(25, 8, 1)), did("r1", at(25, 8))]
+    done = [
+        did("r0", at(25, 7), seconds=120),
+        did("r0", at(25, 8), seconds=60),
+        did("r0", at(25, 8, 1)),
+        did("r1", at(25, 8)),
+    ]
     assert told(done, at(25, 9)) == (23.0, 23.0)
     assert told([did("unknown", at(25, 8), seconds=90)], at(25, 9)) == (1.5, 1.5)
 
