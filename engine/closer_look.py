@@ -1,5 +1,7 @@
 """A closer look at the best candidates: relevance, and what they are worth to a learner."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -41,7 +43,7 @@ def relevant_to(
     preferences: Preferences | None,
     recommender: Recommender,
     *,
-    stage: LastStage | None,
+    stages: Sequence[LastStage],
     times: int,
 ) -> Ranked:
     """Relevance and the learner's words alone; without a model the plan, and what the learner asked for."""
@@ -54,7 +56,7 @@ def relevant_to(
         )
         scores = added_up(np.vstack([scores, added]))
     n = times * max(N_UPTAKE, request.k + N_CONSIDERED)
-    wanted = [*_by_rules(stage, scores, allowed, recommender, n), *accepted_rows(voices, recommender).tolist()]
+    wanted = [*_by_rules(stages, scores, allowed, recommender, n), *accepted_rows(voices, recommender).tolist()]
     rows = pool_of(scores, allowed, recommender.offered, n=n, wanted=wanted)
     relevant = _families(query, first, rows, recommender)
     plain = added_up(relevant)
@@ -77,7 +79,7 @@ def worthwhile_for(
     learner: Learner,
     recommender: Recommender,
     *,
-    stage: LastStage | None,
+    stages: Sequence[LastStage],
     times: int,
 ) -> Ranked:
     """Relevance as one term beside those of learning."""
@@ -86,7 +88,7 @@ def worthwhile_for(
     assert teaching is not None
     first = model.first(query, len(recommender.catalogue))
     n = times * max(N_LEARNING, request.k + N_CONSIDERED)
-    wanted = [*_by_rules(stage, first.scores, allowed, recommender, n), *_wanted(learner, allowed, recommender, n)]
+    wanted = [*_by_rules(stages, first.scores, allowed, recommender, n), *_wanted(learner, allowed, recommender, n)]
     rows = pool_of(first.scores, allowed, recommender.offered, n=n, wanted=wanted)
     relevant = _families(query, first, rows, recommender)
     plain = added_up(relevant)
@@ -144,12 +146,16 @@ def _wanted(learner: Learner, allowed: NDArray[np.bool_], recommender: Recommend
 
 
 def _by_rules(
-    stage: LastStage | None, scores: NDArray[np.float64], allowed: NDArray[np.bool_], recommender: Recommender, n: int
+    stages: Sequence[LastStage],
+    scores: NDArray[np.float64],
+    allowed: NDArray[np.bool_],
+    recommender: Recommender,
+    n: int,
 ) -> list[int]:
     """What rules need a close look at; nothing where everything is looked at."""
-    if stage is None or np.count_nonzero(allowed) <= n:
+    if not stages or np.count_nonzero(allowed) <= n:
         return []
-    return stage.wanted(scores, recommender.offered)
+    return [row for stage in stages for row in stage.wanted(scores, recommender.offered)]
 
 
 def accepted_rows(voices: tuple[Spoken, ...], recommender: Recommender, rows: Ints | None = None) -> Ints:

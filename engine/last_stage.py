@@ -117,6 +117,16 @@ def under_rules(
     return ranked, slate, ruled
 
 
+def narrowed(look: Callable[[int], Ranked], mask: Mask) -> Callable[[int], Ranked]:
+    """A closer look of which only rows of a mask `(n_resources,)` count; enough to choose by, not to give reasons."""
+
+    def own(times: int) -> Ranked:
+        ranked = look(times)
+        return _some(ranked, np.flatnonzero(mask[ranked.rows]))
+
+    return own
+
+
 def _decided(
     stage: LastStage, ranked: Ranked, choose: Callable[[Ranked, bool], Slate], answered: Answered, k: int
 ) -> tuple[Ranked, Slate, Ruled]:
@@ -143,7 +153,9 @@ def _some(ranked: Ranked, positions: Ints) -> Ranked:
     """What a slate is chosen by, of some positions."""
     known = ranked.learning
     if known is not None:
-        known = replace(known, known=replace(known.known, rows=known.known.rows[positions], p=known.known.p[positions]))
+        seen = known.known
+        seen = replace(seen, rows=seen.rows[positions], p=seen.p[positions], minutes=seen.minutes[positions])
+        known = replace(known, known=seen)
     return replace(
         ranked,
         rows=ranked.rows[positions],

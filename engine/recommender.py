@@ -1,7 +1,7 @@
 """The recipe: candidates → relevance → a closer look at the best → learning → selection → reasons."""
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import numpy as np
@@ -13,7 +13,7 @@ from engine.domain.decision import Decision, Request
 from engine.domain.history import History
 from engine.domain.query import Query
 from engine.emptiness import GOAL_MASTERED, Gained, why_no_gain, why_nothing
-from engine.last_stage import Rules, last_stage, under_rules
+from engine.last_stage import LastStage, Rules, last_stage, narrowed, under_rules
 from engine.learner.preferences import Preferences
 from engine.learner.state import LearnerState
 from engine.learner.voices import Spoken, standing
@@ -24,9 +24,49 @@ from engine.ranking.exploration import NEAR
 from engine.ranking.learning import Learner
 from engine.ranking.objective import band_of
 from engine.ranking.selection import Exploring, Slate, Variety, slate_of
+from engine.rules.preview import Slate as Foreseen
 
-__all__ = ["Recommender", "recommend", "recommender_of"]
+__all__ = ["Recommender", "foreseen", "recommend", "recommender_of"]
 _NO_SEED = 0x7472_6169_6C
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Asking:
+    """One request with all that is known of whom it is for; `allowed` `(n_resources,)` is what may be shown."""
+
+    request: Request
+    recommender: Recommender
+    learner: Learner | None
+    voices: tuple[Spoken, ...]
+    wished: Preferences | None
+    allowed: NDArray[np.bool_]
+    again: Again
+    answered: Answered
+    state: LearnerState | None
+
+    def look(self, shown: NDArray[np.bool_], stages: Sequence[LastStage], times: int) -> Ranked:
+        """A closer look at the best of what is `shown` to it, so many times as many as usual."""
+        query, learner = self.answered.query, self.learner
+        if learner is None:
+            return relevant_to(
+                self.request, query, shown, self.voices, self.wished, self.recommender, stages=stages, times=times
+            )
+        return worthwhile_for(
+            self.request, query, shown, self.again, learner, self.recommender, stages=stages, times=times
+        )
+
+    def choose(self, ranked: Ranked, decision_id: str | None) -> Slate:
+        """The slate out of these; near-ties take turns for a decision, where that is asked for."""
+        offered, rows = self.recommender.offered, ranked.rows
+        return slate_of(
+            ranked.scores,
+            offered.formats[rows],
+            offered.tie_break[rows],
+            k=self.request.k,
+            variety=_variety(self.request, ranked, self.recommender),
+            again=np.isin(rows, list(ranked.again)) if ranked.again else None,
+            exploring=_exploring(self.request, decision_id, ranked, self.state) if decision_id is not None else None,
+        )
 
 
 def recommend(  # noqa: PLR0913 - who asks for what, and all that is known of them
@@ -46,33 +86,92 @@ def recommend(  # noqa: PLR0913 - who asks for what, and all that is known of th
     `spoken` and `preferences` are what the learner said, where no state says it. `rules` have the last word, whatever
     made the order.
     """
+    asking = _asking(request, query, recommender, state=state, spoken=spoken, preferences=preferences)
+    stage = last_stage(rules, asking.allowed, query, recommender.catalogue)
+    ruled = None
+    if stage is None:
+        ranked = asking.look(asking.allowed, (), 1)
+        slate = asking.choose(ranked, decision_id)
+    else:
+        ranked, slate, ruled = under_rules(
+            stage,
+            lambda times: asking.look(stage.looked_at, (stage,), times),
+            lambda found, in_turn: asking.choose(found, decision_id if in_turn else None),
+            asking.answered,
+            k=request.k,
+        )
+    return Decision(
+        decision_id=decision_id,
+        learner_id=request.learner_id,
+        at=now,
+        mode=mode_of(request, query, recommender),
+        bundle=recommender.version,
+        catalogue_hash=recommender.catalogue.hash,
+        class_id=query.class_id,
+        slate=options_of(slate, ranked, asking.answered, ruled),
+        flags=flags_of(ranked, asking.answered),
+        rules=ruled.held if ruled is not None else (),
+        conflict=ruled.conflict if ruled is not None else (),
+        message=(ruled.message if ruled is not None else None)
+        or _message(request, query, ranked, asking.learner, asking.again, recommender),
+    )
+
+
+def foreseen(
+    request: Request,
+    query: Query,
+    recommender: Recommender,
+    *,
+    sides: Sequence[Rules | None],
+    state: LearnerState | None = None,
+    spoken: Sequence[Spoken] | None = None,
+    preferences: Preferences | None = None,
+) -> list[Foreseen]:
+    """What would be shown under each of several sets of rules, without chance; candidates are looked at once for all."""
+    asking = _asking(request, query, recommender, state=state, spoken=spoken, preferences=preferences)
+    stages = [last_stage(rules, asking.allowed, query, recommender.catalogue) for rules in sides]
+    own = [asking.allowed if stage is None else stage.looked_at for stage in stages]
+    shown = np.logical_or.reduce(own)
+    seen: dict[int, Ranked] = {}
+
+    def look(times: int) -> Ranked:
+        if times not in seen:
+            seen[times] = asking.look(shown, [stage for stage in stages if stage is not None], times)
+        return seen[times]
+
+    return [_foreseen(asking, stage, narrowed(look, mask)) for stage, mask in zip(stages, own, strict=True)]
+
+
+def _foreseen(asking: _Asking, stage: LastStage | None, look: Callable[[int], Ranked]) -> Foreseen:
+    conflict: tuple[str, ...] = ()
+    message = None
+    if stage is None:
+        ranked = look(1)
+        slate = asking.choose(ranked, None)
+    else:
+        ranked, slate, ruled = under_rules(
+            stage, look, lambda found, _: asking.choose(found, None), asking.answered, k=asking.request.k
+        )
+        conflict, message = ruled.conflict, ruled.message
+    ids = asking.recommender.catalogue.resource_map.ids
+    shown = tuple(ids[row] for row in ranked.rows[list(slate.chosen)].tolist())
+    return Foreseen(resource_ids=shown, conflict=conflict, message=message)
+
+
+def _asking(
+    request: Request,
+    query: Query,
+    recommender: Recommender,
+    *,
+    state: LearnerState | None,
+    spoken: Sequence[Spoken] | None,
+    preferences: Preferences | None,
+) -> _Asking:
     anybody = request.non_personalised
     asked = replace(query, history=History.empty(), features=()) if anybody else query
     voices = () if anybody else standing(state.spoken if state is not None else spoken or (), query.now_us)
     learner = None if anybody else learner_led(request, asked, state, voices, recommender)
     allowed, again = _allowed(request, query, learner, voices, recommender)
-    stage = last_stage(rules, allowed, query, recommender.catalogue)
-    shown = allowed if stage is None else stage.looked_at
-    wished = None if anybody or request.objective != "learning" else preferences
-
-    def look(times: int) -> Ranked:
-        """A closer look at the best, so many times as many as usual."""
-        if learner is None:
-            return relevant_to(request, asked, shown, voices, wished, recommender, stage=stage, times=times)
-        return worthwhile_for(request, asked, shown, again, learner, recommender, stage=stage, times=times)
-
-    def choose(ranked: Ranked, in_turn: bool) -> Slate:
-        """The slate out of these, near-ties `in_turn` where that is asked for."""
-        return slate_of(
-            ranked.scores,
-            recommender.offered.formats[ranked.rows],
-            recommender.offered.tie_break[ranked.rows],
-            k=request.k,
-            variety=_variety(request, ranked, recommender),
-            again=np.isin(ranked.rows, list(ranked.again)) if ranked.again else None,
-            exploring=_exploring(request, decision_id, ranked, state) if in_turn else None,
-        )
-
     answered = Answered(
         model=recommender.model,
         learner=recommender.learner,
@@ -85,26 +184,16 @@ def recommend(  # noqa: PLR0913 - who asks for what, and all that is known of th
         state=None if anybody else state,
         words=_words(voices, recommender),
     )
-    ruled = None
-    if stage is None:
-        ranked = look(1)
-        slate = choose(ranked, True)
-    else:
-        ranked, slate, ruled = under_rules(stage, look, choose, answered, k=request.k)
-    return Decision(
-        decision_id=decision_id,
-        learner_id=request.learner_id,
-        at=now,
-        mode=mode_of(request, query, recommender),
-        bundle=recommender.version,
-        catalogue_hash=recommender.catalogue.hash,
-        class_id=query.class_id,
-        slate=options_of(slate, ranked, answered, ruled),
-        flags=flags_of(ranked, answered),
-        rules=ruled.held if ruled is not None else (),
-        conflict=ruled.conflict if ruled is not None else (),
-        message=(ruled.message if ruled is not None else None)
-        or _message(request, query, ranked, learner, again, recommender),
+    return _Asking(
+        request=request,
+        recommender=recommender,
+        learner=learner,
+        voices=voices,
+        wished=None if anybody or request.objective != "learning" else preferences,
+        allowed=allowed,
+        again=again,
+        answered=answered,
+        state=state,
     )
 
 

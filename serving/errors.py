@@ -9,6 +9,14 @@ from starlette.responses import Response
 from engine.domain.errors import BadInput, Refused, TrailmateError, Unavailable, Unknown
 
 
+class ProblemWithRule(msgspec.Struct, frozen=True):
+    """Something wrong with a rule, in a teacher's words, with the fewest rules that it takes."""
+
+    kind: str
+    rule_ids: tuple[str, ...]
+    words: str
+
+
 class NotJson(BadInput):
     """The body is not JSON at all."""
 
@@ -29,6 +37,23 @@ class Conflict(BadInput):
     """What is asked does not go with how things stand."""
 
 
+class RulesConflict(Conflict):
+    """A rule cannot be kept beside the others; `conflict` are the fewest rules it takes, `problems` all that is wrong."""
+
+    def __init__(self, text: str, *, conflict: tuple[str, ...], problems: tuple[ProblemWithRule, ...]) -> None:
+        super().__init__(text)
+        self.conflict = conflict
+        self.problems = problems
+
+
+class Stale(BadInput):
+    """What is to be changed is not what the caller has seen."""
+
+
+class MatchNeeded(BadInput):
+    """What stands already is changed only by who says which version of it they saw."""
+
+
 class KeyUsedBefore(BadInput):
     """The `Idempotency-Key` stands for another request."""
 
@@ -46,7 +71,10 @@ TABLE: tuple[tuple[type[TrailmateError], HTTPStatus, str], ...] = (
     (NotJson, HTTPStatus.BAD_REQUEST, "not-json"),
     (NotOffered, HTTPStatus.BAD_REQUEST, "not-offered-yet"),
     (UnknownName, HTTPStatus.BAD_REQUEST, "unknown-name"),
+    (RulesConflict, HTTPStatus.CONFLICT, "rules-conflict"),
     (Conflict, HTTPStatus.CONFLICT, "conflict"),
+    (Stale, HTTPStatus.PRECONDITION_FAILED, "stale"),
+    (MatchNeeded, HTTPStatus.PRECONDITION_REQUIRED, "match-needed"),
     (TooLarge, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too-large"),
     (KeyUsedBefore, HTTPStatus.UNPROCESSABLE_ENTITY, "key-used-before"),
     (WrongShape, HTTPStatus.UNPROCESSABLE_ENTITY, "wrong-shape"),
@@ -65,20 +93,22 @@ UNEXPECTED = "something here broke; try again, and report the request_id if it s
 
 
 class ProblemOut(msgspec.Struct):
-    """RFC 9457; `detail` says the next step."""
+    """RFC 9457; `detail` says the next step. Where rules cannot be kept together, `conflict` are the fewest of them."""
 
     type: str
     title: str
     status: int
     detail: str
     request_id: str
+    conflict: tuple[str, ...] | msgspec.UnsetType = msgspec.UNSET
+    problems: tuple[ProblemWithRule, ...] | msgspec.UnsetType = msgspec.UNSET
 
 
 def problem_of(error: TrailmateError, *, request_id: str) -> Response:
     """The answer to one of our own errors."""
     for kind, status, name in TABLE:
         if isinstance(error, kind):
-            return _problem(status, name, str(error), request_id)
+            return _problem(status, name, str(error), request_id, of=error)
     return unexpected(request_id)
 
 
@@ -99,8 +129,12 @@ def request_id_of(request: Request) -> str:
     return str(request.scope.get("state", {}).get("request_id", ""))
 
 
-def _problem(status: HTTPStatus, name: str, detail: str, request_id: str) -> Response:
+def _problem(
+    status: HTTPStatus, name: str, detail: str, request_id: str, *, of: TrailmateError | None = None
+) -> Response:
     problem = ProblemOut(f"urn:trailmate:problem:{name}", status.phrase, status.value, detail, request_id)
+    if isinstance(of, RulesConflict):
+        problem = msgspec.structs.replace(problem, conflict=of.conflict, problems=of.problems)
     headers = {
         HTTPStatus.UNAUTHORIZED: {"WWW-Authenticate": "Bearer"},
         HTTPStatus.SERVICE_UNAVAILABLE: {"Retry-After": "1"},

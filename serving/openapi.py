@@ -9,7 +9,7 @@ import msgspec
 from fastapi import FastAPI
 
 from engine.domain.learner import Learner, SchoolClass
-from serving import schemas, schemas_approvals, schemas_audit, schemas_learner
+from serving import schemas, schemas_approvals, schemas_audit, schemas_learner, schemas_rules
 from serving.errors import ProblemOut
 from serving.idempotency import HEADER
 
@@ -24,7 +24,9 @@ _KEY = {
 _REF = "#/components/schemas/{name}"
 
 
-def door(summary: str, given: type[Any] | None, answered: type[Any], *, scope: str) -> dict[str, Any]:
+def door(
+    summary: str, given: type[Any] | None, answered: type[Any], *, scope: str, status: int = 200
+) -> dict[str, Any]:
     """What a route says of itself: the shapes of body and answer, with an example, and the scope its key needs."""
     examples = _examples()
     body = {"requestBody": {"required": True, "content": _content(given, examples[given.__name__])}} if given else {}
@@ -32,7 +34,10 @@ def door(summary: str, given: type[Any] | None, answered: type[Any], *, scope: s
         "summary": f"{summary} (scope {scope})",
         "openapi_extra": {**body, "security": [{"key": []}]},
         "responses": {
-            200: {"description": "done", "content": _content(answered, examples[answered.__name__])},
+            status: {
+                "description": "made" if status == 201 else "done",
+                "content": _content(answered, examples[answered.__name__]),
+            },
             "default": {
                 "description": "RFC 9457, `detail` says the next step",
                 "content": {
@@ -65,7 +70,8 @@ def _examples() -> dict[str, Any]:
 
 
 def _shapes() -> dict[str, Any]:
-    named = vars(schemas) | vars(schemas_learner) | vars(schemas_audit) | vars(schemas_approvals)
+    wires = (schemas, schemas_learner, schemas_rules, schemas_approvals, schemas_audit)
+    named = {name: shape for wire in wires for name, shape in vars(wire).items()}
     bodies = [shape for name, shape in named.items() if name.endswith(("In", "Out"))]
     _, shapes = msgspec.json.schema_components((*bodies, Learner, SchoolClass, ProblemOut), ref_template=_REF)
     # The parts of a batch are judged one by one, so its own type leaves them open.

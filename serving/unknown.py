@@ -24,7 +24,7 @@ def field_named(reason: str, shape: type[Any]) -> str:
     if found is None:
         return reason
     fields = [field.encode_name for field in msgspec.structs.fields(shape)]
-    return f"{_unknown('field', found[1], fields)}{reason[found.end() :]}"
+    return f"{meant_of('field', found[1], fields)}{reason[found.end() :]}"
 
 
 def require_known_parameters(request: Request) -> None:
@@ -34,10 +34,11 @@ def require_known_parameters(request: Request) -> None:
     takes = [p.alias for p in request.scope["route"].dependant.query_params]
     for name in request.query_params:
         if name not in takes:
-            raise WrongShape(f"{_unknown('query parameter', name, takes)}; see /openapi.json for the right ones")
+            raise WrongShape(f"{meant_of('query parameter', name, takes)}; see /openapi.json for the right ones")
 
 
-def _unknown(what: str, given: str, known: Iterable[str]) -> str:
+def meant_of(what: str, given: str, known: Iterable[str]) -> str:
+    """What is said of a name that is not known: the one that was meant, or all there are."""
     names = list(known)
     meant = get_close_matches(given.lower(), names, n=1, cutoff=_ALIKE)
     if meant:

@@ -114,6 +114,15 @@ class Claim:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Met:
+    """A learner whom events name in a class and a group, or in neither."""
+
+    learner_id: str
+    class_id: str | None
+    group_id: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class KeptRule:
     """One version of a rule or an override: `record` is its JSON object, as whoever put it wrote it.
 
@@ -136,12 +145,14 @@ class KeptRule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """All rules and overrides that were not ended, by id, at one `version` of the tenant's rules.
+    """All rules and overrides that were not ended, by id, at one `version` of the tenant's rules, and which version of
+    the offer there was then.
 
     `frozen`: by rule and learner, the resources on the learner's path when the rule froze it.
     """
 
     version: int
+    catalogue_version: int
     rules: tuple[KeptRule, ...]
     frozen: Mapping[str, Mapping[str, tuple[str, ...]]]
 
@@ -221,6 +232,12 @@ class PeopleStore(Protocol):
 
     async def members(self, tenant: str, class_id: str) -> list[str]:
         """Ids of the learners whose record names this class, and of those with events in it, sorted."""
+
+    async def met(self, tenant: str) -> list[Met]:
+        """Where learners were met: each learner, class and group that events name together, in order of the last one.
+
+        It reads the whole log of the tenant, so it is for the desk and not for answers.
+        """
 
     async def classes(self, tenant: str) -> list[SchoolClass]:
         """All classes, by id."""

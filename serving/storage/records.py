@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 import msgspec
-from sqlalchemy import Table, select, update
+from sqlalchemy import Table, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from engine.domain.learner import Learner, SchoolClass
@@ -16,7 +16,7 @@ from serving.storage import tables
 from serving.storage.acts import Act, Change
 from serving.storage.audit import write_entries
 from serving.storage.database import Database
-from serving.storage.port import SyncCounts
+from serving.storage.port import Met, SyncCounts
 from serving.storage.rows import known_time, to_record, to_us
 
 Noun = TypeVar("Noun")
@@ -119,6 +119,15 @@ class SqlPeople:
             records = [msgspec.json.decode(r, type=Learner) for r in (await connection.execute(named)).scalars()]
             found = set((await connection.execute(met)).scalars())
         return sorted(found | {x.learner_id for x in records if class_id in x.classes})
+
+    async def met(self, tenant: str) -> list[Met]:
+        """One look through the log."""
+        e = tables.interactions.c
+        named = (e.learner_id, e.class_id, e.group_id)
+        wanted = select(*named).where(e.tenant == tenant).group_by(*named).order_by(func.max(e.seq))
+        async with self._database.reading() as connection:
+            found = await connection.execute(wanted)
+            return [Met(learner_id=r.learner_id, class_id=r.class_id, group_id=r.group_id) for r in found]
 
     async def classes(self, tenant: str) -> list[SchoolClass]:
         """All classes, by id."""

@@ -15,6 +15,7 @@ from serving.storage.port import KeptRule, Standing
 from serving.storage.rows import from_us, known_time, to_us
 
 _rules, _versions, _frozen = tables.rules, tables.rule_versions, tables.frozen_paths
+_VERSION_COLUMNS = [column.name for column in tables.rule_versions.columns]
 _names = msgspec.json.Decoder(tuple[str, ...]).decode
 
 
@@ -26,7 +27,8 @@ class SqlRules:
 
     async def standing(self, tenant: str) -> Standing:
         """What stands now; three statements on one snapshot."""
-        version = select(tables.tenants.c.rules_version).where(tables.tenants.c.tenant == tenant)
+        t = tables.tenants.c
+        version = select(t.rules_version, t.catalogue_version).where(t.tenant == tenant)
         found = select(_rules).where(_rules.c.tenant == tenant, _rules.c.ended_us.is_(None)).order_by(_rules.c.rule_id)
         paths = select(_frozen).where(
             _frozen.c.tenant == tenant,
@@ -35,12 +37,12 @@ class SqlRules:
             ),
         )
         async with self._database.snapshot() as connection:
-            at = (await connection.execute(version)).scalar_one_or_none() or 0
+            at, offer = (await connection.execute(version)).one_or_none() or (0, 0)
             rules = tuple(_kept(row) for row in (await connection.execute(found)).mappings())
             frozen: dict[str, dict[str, tuple[str, ...]]] = {}
             for row in await connection.execute(paths):
                 frozen.setdefault(row.rule_id, {})[row.learner_id] = _names(row.resources)
-        return Standing(version=at, rules=rules, frozen=frozen)
+        return Standing(version=at, catalogue_version=offer, rules=rules, frozen=frozen)
 
     async def find(self, tenant: str, rule_id: str) -> KeptRule | None:
         """The last version of one of them."""
@@ -88,7 +90,7 @@ class SqlRules:
             changed = {name: insert.excluded[name] for name in row if name not in ("tenant", "rule_id", "created_us")}
             put = insert.on_conflict_do_update(index_elements=["tenant", "rule_id"], set_=changed)
             await connection.execute(put, row)
-            version = {name: row[name] for name in _versions.columns.keys()}
+            version = {name: row[name] for name in _VERSION_COLUMNS}
             await connection.execute(self._database.insert(_versions), version)
             if frozen is not None:
                 await self._freeze(connection, tenant, rule.rule_id, frozen)

@@ -33,9 +33,9 @@ revision = Table("alembic_version", bookkeeping, Column("version_num", String(32
 
 about = Table("about", metadata, Column("name", String, primary_key=True), Column("value", String, nullable=False))
 
-# `seq` numbers what a tenant was told, `catalogue_version` counts changes of the offer, `rules_version` those of rules.
-# All move inside the transaction that writes, and the row's lock orders writers: whoever reads seq n can read everything
-# up to n.
+# `seq` numbers what a tenant was told, `catalogue_version` counts changes of the offer, `rules_version` those of its
+# rules. All move inside the transaction that writes, and the row's lock orders writers: whoever reads seq n can read
+# everything up to n.
 tenants = Table(
     "tenants",
     metadata,

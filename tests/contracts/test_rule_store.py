@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from engine.domain.decision import Decision, RuleHeld
+from engine.domain.interaction import Interaction
 from serving.storage.opening import open_store
 from serving.storage.port import KeptRule, RuleStore, Standing
 from tests.servers import drop_database, new_database
@@ -67,7 +68,7 @@ def t(request: pytest.FixtureRequest) -> str:
 
 def test_a_rule_comes_back_as_it_went_in_with_every_version_of_it(open_room: Room, t: str) -> None:
     room = open_room
-    assert room.standing(t) == Standing(version=0, rules=(), frozen={})
+    assert room.standing(t) == Standing(version=0, catalogue_version=0, rules=(), frozen={})
     assert room.put(t, RULE)
     changed = replace(
         RULE, version=2, record='{"id":"no-drafts","x":1}', at=T0 + timedelta(hours=1), action="changed", author="k2"
@@ -76,7 +77,7 @@ def test_a_rule_comes_back_as_it_went_in_with_every_version_of_it(open_room: Roo
     assert room.run(room.rules.find(t, "no-drafts")) == changed
     assert room.run(room.rules.find(t, "other")) is None
     assert room.run(room.rules.versions(t, "no-drafts")) == [RULE, changed]
-    assert room.standing(t) == Standing(version=2, rules=(changed,), frozen={})
+    assert room.standing(t) == Standing(version=2, catalogue_version=0, rules=(changed,), frozen={})
     assert room.standing("elsewhere").rules == ()
 
 
@@ -84,7 +85,7 @@ def test_what_was_ended_stands_no_more_and_is_remembered(open_room: Room, t: str
     room = open_room
     room.put(t, RULE)
     room.put(t, replace(RULE, version=2, action="ended", ended_at=T0 + timedelta(days=1)))
-    assert room.standing(t) == Standing(version=2, rules=(), frozen={})
+    assert room.standing(t) == Standing(version=2, catalogue_version=0, rules=(), frozen={})
     ended = room.run(room.rules.find(t, "no-drafts"))
     assert (ended.ended_at, ended.version) == (T0 + timedelta(days=1), 2)
     assert [v.action for v in room.run(room.rules.versions(t, "no-drafts"))] == ["created", "ended"]
@@ -95,7 +96,7 @@ def test_who_looked_at_older_rules_changes_nothing(open_room: Room, t: str) -> N
     assert room.put(t, RULE)
     late = replace(RULE, rule_id="late")
     assert not room.put(t, late, seen=0)
-    assert room.standing(t) == Standing(version=1, rules=(RULE,), frozen={})
+    assert room.standing(t) == Standing(version=1, catalogue_version=0, rules=(RULE,), frozen={})
     assert room.run(room.rules.versions(t, "late")) == []
     assert room.put(t, late, seen=1)
 
@@ -152,6 +153,26 @@ def test_every_look_at_a_learner_tells_the_version_of_the_rules(open_room: Room,
     assert {c.rules_version for c in seen.values()} == {2}
 
 
+def test_where_learners_were_met_is_told_in_the_order_they_were_met(open_room: Room, t: str) -> None:
+    room = open_room
+
+    def told(n: int, learner_id: str, class_id: str | None, group_id: str | None) -> None:
+        event = Interaction(
+            event_id=f"e{n}", learner_id=learner_id, kind="viewed", source="t", resource_id="r", class_id=class_id,
+            group_id=group_id,
+        )  # fmt: skip
+        room.run(room.store.events.append(t, [event]))
+
+    for n, where in enumerate(
+        [("lena", "7b", "red"), ("lena", "7b", "blue"), ("kim", None, None), ("lena", "7b", "red")]
+    ):
+        told(n, *where)
+    met = room.run(room.store.people.met(t))
+    assert [(m.learner_id, m.class_id, m.group_id) for m in met] == [
+        ("lena", "7b", "blue"), ("kim", None, None), ("lena", "7b", "red"),
+    ]  # fmt: skip
+
+
 def test_what_rules_did_is_kept_with_the_decision(open_room: Room, t: str) -> None:
     room = open_room
     held = RuleHeld(rule_id="no-drafts", held=True, effect="took out 3 candidates")
@@ -172,4 +193,4 @@ def test_a_store_is_what_it_was_after_a_restart(tmp_path: Path) -> None:
 
     assert asyncio.run(opened(lambda rules: rules.put("t", RULE, seen=0, frozen={"lena": ("r1",)})))
     standing = asyncio.run(opened(lambda rules: rules.standing("t")))
-    assert standing == Standing(version=1, rules=(RULE,), frozen={"no-drafts": {"lena": ("r1",)}})
+    assert standing == Standing(version=1, catalogue_version=0, rules=(RULE,), frozen={"no-drafts": {"lena": ("r1",)}})
