@@ -91,7 +91,7 @@ def _out(one: Approval, now: datetime) -> ApprovalOut:
 def _words(one: Approval, detail: dict[str, object]) -> str:
     if one.kind == CONTACT:
         return f"May {one.learner_id} and {one.subject_id} have contact with each other?"
-    skills = detail["skills"]
-    assert isinstance(skills, list)
-    before = f"{len(skills)} skill{'s' if len(skills) != 1 else ''} not mastered before it"
-    return f"May {one.learner_id} jump ahead to “{detail['title']}”, with {before}: {', '.join(skills)}?"
+    names = detail.get("names", detail["skills"])
+    assert isinstance(names, list)
+    before = f"{len(names)} skill{'s' if len(names) != 1 else ''} not mastered before it"
+    return f"May {one.learner_id} jump ahead to “{detail['title']}”, with {before}: {', '.join(names)}?"

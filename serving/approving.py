@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from engine.domain.decision import Decision, Flag, Request
+from engine.domain.decision import Decision, Flag, Option, Request
 from engine.domain.errors import Unavailable
 from engine.domain.query import Query
 from engine.recommender import Recommender
@@ -139,7 +139,7 @@ def approved(
     flags = tuple(_flag(o.title, barred[o.resource_id], titles) for o in held)
     setting = permits.settings[query.class_id or ""]
     questions = tuple(
-        _question(known.learner_id, o.resource_id, o.title, barred[o.resource_id], query, setting, decision.at)
+        _question(o, barred[o.resource_id], query, titles, setting, decision.at)
         for o in held
         if _is_open(said.get(o.resource_id), setting, decision.at)
     )
@@ -198,15 +198,20 @@ def _is_open(said: Approval | None, setting: Setting, now: datetime) -> bool:
 
 
 def _question(
-    learner_id: str, resource_id: str, title: str, unmet: tuple[str, ...], query: Query, setting: Setting, now: datetime
+    option: Option,
+    unmet: tuple[str, ...],
+    query: Query,
+    titles: Mapping[str, str],
+    setting: Setting,
+    now: datetime,
 ) -> Approval:
     return Approval(
         approval_id=uuid.uuid4().hex,
         kind=JUMP,
-        learner_id=learner_id,
-        subject_id=resource_id,
+        learner_id=query.learner_id,
+        subject_id=option.resource_id,
         class_id=query.class_id,
-        detail=_json({"title": title, "skills": unmet}),
+        detail=_json({"title": option.title, "skills": unmet, "names": [titles.get(x, x) for x in unmet]}),
         asked_at=now,
         until=now + timedelta(days=setting.days),
     )

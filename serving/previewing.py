@@ -42,7 +42,16 @@ async def preview(draft: Draft, office: Office, *, k: int) -> PreviewOut:
         n_changed=sum(c.is_any for c in changes),
         n_few=sum(c.few for c in changes),
         changes=[_change_out(c) for c in changes],
+        titles=_titles(changes, sight),
     )
+
+
+def _titles(changes: Sequence[Change], sight: Sight) -> dict[str, str]:
+    """The titles of all that changes, by id: what comes was perhaps never shown to whoever reads this."""
+    catalogue = sight.in_force.recommender.catalogue
+    named = {x for c in changes for x in (*c.leaves, *c.enters, *(move[0] for move in c.moves))}
+    rows = {x: catalogue.resource_map.row(x) for x in sorted(named)}
+    return {x: found.title for x, row in rows.items() if row >= 0 and (found := catalogue.resources[row]) is not None}
 
 
 def _moment(rule: Rule, office: Office, sight: Sight) -> datetime:
