@@ -59,10 +59,13 @@ class Server:
                 time.sleep(0.01)
 
     def kill(self) -> None:
-        """As a power cut would."""
+        """As a power cut would: the children of PostgreSQL too, of which one might still answer for a moment."""
         assert self.process is not None
-        self.process.kill()
+        family = self._family()
+        self._tell(signal.SIGKILL)
         self.process.wait(20)
+        while any(_lives(pid) for pid in family):
+            time.sleep(0.01)
 
     def freeze(self) -> None:
         """It takes connections and answers nothing."""
@@ -94,6 +97,14 @@ class Server:
             children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
             return [pid, *map(int, children)]
         return [pid]
+
+
+def _lives(pid: int) -> bool:
+    """Whether a process is there and not only waiting to be buried."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
 
 
 def _wheel(name: str) -> Path:

@@ -6,6 +6,8 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
+from msgspec import structs
+
 from engine.domain.decision import Decision
 from engine.domain.errors import Unavailable
 from engine.domain.interaction import Interaction
@@ -70,12 +72,16 @@ class PatientDecisions:
         try:
             await self._decisions.record(tenant, *decisions)
         except Unavailable:
-            bare = [replace(d, slate=tuple(replace(o, reasons=()) for o in d.slate)) for d in decisions]
+            bare = [_without_reasons(decision) for decision in decisions]
             await self._outbox.add(Entry(tenant=tenant, decisions=bare))
 
     async def after(self, tenant: str, seq: int, limit: int) -> list[Slot]:
         """As the database has them."""
         return await self._decisions.after(tenant, seq, limit)
+
+
+def _without_reasons(decision: Decision) -> Decision:
+    return structs.replace(decision, slate=tuple(structs.replace(option, reasons=()) for option in decision.slate))
 
 
 @asynccontextmanager
