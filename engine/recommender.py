@@ -127,7 +127,7 @@ def foreseen(
     spoken: Sequence[Spoken] | None = None,
     preferences: Preferences | None = None,
 ) -> list[Foreseen]:
-    """What would be shown under each of several sets of rules, without chance; candidates are looked at once for all."""
+    """What would be shown under each of several sets of rules, without chance; candidates are looked at once."""
     asking = _asking(request, query, recommender, state=state, spoken=spoken, preferences=preferences)
     stages = [last_stage(rules, asking.allowed, query, recommender.catalogue) for rules in sides]
     own = [asking.allowed if stage is None else stage.looked_at for stage in stages]

@@ -12,7 +12,7 @@ import msgspec
 
 from engine.domain.decision import Decision, Flag, Option, Request
 from engine.domain.errors import Unavailable
-from engine.domain.query import Query
+from engine.domain.query import Query, current_class
 from engine.recommender import Recommender
 from engine.rules.approvals import (
     APPROVED,
@@ -27,7 +27,7 @@ from engine.rules.approvals import (
 )
 from engine.rules.plan import Plan
 from serving.known_learner import KnownLearner
-from serving.storage.port import ApprovalStore
+from serving.storage.port import ApprovalStore, LearnerContext
 from serving.storage.questions import Approval
 
 FLAG = "waits_for_approval"
@@ -50,6 +50,10 @@ class Permits:
         """How far ahead a resource may lie in this class; None where nobody asks."""
         setting = self.settings.get(class_id or "")
         return None if setting is None else setting.jump
+
+    def of(self, learner_id: str) -> dict[str, Approval]:
+        """What was said of one learner, by resource."""
+        return {x: one for (learner, x), one in self.said.items() if learner == learner_id}
 
 
 class CurrentApprovals:
@@ -122,12 +126,7 @@ def approved(
 
     What a teacher pinned or assigned is their word already. Without any setting this is `decide` alone.
     """
-    limit = permits.limit(query.class_id)
-    if limit is None or permits.ahead is None:
-        return Approved(decision=decide(request), request=request)
-    jumps = _jumps(known, query, plan, permits.ahead, limit)
-    said = {x: one for (learner, x), one in permits.said.items() if learner == known.learner_id}
-    barred = {x: unmet for x, unmet in jumps.items() if x not in said or said[x].state != APPROVED}
+    barred = barred_for(known, query, plan, permits)
     if not barred:
         return Approved(decision=decide(request), request=request)
     bound = replace(request, exclude=(*request.exclude, *barred))
@@ -138,6 +137,7 @@ def approved(
     titles = known.recommender.titles
     flags = tuple(_flag(o.title, barred[o.resource_id], titles) for o in held)
     setting = permits.settings[query.class_id or ""]
+    said = permits.of(known.learner_id)
     questions = tuple(
         _question(o, barred[o.resource_id], query, titles, setting, decision.at)
         for o in held
@@ -145,6 +145,25 @@ def approved(
     )
     shown = msgspec.structs.replace(decision, flags=(*decision.flags, *flags))
     return Approved(decision=shown, request=bound, questions=questions)
+
+
+def barred_for(known: KnownLearner, query: Query, plan: Plan | None, permits: Permits) -> dict[str, tuple[str, ...]]:
+    """The jumps that nobody approved, with the skills that lie before each; none where the class leaves none."""
+    limit = permits.limit(query.class_id)
+    if limit is None or permits.ahead is None:
+        return {}
+    recommender = known.recommender
+    menu = recommender.teaching.menu if recommender.teaching is not None else None
+    mastered = mastered_of(menu, recommender.learner, known.state, plan=plan, now_us=query.now_us)
+    jumps = jumps_of(recommender.catalogue.resources, permits.ahead, mastered, limit=limit, plan=plan)
+    said = permits.of(known.learner_id)
+    return {x: unmet for x, unmet in jumps.items() if x not in said or said[x].state != APPROVED}
+
+
+def class_in_question(asked: str | None, context: LearnerContext, now: datetime) -> str | None:
+    """The class asked for, else the learner's current one."""
+    told = context.learner.classes if context.learner is not None else ()
+    return asked or current_class(told, context.classes, now)
 
 
 async def put_questions(tenant: str, made: Sequence[Approved], store: ApprovalStore) -> None:
@@ -179,15 +198,6 @@ async def contact_state(
         await store.ask(tenant, [question], rested=now)
         found = [a for a in await store.standing(tenant, CONTACT, [first]) if a.subject_id == second]
     return standing_of(found[0].state, found[0].until, now)
-
-
-def _jumps(
-    known: KnownLearner, query: Query, plan: Plan | None, ahead: Ahead, limit: int
-) -> dict[str, tuple[str, ...]]:
-    recommender = known.recommender
-    menu = recommender.teaching.menu if recommender.teaching is not None else None
-    mastered = mastered_of(menu, recommender.learner, known.state, plan=plan, now_us=query.now_us)
-    return jumps_of(recommender.catalogue.resources, ahead, mastered, limit=limit, plan=plan)
 
 
 def _is_open(said: Approval | None, setting: Setting, now: datetime) -> bool:

@@ -8,10 +8,9 @@ from datetime import datetime
 
 from engine.domain.decision import Decision, Request
 from engine.domain.errors import BadInput, Unknown
-from engine.domain.query import current_class
 from engine.recommender import Recommender, recommend
 from engine.what_if import what_if_of
-from serving.approving import Approved, CurrentApprovals, Permits, approved, put_questions
+from serving.approving import Approved, CurrentApprovals, Permits, approved, class_in_question, put_questions
 from serving.current_bundle import CurrentBundle
 from serving.current_rules import CurrentRules, InForce
 from serving.known_learner import KnownLearner, known_learner, learner_in_sight
@@ -50,7 +49,7 @@ async def recommend_next(
     known = await known_learner(tenant, learner_id, context=context, store=store, bundles=bundles)
     require_skills(request.goal or (), known.recommender, field="goal")
     in_force = await rules.in_force(tenant, context.rules_version, known.recommender)
-    asked_in = {learner_id: class_in_question(request, context, now)}
+    asked_in = {learner_id: class_in_question(request.class_id, context, now)}
     permits = await approvals.permits(tenant, context.rules_version, asked_in, known.recommender)
     [made] = recommend_many([request], [known], in_force, permits, now=now)
     decision = reached.labelled(made.decision)
@@ -82,7 +81,7 @@ async def recommend_each(
     require_skills(requests[0].goal or (), recommender, field="goal")
     rules_version = max(c.rules_version for c in contexts.values())
     in_force = await rules.in_force(tenant, rules_version, recommender)
-    asked_in = {r.learner_id: class_in_question(r, contexts[r.learner_id], now) for r in requests}
+    asked_in = {r.learner_id: class_in_question(r.class_id, contexts[r.learner_id], now) for r in requests}
     permits = await approvals.permits(tenant, rules_version, asked_in, recommender)
     known = await asyncio.to_thread(_all_in_sight, tenant, contexts, recommender)
     made = await asyncio.to_thread(recommend_many, requests, known, in_force, permits, now=now)
@@ -102,12 +101,6 @@ def recommend_many(
 ) -> list[Approved]:
     """The decision for each request, whose learner stands in the same place, under the rules in force."""
     return [_decided(request, known, in_force, permits, now) for request, known in zip(requests, learners, strict=True)]
-
-
-def class_in_question(request: Request, context: LearnerContext, now: datetime) -> str | None:
-    """The class asked for, else the learner's current one."""
-    told = context.learner.classes if context.learner is not None else ()
-    return request.class_id or current_class(told, context.classes, now)
 
 
 def _decided(request: Request, known: KnownLearner, in_force: InForce, permits: Permits, now: datetime) -> Approved:

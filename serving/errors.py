@@ -38,7 +38,7 @@ class Conflict(BadInput):
 
 
 class RulesConflict(Conflict):
-    """A rule cannot be kept beside the others; `conflict` are the fewest rules it takes, `problems` all that is wrong."""
+    """A rule cannot be kept beside the others; `conflict` are the fewest rules that takes, `problems` all there are."""
 
     def __init__(self, text: str, *, conflict: tuple[str, ...], problems: tuple[ProblemWithRule, ...]) -> None:
         super().__init__(text)

@@ -32,6 +32,7 @@ def door(
     body = {"requestBody": {"required": True, "content": _content(given, examples[given.__name__])}} if given else {}
     return {
         "summary": f"{summary} (scope {scope})",
+        "status_code": status,
         "openapi_extra": {**body, "security": [{"key": []}]},
         "responses": {
             status: {

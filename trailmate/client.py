@@ -27,6 +27,7 @@ from trailmate.answers import (
     SyncReport,
     Undone,
 )
+from trailmate.rule_doors import OverrideDoors, RuleDoors
 from trailmate.transport import Transport
 
 DEFAULT_URL = "http://127.0.0.1:8000"
@@ -74,7 +75,7 @@ class Trailmate:
 
     Everything it asks is safe to repeat, so it tries again, `retries` times, after 429, 503 and lost connections, as
     long apart as the service asks for. `timeout` is in seconds. Every error is a `TrailmateError`, see
-    `trailmate.transport`.
+    `trailmate.transport`. `rules` and `overrides` are the doors for teachers.
     """
 
     def __init__(
@@ -94,6 +95,8 @@ class Trailmate:
             raise BadInput("timeout must be above 0, retries and backoff_s not below 0; give other values")
         address = url or os.environ.get("TRAILMATE_URL") or DEFAULT_URL
         self._transport = Transport(address, key=key, timeout=timeout, retries=retries, backoff_s=backoff_s)
+        self.rules = RuleDoors(self._transport)
+        self.overrides = OverrideDoors(self._transport)
 
     def __repr__(self) -> str:
         return f"Trailmate({self._transport.address!r})"

@@ -12,9 +12,10 @@ No error names the key or a learner, nor carries the request that holds them.
 
 import random
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from types import MappingProxyType
 from typing import Any
 
 import httpx
@@ -23,6 +24,7 @@ import msgspec
 from engine.domain.errors import BadInput, Refused, TrailmateError, Unavailable, Unknown
 
 LONGEST_WAIT_S = 30.0
+NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 _BUSY = frozenset({429, 503})
 _MEANINGS: dict[int, tuple[type[TrailmateError], str]] = {
     401: (Refused, "check the key: `trailmate keys create` makes one, and TRAILMATE_KEY or key= hands it over"),
@@ -74,7 +76,14 @@ class Transport:
         self._http.close()
 
     def call(
-        self, method: str, path: str, *, body: Any = None, hidden: Iterable[str] = (), tries: int | None = None
+        self,
+        method: str,
+        path: str,
+        *,
+        body: Any = None,
+        hidden: Iterable[str] = (),
+        tries: int | None = None,
+        headers: Mapping[str, str] = NO_HEADERS,
     ) -> bytes:
         """The body of a good answer; `hidden` are words that no error may show, beside the key.
 
@@ -82,13 +91,12 @@ class Transport:
             TrailmateError: one of the tree above, when the service said no or the tries are used up.
         """
         content = None if body is None else msgspec.json.encode(body)
+        kind = {"content-type": "application/json"} if content else {}
         secrets = (self._key, *hidden)
         problem: TrailmateError
         for tries_left in reversed(range(tries or self._retries + 1)):
             try:
-                response = self._http.request(
-                    method, path, content=content, headers={"content-type": "application/json"} if content else None
-                )
+                response = self._http.request(method, path, content=content, headers={**kind, **headers})
             except httpx.TimeoutException:
                 # The service may be at work on it still: asking again would only add to its load.
                 raise self._silent() from None

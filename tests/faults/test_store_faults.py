@@ -50,12 +50,12 @@ def offered(answer: httpx.Response) -> list[str]:
     return [option["resource_id"] for option in answer.json()["slate"]]
 
 
-def stocked(app: httpx.Client) -> None:
+def stocked(app: httpx.Client, *, mode: str = "personalised") -> None:
     """A school with an offer, a learner it knows, and an answer that was right."""
     resources = [{"resource_id": f"r{i:02d}", "title": f"Resource {i}", "position": i} for i in range(24)]
     assert app.put("/v1/resources", json={"resources": resources}).status_code == 200
     assert told(app, "e1", "e2").json()["accepted"] == 2
-    assert asked(app).json()["mode"] == "personalised"
+    assert asked(app).json()["mode"] == mode
 
 
 def until(holds: Callable[[], bool], within_s: float = 15) -> None:
@@ -257,3 +257,25 @@ def test_on_a_full_disk_answers_go_on_and_nothing_is_taken_in_that_cannot_be_kep
 def log_lines(one: Served) -> list[str]:
     # The very file that is full, too, may be cut off in its last line.
     return [line for line in one.log_file.read_text().splitlines() if line.endswith("}")]
+
+
+def test_the_rules_last_known_hold_while_the_database_is_away(database: tuple[Server, str], tmp_path: Path) -> None:
+    server, url = database[0], new_database(database[1])
+    hides = {"id": "not-this", "verb": "hide", "what": {"resources": ["r02"]}}
+    with served(tmp_path, database_url=url) as one, one.client(key_for(tmp_path, "admin", url=url)) as app:
+        stocked(app, mode="fallback")
+        assert "r02" in offered(asked(app))
+        assert app.post("/v1/rules", json=hides).status_code == 201
+        assert "r02" not in offered(asked(app))
+        harmed(server, "killed")
+        try:
+            for who in ("lena", "a stranger"):
+                answer = asked(app, who)
+                assert (answer.status_code, "r02" in offered(answer)) == (200, False)
+                assert [r["rule_id"] for r in answer.json()["rules"]] == ["not-this"]
+            refused = app.delete("/v1/rules/not-this")
+            assert (refused.status_code, refused.headers["retry-after"]) == (503, "1")
+        finally:
+            mended(server, "killed")
+        until(lambda: app.delete("/v1/rules/not-this").status_code == 200)
+        until(lambda: "r02" in offered(asked(app)))

@@ -127,6 +127,27 @@ def test_contact_with_a_peer_waits_for_the_teacher(app: TestClient) -> None:
     assert contact("lena", "kim", days=9) == "approved"
 
 
+def test_a_preview_shows_what_would_be_shown_and_a_waiver_needs_no_other_word(strict: TestClient) -> None:
+    strict.put(f"/v1/learners/{LEARNER}", json={"classes": [CLASS]})
+    strict.put(f"/v1/learners/{LEARNER}/goal", json={"skills": GOAL})
+    told = recommended(strict, k=20)
+    before = [o["resource_id"] for o in told["slate"]]
+    held = {a["subject_id"] for a in waiting(strict)}
+    assert held
+    waive = {"id": "may-jump", "verb": "waive_prerequisite", "scope": {"learner_id": LEARNER}, "what": {}}
+    waive["what"] = {"resources": sorted(held)}
+    [change] = strict.post("/v1/rules/preview", json={"rule": waive, "k": 20}).json()["changes"]
+    assert held & set(change["enters"])
+    # A draft that has nothing to do with it brings nothing that waits.
+    hide = {"id": "away", "verb": "hide", "scope": {"learner_id": LEARNER}, "what": {"resources": [before[0]]}}
+    [other] = strict.post("/v1/rules/preview", json={"rule": hide, "k": 20}).json()["changes"]
+    assert (other["leaves"], bool(held & set(other["enters"]))) == ([before[0]], False)
+    assert strict.post("/v1/rules", json=waive).status_code == 201
+    after = [o["resource_id"] for o in recommended(strict, k=20)["slate"]]
+    assert set(after) - set(before) == set(change["enters"])
+    assert set(before) - set(after) == set(change["leaves"])
+
+
 @pytest.mark.parametrize(
     ("path", "body", "status"),
     [

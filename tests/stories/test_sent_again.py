@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +16,11 @@ from serving import choosing
 from serving.idempotency import HEADER, KEPT_FOR
 from serving.storage.opening import open_store
 from serving.storage.port import Slot
+from serving.storage.questions import Approval
 from tests.served import Served, key_for, served
 from tests.stories.conftest import Asking, Clock
 
+RULE = {"id": "no-r1", "verb": "hide", "what": {"resources": ["r1"]}}
 RESOURCES = [{"resource_id": f"r{i}", "title": f"R{i}", "position": i} for i in range(6)]
 ASKED = {"learner_id": "lena", "k": 2}
 
@@ -49,17 +51,38 @@ def post(app: httpx.Client, path: str, body: Any, key: str) -> httpx.Response:
     return app.post(path, json=body, headers={HEADER: key})
 
 
-DOORS = {
+def put_question(server: Served, tenant: str) -> None:
+    async def put() -> None:
+        at = datetime(2026, 9, 1, tzinfo=UTC)
+        question = Approval(
+            approval_id="question", kind="contact", learner_id="kim", subject_id="lena", class_id=None,
+            detail='{"title": null, "skills": []}', asked_at=at, until=at + timedelta(days=7),
+        )  # fmt: skip
+        async with open_store(f"sqlite+aiosqlite:///{server.data / 'store.db'}") as store:
+            await store.approvals.ask(tenant, [question], rested=at)
+
+    asyncio.run(put())
+
+
+DOORS: dict[str, Any] = {
     "/v1/recommendations": ASKED,
     "/v1/recommendations/batch": {"learner_ids": ["lena", "kim"], "k": 2},
     "/v1/events": {"events": [{"learner_id": "lena", "resource_id": "r1", "kind": "viewed"}]},
     "/v1/learners/lena/voice": {"voice": "decline", "resource_id": "r1"},
+    "/v1/rules": {"id": "new", "verb": "hide", "what": {"resources": ["r2"]}},
+    "/v1/rules/preview": {"rule": RULE},
+    "/v1/rules/no-r1/undo": None,
+    "/v1/overrides": {"kind": "hide", "resource_ids": ["r2"]},
+    "/v1/overrides/override/undo": None,
+    "/v1/approvals/question": {"decision": "approve"},
 }
+MADE = {"/v1/rules", "/v1/overrides"}
 
 
 def test_every_door_that_makes_something_is_looked_at_here(school: httpx.Client) -> None:
     paths = school.get("/openapi.json").json()["paths"]
-    made = {path.replace("{learner_id}", "lena"): doors["post"] for path, doors in paths.items() if "post" in doors}
+    named = {"learner_id": "lena", "rule_id": "no-r1", "override_id": "override", "approval_id": "question"}
+    made = {path.format(**named): doors["post"] for path, doors in paths.items() if "post" in doors}
     assert made.keys() == DOORS.keys()
     assert all(HEADER in {p["name"] for p in door["parameters"]} for door in made.values())
 
@@ -68,18 +91,25 @@ def test_every_door_that_makes_something_is_looked_at_here(school: httpx.Client)
 def test_every_door_that_makes_something_answers_a_repeated_request_in_the_same_bytes(
     server: Served, school: httpx.Client, path: str, request: pytest.FixtureRequest
 ) -> None:
-    first = post(school, path, DOORS[path], "k-1")
-    assert (first.status_code, "idempotency-replayed" in first.headers) == (200, False)
+    body, status = DOORS[path], 201 if path in MADE else 200
+    school.post("/v1/rules", json=RULE)
+    override = school.post("/v1/overrides", json={"kind": "hide", "resource_ids": ["r3"]}).json()["override_id"]
+    path = path.replace("overrides/override", f"overrides/{override}")
+    put_question(server, request.node.name)
+    first = post(school, path, body, "k-1")
+    assert (first.status_code, "idempotency-replayed" in first.headers) == (status, False)
     made = decisions(server, request.node.name)
     n_events = school.get("/v1/learners/lena").json().get("n_events", 0)
-    again = post(school, path, DOORS[path], "k-1")
-    assert (again.status_code, again.headers["idempotency-replayed"]) == (200, "true")
+    again = post(school, path, body, "k-1")
+    assert (again.status_code, again.headers["idempotency-replayed"]) == (status, "true")
+    assert again.headers.get("etag") == first.headers.get("etag")
+    assert again.headers.get("location") == first.headers.get("location")
     assert again.content == first.content
     assert again.headers["content-type"] == first.headers["content-type"]
     assert decisions(server, request.node.name) == made
     assert school.get("/v1/learners/lena").json().get("n_events", 0) == n_events
     # Without the key, or under another, it is another request.
-    other = post(school, path, DOORS[path], "k-2")
+    other = post(school, path, body, "k-2")
     assert other.content != first.content
     assert "idempotency-replayed" not in other.headers
 
