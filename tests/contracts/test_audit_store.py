@@ -17,7 +17,7 @@ from serving.auditing import verify
 from serving.storage.acts import COMMAND, Act, Change, Entry, Wanted
 from serving.storage.chain import ROOT, Verified, hash_of, linked
 from serving.storage.database import connected
-from serving.storage.port import Key
+from serving.storage.port import KeptRule, Key
 from tests.contracts.test_store import T0, Room, opened
 from tests.servers import drop_database, new_database
 
@@ -185,6 +185,46 @@ def test_keys_resources_and_people_are_audited_with_what_they_were_before(room: 
     assert [e.seq for e in found(room, Wanted(kind="catalogue", object_id="resources"))] == [4, 3]
     assert [e.seq for e in found(room, Wanted(object_id="a"))] == [5, 4, 3]
     assert walked(room).broken is None
+
+
+def kept_rule(version: int, *, action: str = "created") -> KeptRule:
+    record = '{"id": "x", "reason": "too loud", "verb": "keep_apart", "what": {"learners": ["kim", "noor"]}}'
+    at = T0 + timedelta(minutes=version)
+    return KeptRule(
+        rule_id="x", origin="rule", verb="keep_apart", scope=("class_id", "7b"), version=version, record=record,
+        created_at=T0, at=at, action=action, author="Ms Berg", ended_at=at if action == "ended" else None,
+    )  # fmt: skip
+
+
+def test_each_version_of_a_rule_is_audited_for_those_it_names_and_one_that_came_late_is_not(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rules = room.store.rules
+    assert room.run(rules.put(room.t, kept_rule(1), seen=0, act=ACT))
+    assert not room.run(rules.put(room.t, kept_rule(2), seen=0, act=ACT))
+    assert room.run(rules.put(room.t, kept_rule(2, action="ended"), seen=1))
+    second, first = found(room)
+    assert [(e.action, e.kind, e.actor) for e in (first, second)] == [
+        ("rule.created", "rule", ACT.actor),
+        ("rule.ended", "rule", COMMAND),
+    ]
+    assert first.content is not None
+    assert second.content is not None
+    assert '"scope":{"class_id":"7b"}' in first.content.told
+    assert ('"author":"Ms Berg"' in second.content.told, '"reason":"too loud"' in second.content.told) == (True, True)
+    assert second.content.before == first.content.after
+    assert '"ended_at":"2026' in str(second.content.after)
+    assert [e.seq for e in found(room, Wanted(learner_id="noor"))] == [2, 1]
+    assert [e.seq for e in found(room, Wanted(kind="rule", object_id="x"))] == [2, 1]
+
+    def breaks(*_: Any) -> None:
+        raise RuntimeError("no room left")
+
+    monkeypatch.setattr("serving.storage.rules.write_entries", breaks)
+    with pytest.raises(RuntimeError):
+        room.run(rules.put(room.t, kept_rule(3), seen=2, act=ACT))
+    assert room.run(rules.standing(room.t)).version == 2
+    assert len(room.run(rules.versions(room.t, "x"))) == 2
 
 
 def test_a_change_that_fails_leaves_no_entry_and_an_entry_that_fails_no_change(

@@ -41,11 +41,15 @@ def running(school_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> It
 
 @pytest.fixture
 def desk(running: Served, school_told: dict[str, Any]) -> Iterator[tuple[httpx.Client, str]]:
-    """A school of its own for each test with a class of three, and its key."""
+    """A school of its own for each test with a class of three, and the key of its teacher, which opens no more than
+    the page needs.
+    """
+    tenant = f"page-{next(NUMBERS)}"
     # In a thread of its own: the browser's loop runs in this one.
     with ThreadPoolExecutor(1) as thread:
-        key = thread.submit(key_for, running.data, "admin", tenant=f"page-{next(NUMBERS)}").result()
-    with running.client(key) as app:
+        whole = thread.submit(key_for, running.data, "admin", tenant=tenant).result()
+        key = thread.submit(key_for, running.data, "recommend", "rules", "read", tenant=tenant).result()
+    with running.client(whole) as app:
         app.put("/v1/resources", json={"resources": school_told["resources"]}).raise_for_status()
         app.post("/v1/events", json={"events": school_told["events"]}).raise_for_status()
         for learner_id in (LEARNER, *OTHERS):
