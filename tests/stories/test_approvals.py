@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
+from engine.domain.errors import Unavailable
 from serving.approving import contact_state
+from serving.storage.approvals import SqlApprovals
 from tests.stories.conftest import LEARNER, SCHOOL_NOW, Clock, recommended
 
 CLASS = "sure-7b"
@@ -105,6 +107,24 @@ def test_where_the_class_says_nothing_or_takes_it_back_nothing_waits(app: TestCl
     app.put(f"/v1/approvals/settings/{CLASS}", json={})
     assert shown(app) == (free, [])
     assert app.get(f"/v1/approvals/settings/{CLASS}").json() == {"class_id": CLASS, "jump": None, "days": 7}
+
+
+def test_while_nobody_can_say_what_was_approved_nothing_that_waits_is_shown(
+    strict: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown(strict)
+    held = {a["subject_id"] for a in waiting(strict)}
+    for one in waiting(strict):
+        strict.post(f"/v1/approvals/{one['approval_id']}", json={"decision": "approve"})
+    assert held & set(shown(strict)[0])
+
+    async def away(*_: Any, **__: Any) -> Any:
+        raise Unavailable("the store did not answer")
+
+    for method in ("standing", "ask", "settings"):
+        monkeypatch.setattr(SqlApprovals, method, away)
+    slate, flags = shown(strict)
+    assert (bool(slate), bool(flags), held & set(slate)) == (True, True, set())
 
 
 def test_contact_with_a_peer_waits_for_the_teacher(app: TestClient) -> None:
