@@ -118,14 +118,14 @@ def _summary(changes: Sequence[Change], sight: Sight, draft: Draft) -> str:
     looked = "" if n == len(changes) else f" (of {n}, the first {len(changes)} were looked at)"
     n_changed = sum(c.is_any for c in changes)
     if not n_changed:
-        return f"Nothing changes for any of {counted(len(changes), 'learner')}{looked}."
-    gets, loses = sum(bool(c.enters) for c in changes), sum(bool(c.leaves) for c in changes)
-    n_few = sum(c.few for c in changes)
-    few = f"; {n_few} would have fewer than three options" if n_few else ""
-    return (
-        f"{n_changed} of {counted(len(changes), 'learner')} would see something else{looked}: {gets} get something "
-        f"they have not now, {loses} no longer get something they have{few}."
-    )
+        return f"Nothing changes for {counted(len(changes), 'learner')}{looked}."
+    told = {
+        "something new": sum(bool(c.enters) for c in changes),
+        "something no longer": sum(bool(c.leaves) for c in changes),
+        "fewer than three options left": sum(c.few for c in changes),
+    }
+    counts = "".join(f"; {what}: {n}" for what, n in told.items() if n)
+    return f"{n_changed} of {counted(len(changes), 'learner')} would see something else{looked}{counts}."
 
 
 def _change_out(change: Change) -> ChangeOut:

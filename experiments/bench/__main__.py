@@ -9,6 +9,7 @@ from experiments.bench.decision import decision
 from experiments.bench.groups import groups
 from experiments.bench.learner import attempts, speed
 from experiments.bench.learning import learning
+from experiments.bench.preview import preview
 from experiments.bench.relevance import relevance
 from experiments.bench.rules import rules
 from experiments.bench.store import store
@@ -23,6 +24,7 @@ PARTS: dict[str, Callable[[argparse.Namespace], str]] = {
     "store": lambda given: store(given.work / "store"),
     "decision": lambda given: decision(given.work / "decision"),
     "rules": lambda _given: rules(),
+    "preview": lambda given: preview(given.work / "decision"),
     "groups": lambda _given: groups(),
     "learning": lambda given: learning(given.work / "learning", n_learners=given.learners),
 }
