@@ -10,8 +10,7 @@ from engine.rules.approvals import APPROVED, CONTACT, DECLINED, Setting, standin
 from serving.errors import WrongShape
 from serving.schemas_approvals import ApprovalIn, ApprovalOut, ApprovalSettingIn, ApprovalSettingOut, ApprovalsOut
 from serving.storage.acts import Act
-from serving.storage.port import ApprovalStore
-from serving.storage.questions import Approval, Asked
+from serving.storage.questions import Approval, ApprovalStore, Asked
 from serving.storage.rows import to_us
 from serving.wire import valid_id
 

@@ -27,8 +27,8 @@ from engine.rules.approvals import (
 )
 from engine.rules.plan import Plan
 from serving.known_learner import KnownLearner
-from serving.storage.port import ApprovalStore, LearnerContext
-from serving.storage.questions import Approval
+from serving.storage.port import LearnerContext
+from serving.storage.questions import Approval, ApprovalStore
 
 FLAG = "waits_for_approval"
 Decide = Callable[[Request], Decision]
