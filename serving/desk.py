@@ -14,6 +14,7 @@ from engine.learner.menu import known_of
 from engine.rules.desk import problems_with
 from engine.rules.problems import Desk, Floats, Problem
 from engine.rules.scope import Who, speaks_to
+from serving.approving import CurrentApprovals
 from serving.current_bundle import CurrentBundle
 from serving.current_rules import CurrentRules, InForce, who_of
 from serving.known_learner import KnownLearner, learner_in_sight
@@ -33,6 +34,7 @@ class Office:
     store: Store
     bundles: CurrentBundle
     rules: CurrentRules
+    approvals: CurrentApprovals
     now: datetime
 
 

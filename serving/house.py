@@ -10,6 +10,7 @@ from starlette.types import Scope
 from structlog.typing import FilteringBoundLogger
 
 from engine.rules.times import zone_named
+from serving.approving import CurrentApprovals
 from serving.auth import KeyRing
 from serving.current_bundle import CurrentBundle, bundle_at
 from serving.current_rules import CurrentRules
@@ -34,6 +35,7 @@ class House:
     keys: KeyRing
     bundles: CurrentBundle
     rules: CurrentRules
+    approvals: CurrentApprovals
     metrics: Metrics
     log: FilteringBoundLogger
     clock: Callable[[], datetime] = wall_clock
@@ -56,6 +58,7 @@ async def open_house(settings: Settings) -> AsyncIterator[House]:
             keys=KeyRing(store.keys, remember_s=settings.key_cache_s, grace_s=settings.key_grace_s),
             bundles=bundles,
             rules=CurrentRules(store.rules, zone_named(settings.time_zone)),
+            approvals=CurrentApprovals(store.approvals),
             metrics=metrics,
             log=json_log(),
         )

@@ -10,10 +10,11 @@ from engine.domain.history import microseconds
 from engine.domain.rule import Rule
 from engine.recommender import foreseen
 from engine.rules.compiled import book_of
-from engine.rules.preview import Change, changed
+from engine.rules.preview import Change, Slate, changed
 from engine.rules.times import window
 from engine.rules.verbs import VERBS
 from engine.rules.words import counted
+from serving.approving import Permits, barred_for, class_in_question
 from serving.current_rules import InForce
 from serving.desk import Office, Sight, problems_of, sight_of
 from serving.known_learner import KnownLearner
@@ -31,7 +32,8 @@ async def preview(draft: Draft, office: Office, *, k: int) -> PreviewOut:
     after = await _with(draft, sight, office)
     changes: list[Change] = []
     if any(not VERBS[rule.verb].people for rule in draft.rules):
-        changes = await asyncio.to_thread(_changes, sight, after, at, k)
+        permits = await _permits(sight, office, at)
+        changes = await asyncio.to_thread(_changes, sight, after, permits, at, k)
     return PreviewOut(
         at=at,
         summary=_summary(changes, sight, draft),
@@ -42,7 +44,16 @@ async def preview(draft: Draft, office: Office, *, k: int) -> PreviewOut:
         n_changed=sum(c.is_any for c in changes),
         n_few=sum(c.few for c in changes),
         changes=[_change_out(c) for c in changes],
+        titles=_titles(changes, sight),
     )
+
+
+def _titles(changes: Sequence[Change], sight: Sight) -> dict[str, str]:
+    """The titles of all that changes, by id: what comes was perhaps never shown to whoever reads this."""
+    catalogue = sight.in_force.recommender.catalogue
+    named = {x for c in changes for x in (*c.leaves, *c.enters, *(move[0] for move in c.moves))}
+    rows = {x: catalogue.resource_map.row(x) for x in sorted(named)}
+    return {x: found.title for x, row in rows.items() if row >= 0 and (found := catalogue.resources[row]) is not None}
 
 
 def _moment(rule: Rule, office: Office, sight: Sight) -> datetime:
@@ -62,24 +73,41 @@ async def _with(draft: Draft, sight: Sight, office: Office) -> InForce:
     return replace(before, rules=rules, book=book_of(rules, before.book.contents, zone=before.zone), frozen=frozen)
 
 
-def _changes(sight: Sight, after: InForce, at: datetime, k: int) -> list[Change]:
-    return [_change(one, sight.in_force, after, at, k) for one in sight.known]
+async def _permits(sight: Sight, office: Office, at: datetime) -> Permits:
+    """What those in scope may have without the teacher's word: what waits is shown on neither side."""
+    in_force = sight.in_force
+    asked_in = {one.learner_id: class_in_question(None, one.context, at) for one in sight.known}
+    return await office.approvals.permits(office.tenant, in_force.version, asked_in, in_force.recommender)
 
 
-def _change(known: KnownLearner, before: InForce, after: InForce, at: datetime, k: int) -> Change:
-    """Candidates are looked at once, and the last stage has its word twice."""
+def _changes(sight: Sight, after: InForce, permits: Permits, at: datetime, k: int) -> list[Change]:
+    return [_change(one, (sight.in_force, after), permits, at, k) for one in sight.known]
+
+
+def _change(known: KnownLearner, ways: tuple[InForce, InForce], permits: Permits, at: datetime, k: int) -> Change:
+    """Candidates are looked at once, and the last stage has its word twice; only where the draft decides what is a
+    jump, they are looked at twice.
+    """
     query = known.query(now=at, class_id=None)
-    sides = [in_force.over(known, query, class_id=None) for in_force in (before, after)]
-    slates = foreseen(
-        Request(learner_id=known.learner_id, k=k),
-        query,
-        known.recommender,
-        sides=sides,
-        state=known.state,
-        spoken=known.spoken,
-        preferences=known.preferences if known.state is None else None,
-    )
-    return changed(known.learner_id, *slates)
+    sides = [in_force.over(known, query, class_id=None) for in_force in ways]
+    plans = [None if side is None else side.book.plan(side.who, query.now_us) for side in sides]
+    barred = [tuple(barred_for(known, query, plan, permits)) for plan in plans]
+
+    def seen(exclude: tuple[str, ...]) -> list[Slate]:
+        return foreseen(
+            Request(learner_id=known.learner_id, k=k, exclude=exclude),
+            query,
+            known.recommender,
+            sides=sides,
+            state=known.state,
+            spoken=known.spoken,
+            preferences=known.preferences if known.state is None else None,
+        )
+
+    before, after = seen(barred[0])
+    if barred[1] != barred[0]:
+        after = seen(barred[1])[1]
+    return changed(known.learner_id, before, after)
 
 
 def _summary(changes: Sequence[Change], sight: Sight, draft: Draft) -> str:

@@ -12,6 +12,7 @@ from serving.desk import Office, Sight, everybody, problems_of, sight_of
 from serving.errors import Conflict, MatchNeeded, ProblemWithRule, RulesConflict, Stale, UnknownName
 from serving.kept_rules import OVERRIDE, rules_of
 from serving.learner_workflows import goal_set, planned
+from serving.storage.acts import Act
 from serving.storage.port import KeptRule
 
 # Others may change rules between our look and our word; so often it is tried again.
@@ -79,7 +80,7 @@ async def end(rule_id: str, office: Office, *, origin: str, match: Match) -> Sav
         if before.ended_at is not None:
             return Saved(kept=before, before=before)
         kept = replace(_next(before, office, "ended"), ended_at=office.now)
-        if await office.store.rules.put(office.tenant, kept, seen=seen):
+        if await office.store.rules.put(office.tenant, kept, seen=seen, act=_act(kept, office)):
             return Saved(kept=kept, before=before)
     raise _busy()
 
@@ -103,7 +104,7 @@ async def undo(rule_id: str, office: Office, *, origin: str, match: Match) -> Sa
             sight = await sight_of(drafts, office)
             warnings = _refused_or_warned(await problems_of(drafts, sight, office))
             seen = sight.in_force.version
-        if await office.store.rules.put(office.tenant, kept, seen=seen):
+        if await office.store.rules.put(office.tenant, kept, seen=seen, act=_act(kept, office)):
             return Saved(kept=kept, warnings=warnings, before=before, sight=sight)
     raise _busy()
 
@@ -134,9 +135,15 @@ async def _saved(draft: Draft, office: Office, *, match: Match, taken: Conflict 
         warnings = _refused_or_warned(await problems_of(draft.rules, sight, office))
         kept = _kept(draft, before, office)
         frozen, told = await frozen_by(draft, before, sight, office)
-        if await office.store.rules.put(office.tenant, kept, seen=sight.in_force.version, frozen=frozen):
+        seen, act = sight.in_force.version, _act(kept, office)
+        if await office.store.rules.put(office.tenant, kept, seen=seen, frozen=frozen, act=act):
             return Saved(kept=kept, warnings=(*warnings, *told), before=before, sight=sight)
     raise _busy()
+
+
+def _act(kept: KeptRule, office: Office) -> Act:
+    """Who keeps this version, as the audit is told: the key, the name that was given, and the rule's own reason."""
+    return Act(at=office.now, actor=office.author, author=kept.author, reason=json.loads(kept.record).get("reason"))
 
 
 def _kept(draft: Draft, before: KeptRule | None, office: Office) -> KeptRule:

@@ -13,6 +13,7 @@ import polars as pl
 from engine.domain.learner import Learner
 from experiments.bench.decision import CLASS, MORNING, STEPS, trained_on
 from experiments.bench.rules import twenty_rules
+from serving.approving import CurrentApprovals
 from serving.current_bundle import bundle_at
 from serving.current_rules import CurrentRules
 from serving.desk import Office
@@ -58,6 +59,7 @@ async def _measured(place: Path, n: int) -> list[str]:
             store=store,
             bundles=bundle_at(place / "bundle"),
             rules=CurrentRules(store.rules, ZoneInfo("UTC")),
+            approvals=CurrentApprovals(store.approvals),
             now=MORNING + timedelta(days=STEPS),
         )
         for rule in twenty_rules(n):

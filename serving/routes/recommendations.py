@@ -28,6 +28,7 @@ async def post_recommendations(request: Request) -> Response:
             store=house.store,
             bundles=house.bundles,
             rules=house.rules,
+            approvals=house.approvals,
             now=house.clock(),
         )
         _count(house, chosen)
@@ -50,6 +51,7 @@ async def post_batch(request: Request) -> Response:
             store=house.store,
             bundles=house.bundles,
             rules=house.rules,
+            approvals=house.approvals,
             now=house.clock(),
         )
         for one in chosen:
