@@ -6,13 +6,14 @@ BIN := .venv/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt
 ONCE ?=
 PORT ?= 8000
+SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 # One thread per process keeps answers and bundles reproducible; parallelism comes from processes.
 export OPENBLAS_NUM_THREADS := 1
 export OMP_NUM_THREADS := 1
 export MLFLOW_DISABLE_TELEMETRY := true
 export DO_NOT_TRACK := true
 
-.PHONY: help setup test-setup check-setup demo test check serve bench soak clean
+.PHONY: help setup test-setup check-setup demo test check serve bench soak browser clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -58,6 +59,9 @@ bench: test-setup  ## measure what docs/figures.md reports
 
 soak: test-setup  ## the long runs
 	$(BIN)/python -m pytest -m soak --timeout 3600
+
+browser:  ## install Debian's Chromium, which the browser tests look for
+	command -v chromium >/dev/null || { $(SUDO) apt-get update && $(SUDO) apt-get install --yes --no-install-recommends chromium; }
 
 clean:  ## remove what the targets made
 	rm -rf .venv trailmate-data .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -16,7 +16,18 @@ from serving.hot_door import HotDoor
 from serving.house import open_house
 from serving.middleware import LimitedBody, Observed
 from serving.openapi import describe
-from serving.routes import console, events, learners, operations, overrides, recommendations, records, rules
+from serving.routes import (
+    approvals,
+    audit,
+    console,
+    events,
+    learners,
+    operations,
+    overrides,
+    recommendations,
+    records,
+    rules,
+)
 from serving.settings import Settings
 
 
@@ -35,7 +46,8 @@ def create_app(settings: Settings, bundles: CurrentBundle | None = None) -> Fast
     app = FastAPI(title="Trailmate", version="0.1.0", lifespan=lifespan, docs_url=None, redoc_url=None)
     app.openapi = lambda: describe(app)  # type: ignore[method-assign]
     # Records take any id, also one that ends like the doors of `learners`: those stand first.
-    for part in (events, recommendations, learners, records, rules, overrides, operations, console):
+    parts = (events, recommendations, learners, records, rules, overrides, approvals, audit, operations, console)
+    for part in parts:
         app.include_router(part.router)
     app.add_exception_handler(TrailmateError, _own_error)
     app.add_exception_handler(HTTPException, _framework_error)

@@ -18,6 +18,7 @@ SCOPES = {
     "catalogue": "keep resources, classes and learners' records",
     "rules": "keep teachers' rules and overrides",
     "read": "read what is kept",
+    "audit": "read who changed what",
     "admin": "everything above",
 }
 _FORM = re.compile(r"tm_([0-9a-f]{12})_([A-Za-z0-9_-]{43})")

@@ -11,6 +11,7 @@ from engine.domain.decision import Decision, Request
 from engine.domain.errors import BadInput, Unknown
 from engine.recommender import recommend
 from engine.what_if import what_if_of
+from serving.approving import Approved, CurrentApprovals, Permits, approved, class_in_question, put_questions
 from serving.current_bundle import CurrentBundle
 from serving.current_rules import CurrentRules, InForce
 from serving.known_learner import KnownLearner, known_learner, learner_in_sight
@@ -36,7 +37,14 @@ class Chosen:
 
 
 async def recommend_next(
-    asked: RecommendationIn, *, tenant: str, store: Store, bundles: CurrentBundle, rules: CurrentRules, now: datetime
+    asked: RecommendationIn,
+    *,
+    tenant: str,
+    store: Store,
+    bundles: CurrentBundle,
+    rules: CurrentRules,
+    approvals: CurrentApprovals,
+    now: datetime,
 ) -> Chosen:
     """Choose for one learner, which is left to record; raises Unavailable where the events of a `seen_token` have not
     arrived.
@@ -48,13 +56,24 @@ async def recommend_next(
     known = await known_learner(tenant, learner_id, context=context, store=store, bundles=bundles)
     require_skills(request.goal or (), known.recommender, field="goal")
     in_force = await rules.in_force(tenant, context.rules_version, known.recommender)
-    decision = reached.labelled(recommend_many([request], [known], in_force, now=now)[0])
-    told = await asyncio.to_thread(_what_if, request, known, in_force, decision) if asked.what_if else {}
+    asked_in = {learner_id: class_in_question(request.class_id, context, now)}
+    permits = await approvals.permits(tenant, context.rules_version, asked_in, known.recommender)
+    [made] = recommend_many([request], [known], in_force, permits, now=now)
+    decision = reached.labelled(made.decision)
+    told = await asyncio.to_thread(_what_if, made.request, known, in_force, decision) if asked.what_if else {}
+    await put_questions(tenant, [made], store.approvals)
     return Chosen(decision, reached.seq, known, what_if=told)
 
 
 async def recommend_each(
-    asked: BatchIn, *, tenant: str, store: Store, bundles: CurrentBundle, rules: CurrentRules, now: datetime
+    asked: BatchIn,
+    *,
+    tenant: str,
+    store: Store,
+    bundles: CurrentBundle,
+    rules: CurrentRules,
+    approvals: CurrentApprovals,
+    now: datetime,
 ) -> list[Chosen]:
     """Choose for each learner asked for; the work is done beside the loop, so that others are answered meanwhile."""
     requests = [request_in(x, asked) for x in await _who(asked, tenant=tenant, store=store)]
@@ -66,35 +85,50 @@ async def recommend_each(
     version = max(c.catalogue_version for c in contexts.values())
     recommender = await bundles.recommender(tenant, version, store.catalogue)
     require_skills(requests[0].goal or (), recommender, field="goal")
-    in_force = await rules.in_force(tenant, max(c.rules_version for c in contexts.values()), recommender)
+    rules_version = max(c.rules_version for c in contexts.values())
+    in_force = await rules.in_force(tenant, rules_version, recommender)
+    asked_in = {r.learner_id: class_in_question(r.class_id, contexts[r.learner_id], now) for r in requests}
+    permits = await approvals.permits(tenant, rules_version, asked_in, recommender)
     in_sight = partial(learner_in_sight, recommender=recommender, at_hand=bundles.at_hand)
     known = await asyncio.to_thread(lambda: [in_sight(tenant, x, context) for x, context in contexts.items()])
-    made = await asyncio.to_thread(recommend_many, requests, known, in_force, now=now)
-    decisions = [reached.labelled(decision) for decision in made]
+    made = await asyncio.to_thread(recommend_many, requests, known, in_force, permits, now=now)
+    decisions = [reached.labelled(one.decision) for one in made]
     is_recorded = await recorded(decisions, known, tenant=tenant, store=store)
+    await put_questions(tenant, made, store.approvals)
     return [Chosen(d, reached.seq, x, is_recorded) for d, x in zip(decisions, known, strict=True)]
 
 
 def recommend_many(
-    requests: Sequence[Request], learners: Sequence[KnownLearner], in_force: InForce, *, now: datetime
-) -> list[Decision]:
+    requests: Sequence[Request],
+    learners: Sequence[KnownLearner],
+    in_force: InForce,
+    permits: Permits,
+    *,
+    now: datetime,
+) -> list[Approved]:
     """The decision for each request, whose learner stands in the same place, under the rules in force."""
-    return [_decided(request, known, in_force, now) for request, known in zip(requests, learners, strict=True)]
+    return [_decided(request, known, in_force, permits, now) for request, known in zip(requests, learners, strict=True)]
 
 
-def _decided(request: Request, known: KnownLearner, in_force: InForce, now: datetime) -> Decision:
+def _decided(request: Request, known: KnownLearner, in_force: InForce, permits: Permits, now: datetime) -> Approved:
     query = known.query(now=now, class_id=request.class_id)
-    return recommend(
-        request,
-        query,
-        known.recommender,
-        decision_id=uuid.uuid4().hex,
-        now=now,
-        state=known.state,
-        spoken=known.spoken,
-        preferences=known.preferences if known.state is None else None,
-        rules=in_force.over(known, query, class_id=request.class_id),
-    )
+    rules = in_force.over(known, query, class_id=request.class_id)
+
+    def decide(request: Request) -> Decision:
+        return recommend(
+            request,
+            query,
+            known.recommender,
+            decision_id=uuid.uuid4().hex,
+            now=now,
+            state=known.state,
+            spoken=known.spoken,
+            preferences=known.preferences if known.state is None else None,
+            rules=rules,
+        )
+
+    plan = None if rules is None else rules.book.plan(rules.who, query.now_us)
+    return approved(request, decide, known=known, query=query, plan=plan, permits=permits)
 
 
 def _what_if(

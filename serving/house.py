@@ -11,6 +11,7 @@ from starlette.types import Scope
 from structlog.typing import FilteringBoundLogger
 
 from engine.rules.times import zone_named
+from serving.approving import CurrentApprovals
 from serving.auth import KeyRing
 from serving.crowd import Crowd
 from serving.current_bundle import CurrentBundle, bundle_at
@@ -38,6 +39,7 @@ class House:
     keys: KeyRing
     bundles: CurrentBundle
     rules: CurrentRules
+    approvals: CurrentApprovals
     metrics: Metrics
     log: FilteringBoundLogger
     recorder: Recorder
@@ -72,6 +74,7 @@ async def open_house(settings: Settings, bundles: CurrentBundle | None = None) -
             keys=KeyRing(store.keys, remember_s=settings.key_cache_s, grace_s=settings.key_grace_s),
             bundles=bundles,
             rules=CurrentRules(store.rules, zone_named(settings.time_zone)),
+            approvals=CurrentApprovals(store.approvals),
             metrics=metrics,
             log=log,
             swapper=swapper,

@@ -10,10 +10,11 @@ from engine.domain.history import microseconds
 from engine.domain.rule import Rule
 from engine.recommender import foreseen
 from engine.rules.compiled import book_of
-from engine.rules.preview import Change, changed
+from engine.rules.preview import Change, Slate, changed
 from engine.rules.times import window
 from engine.rules.verbs import VERBS
 from engine.rules.words import counted
+from serving.approving import Permits, barred_for, class_in_question
 from serving.current_rules import InForce
 from serving.desk import Office, Sight, problems_of, sight_of
 from serving.known_learner import KnownLearner
@@ -28,10 +29,11 @@ async def preview(draft: Draft, office: Office, *, k: int) -> PreviewOut:
     sight = await sight_of(draft.rules, office)
     problems = await problems_of(draft.rules, sight, office)
     at = _moment(draft.rules[0], office, sight)
-    after = _with(draft, sight, office)
+    after = await _with(draft, sight, office)
     changes: list[Change] = []
     if any(not VERBS[rule.verb].people for rule in draft.rules):
-        changes = await asyncio.to_thread(_changes, sight, after, at, k)
+        permits = await _permits(sight, office, at)
+        changes = await asyncio.to_thread(_changes, sight, after, permits, at, k)
     return PreviewOut(
         at=at,
         summary=_summary(changes, sight, draft),
@@ -42,7 +44,16 @@ async def preview(draft: Draft, office: Office, *, k: int) -> PreviewOut:
         n_changed=sum(c.is_any for c in changes),
         n_few=sum(c.few for c in changes),
         changes=[_change_out(c) for c in changes],
+        titles=_titles(changes, sight),
     )
+
+
+def _titles(changes: Sequence[Change], sight: Sight) -> dict[str, str]:
+    """The titles of all that changes, by id: what comes was perhaps never shown to whoever reads this."""
+    catalogue = sight.in_force.recommender.catalogue
+    named = {x for c in changes for x in (*c.leaves, *c.enters, *(move[0] for move in c.moves))}
+    rows = {x: catalogue.resource_map.row(x) for x in sorted(named)}
+    return {x: found.title for x, row in rows.items() if row >= 0 and (found := catalogue.resources[row]) is not None}
 
 
 def _moment(rule: Rule, office: Office, sight: Sight) -> datetime:
@@ -50,35 +61,53 @@ def _moment(rule: Rule, office: Office, sight: Sight) -> datetime:
     return office.now if begins <= microseconds(office.now) else _EPOCH + timedelta(microseconds=begins)
 
 
-def _with(draft: Draft, sight: Sight, office: Office) -> InForce:
+async def _with(draft: Draft, sight: Sight, office: Office) -> InForce:
     """The rules as they would be with the draft, over the same catalogue."""
     before = sight.in_force
     rules = (*sight.others(r.rule_id for r in draft.rules), *draft.rules)
-    paths = frozen_by(draft, None, sight, office)[0]
+    kept = await office.store.rules.find(office.tenant, draft.rule_id)
+    paths = (await frozen_by(draft, kept, sight, office))[0]
     frozen = dict(before.frozen)
     if paths is not None:
         frozen[draft.rule_id] = {x: frozenset(path) for x, path in paths.items()}
     return replace(before, rules=rules, book=book_of(rules, before.book.contents, zone=before.zone), frozen=frozen)
 
 
-def _changes(sight: Sight, after: InForce, at: datetime, k: int) -> list[Change]:
-    return [_change(one, sight.in_force, after, at, k) for one in sight.known]
+async def _permits(sight: Sight, office: Office, at: datetime) -> Permits:
+    """What those in scope may have without the teacher's word: what waits is shown on neither side."""
+    in_force = sight.in_force
+    asked_in = {one.learner_id: class_in_question(None, one.context, at) for one in sight.known}
+    return await office.approvals.permits(office.tenant, in_force.version, asked_in, in_force.recommender)
 
 
-def _change(known: KnownLearner, before: InForce, after: InForce, at: datetime, k: int) -> Change:
-    """Candidates are looked at once, and the last stage has its word twice."""
+def _changes(sight: Sight, after: InForce, permits: Permits, at: datetime, k: int) -> list[Change]:
+    return [_change(one, (sight.in_force, after), permits, at, k) for one in sight.known]
+
+
+def _change(known: KnownLearner, ways: tuple[InForce, InForce], permits: Permits, at: datetime, k: int) -> Change:
+    """Candidates are looked at once, and the last stage has its word twice; only where the draft decides what is a
+    jump, they are looked at twice.
+    """
     query = known.query(now=at, class_id=None)
-    sides = [in_force.over(known, query, class_id=None) for in_force in (before, after)]
-    slates = foreseen(
-        Request(learner_id=known.learner_id, k=k),
-        query,
-        known.recommender,
-        sides=sides,
-        state=known.state,
-        spoken=known.spoken,
-        preferences=known.preferences if known.state is None else None,
-    )
-    return changed(known.learner_id, *slates)
+    sides = [in_force.over(known, query, class_id=None) for in_force in ways]
+    plans = [None if side is None else side.book.plan(side.who, query.now_us) for side in sides]
+    barred = [tuple(barred_for(known, query, plan, permits)) for plan in plans]
+
+    def seen(exclude: tuple[str, ...]) -> list[Slate]:
+        return foreseen(
+            Request(learner_id=known.learner_id, k=k, exclude=exclude),
+            query,
+            known.recommender,
+            sides=sides,
+            state=known.state,
+            spoken=known.spoken,
+            preferences=known.preferences if known.state is None else None,
+        )
+
+    before, after = seen(barred[0])
+    if barred[1] != barred[0]:
+        after = seen(barred[1])[1]
+    return changed(known.learner_id, before, after)
 
 
 def _summary(changes: Sequence[Change], sight: Sight, draft: Draft) -> str:
@@ -90,14 +119,14 @@ def _summary(changes: Sequence[Change], sight: Sight, draft: Draft) -> str:
     looked = "" if n == len(changes) else f" (of {n}, the first {len(changes)} were looked at)"
     n_changed = sum(c.is_any for c in changes)
     if not n_changed:
-        return f"Nothing changes for any of {counted(len(changes), 'learner')}{looked}."
-    gets, loses = sum(bool(c.enters) for c in changes), sum(bool(c.leaves) for c in changes)
-    n_few = sum(c.few for c in changes)
-    few = f"; {n_few} would have fewer than three options" if n_few else ""
-    return (
-        f"{n_changed} of {counted(len(changes), 'learner')} would see something else{looked}: {gets} get something "
-        f"they have not now, {loses} no longer get something they have{few}."
-    )
+        return f"Nothing changes for {counted(len(changes), 'learner')}{looked}."
+    told = {
+        "something new": sum(bool(c.enters) for c in changes),
+        "something no longer": sum(bool(c.leaves) for c in changes),
+        "fewer than three options left": sum(c.few for c in changes),
+    }
+    counts = "".join(f"; {what}: {n}" for what, n in told.items() if n)
+    return f"{n_changed} of {counted(len(changes), 'learner')} would see something else{looked}{counts}."
 
 
 def _change_out(change: Change) -> ChangeOut:

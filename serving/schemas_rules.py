@@ -98,7 +98,8 @@ class ChangeOut(msgspec.Struct, kw_only=True):
 class PreviewOut(msgspec.Struct, kw_only=True):
     """What a draft would do at the moment `at`, to those of its scope that were looked at.
 
-    `refused` says that it could not be saved; `problems` tell why, and what to know besides.
+    `refused` says that it could not be saved; `problems` tell why, and what to know besides. `titles` are those of all
+    resources that `changes` name.
     """
 
     at: datetime
@@ -110,6 +111,7 @@ class PreviewOut(msgspec.Struct, kw_only=True):
     n_changed: int
     n_few: int
     changes: list[ChangeOut]
+    titles: dict[str, str] = {}
 
 
 class OverrideIn(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, rename={"starts": "from"}):

@@ -19,6 +19,7 @@ from serving.schemas import (
     ResourcesIn,
     ResourcesOut,
 )
+from serving.storage.acts import Act
 from serving.storage.port import CatalogueStore, EventStore, Store
 from serving.wire import decoded, interaction_in, resource_in, token_of
 
@@ -47,7 +48,7 @@ async def append_events(batch: EventsIn, *, tenant: str, events: EventStore, now
 
 
 async def sync_resources(
-    whole: ResourcesIn, *, tenant: str, catalogue: CatalogueStore, now: datetime, dry_run: bool
+    whole: ResourcesIn, *, tenant: str, catalogue: CatalogueStore, act: Act, dry_run: bool
 ) -> ResourcesOut:
     """Make this the whole offer. A rejected resource stays as it was: a slip of the pen withdraws nothing."""
     good: dict[str, Resource] = {}
@@ -62,7 +63,9 @@ async def sync_resources(
             continue
         if good.setdefault(resource.resource_id, resource) is not resource:
             rejected.append(RejectedOut(index, "resource_id stands in the set before; give each resource once"))
-    counts = await catalogue.sync_resources(tenant, list(good.values()), at=now, keep=frozenset(keep), dry_run=dry_run)
+    counts = await catalogue.sync_resources(
+        tenant, list(good.values()), at=act.at, keep=frozenset(keep), dry_run=dry_run, act=act
+    )
     return ResourcesOut(
         added=counts.added,
         changed=counts.changed,

@@ -17,6 +17,7 @@ from types import FrameType
 from typing import Any
 
 from engine.domain.errors import TrailmateError, Unavailable
+from engine.domain.learner import Learner
 from experiments.simulation.generator import write_log
 from experiments.simulation.picture import draw_school
 from experiments.simulation.school import School, build_school
@@ -26,7 +27,7 @@ from trailmate.client import Trailmate
 
 N_LEARNERS, N_STEPS, SEED = 240, 50, 0
 TENANT = "demo"
-SCOPES = "recommend,events,catalogue,read"
+SCOPES = "recommend,events,catalogue,rules,read"
 # One learner of each course, all in the running school year.
 _VISITORS = (3, 4, 5)
 _VISITS_EACH = 2
@@ -79,7 +80,10 @@ def _demo(port: int, *, once: bool) -> None:
         with _stage("draw      the school"):
             draw_school(school, n_steps=N_STEPS, into=folder / "school.png")
         _say(
-            *told, "", *_shown(trailmate.recommend(learner_id, k=3), learner_id), *_where(url, key, learner_id, folder)
+            *told,
+            "",
+            *_shown(trailmate.recommend(learner_id, k=3), learner_id),
+            *_where(url, key, school.learner(_VISITORS[0]), folder),
         )
         if not once:
             _wait(server)
@@ -182,11 +186,12 @@ def _shown(answer: Recommendation, learner_id: str) -> list[str]:
     return lines
 
 
-def _where(url: str, key: str, learner_id: str, folder: Path) -> list[str]:
+def _where(url: str, key: str, learner: Learner, folder: Path) -> list[str]:
     return [
         "",
         "Look around:",
-        f"  page     {url}/console/#key={key}&learner={learner_id}",
+        f"  page     {url}/console/#key={key}&learner={learner.learner_id}",
+        f"  class    {url}/console/teacher#key={key}&class={learner.classes[0]}",
         f"  picture  {folder / 'school.png'}",
         f"  runs     mlflow ui --backend-store-uri sqlite:///{folder / 'mlflow.db'}",
         f"  key      {key}",

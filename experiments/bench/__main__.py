@@ -10,6 +10,7 @@ from experiments.bench.groups import groups
 from experiments.bench.http import http
 from experiments.bench.learner import attempts, speed
 from experiments.bench.learning import learning
+from experiments.bench.preview import preview
 from experiments.bench.relevance import relevance
 from experiments.bench.rules import rules
 from experiments.bench.store import store
@@ -25,6 +26,7 @@ PARTS: dict[str, Callable[[argparse.Namespace], str]] = {
     "decision": lambda given: decision(given.work / "decision"),
     "http": lambda given: http(given.work / "decision"),
     "rules": lambda _given: rules(),
+    "preview": lambda given: preview(given.work / "decision"),
     "groups": lambda _given: groups(),
     "learning": lambda given: learning(given.work / "learning", n_learners=given.learners),
 }

@@ -20,9 +20,9 @@ from training.log import add_to_log, interactions_of, read_log, resources_of, sk
 from training.pipeline import train
 from training.relevance_models import ModelSettings
 
-_MORNING = datetime(2026, 1, 5, 8, tzinfo=UTC)
+MORNING = datetime(2026, 1, 5, 8, tzinfo=UTC)
 _FORMATS = ("video", "exercise", "reading", "project")
-_LEARNERS, _STEPS, _CALLS, _CLASS = 600, 40, 60, 30
+_LEARNERS, STEPS, _CALLS, CLASS = 600, 40, 60, 30
 _READS = 20
 
 
@@ -36,8 +36,8 @@ def decision(work: Path, sizes: tuple[int, ...] = (1_000, 10_000)) -> str:
         recommender, ask = _prepared(work / str(n), n)
         reads = _median([_timed(partial(_read, recommender)) for _ in range(_READS)])
         for objective in ("uptake", "learning"):
-            single = [_timed(partial(ask, i % _CLASS, objective)) for i in range(_CALLS)]
-            together = _median([sum(_timed(partial(ask, i, objective)) for i in range(_CLASS)) for _ in range(3)])
+            single = [_timed(partial(ask, i % CLASS, objective)) for i in range(_CALLS)]
+            together = _median([sum(_timed(partial(ask, i, objective)) for i in range(CLASS)) for _ in range(3)])
             one = _median(single)
             rows.append(
                 f"| {n:,} | {objective} | {one * 1e3:.2f} | {np.quantile(single, 0.95) * 1e3:.2f} | "
@@ -46,40 +46,38 @@ def decision(work: Path, sizes: tuple[int, ...] = (1_000, 10_000)) -> str:
     return "\n".join(rows)
 
 
-def prepare(place: Path, n: int) -> None:
-    """An invented log of `n` resources in `place`/log and its bundle in `place`/bundle, where they are missing."""
-    log_path, bundle = place / "log", place / "bundle"
-    if not bundle.exists():
-        place.mkdir(parents=True, exist_ok=True)
-        _write_log(log_path, n)
-        train(log_path, bundle, settings=ModelSettings(factor_epochs=3), seed=0, report=_quietly)
-
-
 def _prepared(place: Path, n: int) -> tuple[Recommender, Callable[[int, str], object]]:
     """A recommender over `n` resources, and what asks it for one of thirty learners."""
-    prepare(place, n)
-    log = read_log(place / "log")
-    recommender = recommender_of(
-        read_bundle(place / "bundle"), resources_of(log.resources()), skills=skills_of(log.skills())
-    )
-    now = _MORNING + timedelta(days=_STEPS)
-    events = list(interactions_of(log.interactions().filter(pl.col("learner_id") < f"l{_CLASS:04d}").collect()))
+    log_path, bundle = place / "log", place / "bundle"
+    trained_on(place, n)
+    log = read_log(log_path)
+    recommender = recommender_of(read_bundle(bundle), resources_of(log.resources()), skills=skills_of(log.skills()))
+    now = MORNING + timedelta(days=STEPS)
+    events = list(interactions_of(log.interactions().filter(pl.col("learner_id") < f"l{CLASS:04d}").collect()))
     assert recommender.learner is not None
     states, queries = [], []
-    for learner in range(_CLASS):
+    for learner in range(CLASS):
         own = [e for e in events if e.learner_id == f"l{learner:04d}"]
         states.append(folded(own, recommender.learner, recommender.offer))
         history = history_of(own, recommender.catalogue.resource_map)
         queries.append(query_with(f"l{learner:04d}", learner=None, history=history, classes={}, now=now))
-    goals = [tuple(f"s{(7 * i + j) % (n // 10):05d}" for j in range(4)) for i in range(_CLASS)]
+    goals = [tuple(f"s{(7 * i + j) % (n // 10):05d}" for j in range(4)) for i in range(CLASS)]
 
     def ask(i: int, objective: str) -> object:
         request = Request(learner_id="l", objective=objective, goal=goals[i], k=5)
         return recommend(request, replace(queries[i]), recommender, decision_id="d", now=now, state=states[i])
 
-    for i in range(_CLASS):
+    for i in range(CLASS):
         ask(i, "uptake")
     return recommender, ask
+
+
+def trained_on(place: Path, n: int) -> None:
+    """A log over `n` resources in `place / "log"` and its bundle in `place / "bundle"`, unless they are there."""
+    if not (place / "bundle").exists():
+        place.mkdir(parents=True, exist_ok=True)
+        _write_log(place / "log", n)
+        train(place / "log", place / "bundle", settings=ModelSettings(factor_epochs=3), seed=0, report=_quietly)
 
 
 def _write_log(folder: Path, n: int) -> None:
@@ -89,10 +87,10 @@ def _write_log(folder: Path, n: int) -> None:
     rows = [
         (
             f"e{u}-{t}", f"l{u:04d}", f"r{(start[u] + int(rng.exponential(20.0)) + t) % n:06d}",
-            _MORNING + timedelta(days=t, minutes=int(u)), float(rng.random() < 0.6), float(rng.uniform(20, 200)),
+            MORNING + timedelta(days=t, minutes=int(u)), float(rng.random() < 0.6), float(rng.uniform(20, 200)),
         )
         for u in range(_LEARNERS)
-        for t in range(_STEPS)
+        for t in range(STEPS)
     ]  # fmt: skip
     columns = ["event_id", "learner_id", "resource_id", "at", "outcome", "duration_s"]
     events = pl.DataFrame(rows, schema=columns, orient="row").with_columns(
@@ -108,7 +106,7 @@ def _write_log(folder: Path, n: int) -> None:
     )  # fmt: skip
     add_to_log(
         folder, interactions=[events], resources=resources, skills=skills, source="bench",
-        now=_MORNING + timedelta(days=99), report=_quietly,
+        now=MORNING + timedelta(days=99), report=_quietly,
     )  # fmt: skip
 
 

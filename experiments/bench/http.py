@@ -17,7 +17,7 @@ from pathlib import Path
 
 import polars as pl
 
-from experiments.bench.decision import prepare
+from experiments.bench.decision import trained_on
 from experiments.bench.http_floors import KINDS
 from experiments.bench.http_load import Load, get, load, post
 from serving.auth import new_key
@@ -58,7 +58,7 @@ class Rival:
 
 
 def _of_size(place: Path, n: int, *, core: int) -> Iterator[str]:
-    prepare(place, n)
+    trained_on(place, n)
     redis = os.environ.get("TRAILMATE_TEST_REDIS_URL", "")
     key = _filled(place)
     with ExitStack() as stack:

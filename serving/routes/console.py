@@ -1,4 +1,4 @@
-"""The doors for people: one page to look at."""
+"""The doors for people: pages to look at."""
 
 import base64
 import hashlib
@@ -21,15 +21,25 @@ async def to_console() -> Response:
 @router.get("/console/")
 async def console() -> Response:
     """A page that shows one learner's slate with its reasons; the key stays in the browser."""
-    page, policy = _page()
+    return _answered("index.html")
+
+
+@router.get("/console/teacher")
+async def teacher() -> Response:
+    """A page for a class: what each learner gets next, rules with a preview, and what waits for the teacher."""
+    return _answered("teacher.html")
+
+
+def _answered(name: str) -> Response:
+    page, policy = _page(name)
     headers = {"Content-Security-Policy": policy, "Referrer-Policy": "no-referrer", "Cache-Control": "no-cache"}
     return HTMLResponse(page, headers=headers)
 
 
-@lru_cache(maxsize=1)
-def _page() -> tuple[str, str]:
+@lru_cache(maxsize=2)
+def _page(name: str) -> tuple[str, str]:
     """The page, and a policy under which only its own script runs and only this server is asked."""
-    page = files("serving.console").joinpath("index.html").read_text("utf-8")
+    page = files("serving.console").joinpath(name).read_text("utf-8")
     scripts = re.findall(r"<script>(.*?)</script>", page, re.DOTALL)
     hashes = (base64.b64encode(hashlib.sha256(s.encode()).digest()).decode() for s in scripts)
     allowed = " ".join(f"'sha256-{h}'" for h in hashes)

@@ -10,6 +10,7 @@ from starlette.responses import Response
 from serving.auth import require
 from serving.house import house_of
 from serving.idempotency import HEADER, answered_once, asked_with
+from serving.storage.acts import Act
 from serving.storage.port import KeptAnswer, Key
 from serving.unknown import require_known_parameters
 
@@ -26,10 +27,16 @@ async def key_of(request: Request, *, scope: str) -> Key:
     the address holds a query parameter that this door does not take.
     """
     key = await house_of(request.scope).keys.verified(request.headers.get("authorization"))
-    request.scope["state"]["tenant"] = key.tenant
+    request.scope["state"] |= {"tenant": key.tenant, "key_id": key.key_id}
     require(key, scope)
     require_known_parameters(request)
     return key
+
+
+def act_of(request: Request, *, author: str | None = None, reason: str | None = None) -> Act:
+    """Who does what this request asks for, as the audit keeps it; call it after `tenant_of`."""
+    now = house_of(request.scope).clock()
+    return Act(at=now, actor=request.scope["state"]["key_id"], author=author, reason=reason)
 
 
 def answer(body: Any, *, status: int = 200) -> Response:

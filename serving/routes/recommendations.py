@@ -6,6 +6,7 @@ from starlette.responses import Response
 
 from serving import choosing
 from serving.house import House, house_of
+from serving.idempotency import HEADER
 from serving.openapi import door
 from serving.routes.doorway import once, tenant_of
 from serving.schemas import BatchIn, BatchOut, RecommendationIn, RecommendationOut
@@ -20,7 +21,15 @@ async def post_recommendations(request: Request) -> Response:
     tenant = await tenant_of(request, scope="recommend")
     house = house_of(request.scope)
     asked = decoded(await request.body(), RecommendationIn)
-    return await once(request, tenant, lambda: chosen_for(asked, tenant, house))
+
+    async def choose() -> RecommendationOut:
+        chosen = await chosen_for(asked, tenant, house)
+        if HEADER in request.headers:
+            # Who wants it made once wants it made: here its record comes before the answer.
+            await house.recorder.settled()
+        return chosen
+
+    return await once(request, tenant, choose)
 
 
 async def chosen_for(asked: RecommendationIn, tenant: str, house: House) -> RecommendationOut:
@@ -32,6 +41,7 @@ async def chosen_for(asked: RecommendationIn, tenant: str, house: House) -> Reco
             store=house.store,
             bundles=house.bundles,
             rules=house.rules,
+            approvals=house.approvals,
             now=house.clock(),
         )
     house.metrics.decisions.labels(chosen.decision.mode).inc()
@@ -54,6 +64,7 @@ async def post_batch(request: Request) -> Response:
                 store=house.store,
                 bundles=house.bundles,
                 rules=house.rules,
+                approvals=house.approvals,
                 now=house.clock(),
             )
         for one in chosen:

@@ -8,7 +8,7 @@ from engine.domain.learner import Learner, SchoolClass
 from serving import workflows
 from serving.house import house_of
 from serving.openapi import door
-from serving.routes.doorway import answer, tenant_of
+from serving.routes.doorway import act_of, answer, tenant_of
 from serving.schemas import ClassIn, LearnerIn, ResourcesIn, ResourcesOut
 from serving.wire import class_in, decoded, learner_in
 
@@ -22,7 +22,7 @@ async def put_resources(request: Request, dry_run: bool = False) -> Response:
     whole = decoded(await request.body(), ResourcesIn)
     house = house_of(request.scope)
     report = await workflows.sync_resources(
-        whole, tenant=tenant, catalogue=house.store.catalogue, now=house.clock(), dry_run=dry_run
+        whole, tenant=tenant, catalogue=house.store.catalogue, act=act_of(request), dry_run=dry_run
     )
     return answer(report)
 
@@ -33,7 +33,7 @@ async def put_learner(request: Request, learner_id: str) -> Response:
     """Add or replace a learner's record."""
     tenant = await tenant_of(request, scope="catalogue")
     learner = learner_in(learner_id, decoded(await request.body(), LearnerIn))
-    await house_of(request.scope).store.people.put_learners(tenant, [learner])
+    await house_of(request.scope).store.people.put_learners(tenant, [learner], act=act_of(request))
     return answer(learner)
 
 
@@ -42,5 +42,5 @@ async def put_class(request: Request, class_id: str) -> Response:
     """Add or replace a class's record."""
     tenant = await tenant_of(request, scope="catalogue")
     school_class = class_in(class_id, decoded(await request.body(), ClassIn))
-    await house_of(request.scope).store.people.put_classes(tenant, [school_class])
+    await house_of(request.scope).store.people.put_classes(tenant, [school_class], act=act_of(request))
     return answer(school_class)

@@ -45,6 +45,7 @@ async def office_of(request: Request) -> Office:
         store=house.store,
         bundles=house.bundles,
         rules=house.rules,
+        approvals=house.approvals,
         now=house.clock(),
     )
 

@@ -1,10 +1,12 @@
-"""Where the eight ports of one database meet, and what stands around them."""
+"""Where the ten ports of one database meet, and what stands around them."""
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 from serving.storage.answers import SqlAnswers
+from serving.storage.approvals import SqlApprovals
+from serving.storage.audit import SqlAudit
 from serving.storage.copies import Copies, SharedCopies
 from serving.storage.database import PATIENCE_S, connected
 from serving.storage.decisions import SqlDecisions
@@ -54,7 +56,9 @@ async def open_store(
             states=SqlStates(database, copies),
             answers=SqlAnswers(database),
             rules=SqlRules(database),
+            approvals=SqlApprovals(database),
             keys=SqlKeys(database),
+            audit=SqlAudit(database),
         )
         if outbox is not None:
             waiting_for_it = await stack.enter_async_context(patient(store, outbox))

@@ -13,6 +13,8 @@ from engine.domain.interaction import Interaction
 from engine.domain.learner import Learner, SchoolClass
 from engine.domain.resource import Resource
 from engine.domain.skill import Skill
+from serving.storage.acts import Act, Change, Entry, Wanted
+from serving.storage.questions import ApprovalStore
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -201,16 +203,20 @@ class CatalogueStore(Protocol):
         at: datetime,
         keep: frozenset[str] = frozenset(),
         dry_run: bool = False,
+        act: Act | None = None,
     ) -> SyncCounts:
-        """Make this the whole set from `at` on; absent ones are withdrawn, but the ids in `keep` stay as they are."""
+        """Make this the whole set from `at` on; absent ones are withdrawn, but the ids in `keep` stay as they are.
 
-    async def put_resources(self, tenant: str, resources: Sequence[Resource]) -> None:
+        With an `act`, here and below, what changes is written into the audit in the same transaction.
+        """
+
+    async def put_resources(self, tenant: str, resources: Sequence[Resource], *, act: Act | None = None) -> None:
         """Add or replace these, and leave the others alone."""
 
     async def skills(self, tenant: str) -> list[Skill]:
         """All skills, by id."""
 
-    async def put_skills(self, tenant: str, skills: Sequence[Skill]) -> None:
+    async def put_skills(self, tenant: str, skills: Sequence[Skill], *, act: Act | None = None) -> None:
         """Add or replace these."""
 
 
@@ -220,7 +226,7 @@ class PeopleStore(Protocol):
     async def learners(self, tenant: str) -> list[Learner]:
         """All learners with a record, by id."""
 
-    async def put_learners(self, tenant: str, learners: Sequence[Learner]) -> None:
+    async def put_learners(self, tenant: str, learners: Sequence[Learner], *, act: Act | None = None) -> None:
         """Add or replace these."""
 
     async def members(self, tenant: str, class_id: str) -> list[str]:
@@ -235,7 +241,7 @@ class PeopleStore(Protocol):
     async def classes(self, tenant: str) -> list[SchoolClass]:
         """All classes, by id."""
 
-    async def put_classes(self, tenant: str, classes: Sequence[SchoolClass]) -> None:
+    async def put_classes(self, tenant: str, classes: Sequence[SchoolClass], *, act: Act | None = None) -> None:
         """Add or replace these."""
 
 
@@ -302,6 +308,7 @@ class RuleStore(Protocol):
         *,
         seen: int,
         frozen: Mapping[str, tuple[str, ...]] | None = None,
+        act: Act | None = None,
     ) -> bool:
         """Make this the last version, if nothing of the tenant's rules changed since version `seen` of them.
 
@@ -310,11 +317,39 @@ class RuleStore(Protocol):
         """
 
 
-class KeyStore(Protocol):
-    """Who may ask."""
+class AuditStore(Protocol):
+    """Who changed what, for whom and why: one chain of entries for each tenant, which only ever grows.
 
-    async def add(self, key: Key) -> None:
-        """Keep a new key."""
+    Other ports write into it, in the transaction of the change itself.
+    """
+
+    async def append(self, tenant: str, act: Act, *changes: Change) -> None:
+        """Add an entry for each change that leaves nothing else behind in this store."""
+
+    async def entries(self, tenant: str, wanted: Wanted, *, before: int | None, limit: int) -> list[Entry]:
+        """Those that are wanted, newest first, of numbers below `before`, at most `limit`."""
+
+    async def after(self, tenant: str, seq: int, limit: int) -> list[Entry]:
+        """Entries since number `seq`, oldest first, at most `limit`."""
+
+    async def head(self, tenant: str) -> tuple[int, str]:
+        """Number and hash of the last entry; 0 and the root where there is none."""
+
+    async def tenants(self) -> list[str]:
+        """Those that have a chain, by name."""
+
+    async def erase(self, tenant: str, learner_id: str, act: Act) -> int:
+        """Delete what the entries say that speak of this learner, and how many there were; the chain stays whole.
+
+        An entry of its own says which they are. What `act` gives must not name the learner.
+        """
+
+
+class KeyStore(Protocol):
+    """Who may ask; keys that are made and revoked are written into the audit."""
+
+    async def add(self, key: Key, *, act: Act | None = None) -> None:
+        """Keep a new key; without an `act`, a command made it."""
 
     async def find(self, key_id: str) -> Key | None:
         """The key of this id, revoked or not."""
@@ -322,13 +357,13 @@ class KeyStore(Protocol):
     async def of_tenant(self, tenant: str) -> list[Key]:
         """All keys of a tenant, oldest first."""
 
-    async def revoke(self, tenant: str, key_id: str, at: datetime) -> bool:
+    async def revoke(self, tenant: str, key_id: str, at: datetime, *, act: Act | None = None) -> bool:
         """Revoke from now on; False where the tenant has no such key. Revoking twice keeps the first time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Store:
-    """The eight ports of one database; `store_id` tells two apart, `waiting` how much waits for its return."""
+    """The ten ports of one database; `store_id` tells two apart, `waiting` how much waits for its return."""
 
     store_id: str
     events: EventStore
@@ -338,5 +373,7 @@ class Store:
     states: StateStore
     answers: AnswerStore
     rules: RuleStore
+    approvals: ApprovalStore
     keys: KeyStore
+    audit: AuditStore
     waiting: Callable[[], int] = int

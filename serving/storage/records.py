@@ -13,11 +13,15 @@ from engine.domain.learner import Learner, SchoolClass
 from engine.domain.resource import Resource
 from engine.domain.skill import Skill
 from serving.storage import tables
+from serving.storage.acts import Act, Change
+from serving.storage.audit import write_entries
 from serving.storage.database import Database
 from serving.storage.port import Met, SyncCounts
 from serving.storage.rows import known_time, to_record, to_us
 
 Noun = TypeVar("Noun")
+_KINDS = {"resources": "resource", "skills": "skill", "learners": "learner", "classes": "class"}
+_READ_BACK = 500
 
 
 class SqlCatalogue:
@@ -46,6 +50,7 @@ class SqlCatalogue:
         at: datetime,
         keep: frozenset[str] = frozenset(),
         dry_run: bool = False,
+        act: Act | None = None,
     ) -> SyncCounts:
         """Compare and write under the tenant's lock, so that two syncs at once end as one of them."""
         wanted = {r.resource_id: to_record(r) for r in resources}
@@ -62,25 +67,28 @@ class SqlCatalogue:
                 )
                 await _withdraw(connection, tenant, withdrawn, at)
                 await _touch(connection, self._database, tenant)
+                if act is not None:
+                    change = _synced(offered, wanted, withdrawn, added | changed)
+                    await connection.run_sync(write_entries, tenant, act, [change])
         unchanged = len(offered) - len(changed) - len(withdrawn)
         return SyncCounts(added=len(added), changed=len(changed), withdrawn=len(withdrawn), unchanged=unchanged)
 
-    async def put_resources(self, tenant: str, resources: Sequence[Resource]) -> None:
+    async def put_resources(self, tenant: str, resources: Sequence[Resource], *, act: Act | None = None) -> None:
         """Add or replace these."""
         async with self._database.writing() as connection:
             records = {r.resource_id: to_record(r) for r in resources}
-            await _put(connection, self._database, tenant, tables.resources, records)
+            await _put(connection, self._database, tenant, tables.resources, records, act=act)
             await _touch(connection, self._database, tenant)
 
     async def skills(self, tenant: str) -> list[Skill]:
         """All skills, by id."""
         return await _all(self._database, tenant, tables.skills, Skill)
 
-    async def put_skills(self, tenant: str, skills: Sequence[Skill]) -> None:
+    async def put_skills(self, tenant: str, skills: Sequence[Skill], *, act: Act | None = None) -> None:
         """Add or replace these."""
         async with self._database.writing() as connection:
             records = {s.skill_id: to_record(s) for s in skills}
-            await _put(connection, self._database, tenant, tables.skills, records)
+            await _put(connection, self._database, tenant, tables.skills, records, act=act)
             # Whoever answers from the catalogue also says the names of its skills.
             await _touch(connection, self._database, tenant)
 
@@ -95,11 +103,11 @@ class SqlPeople:
         """All learners with a record, by id."""
         return await _all(self._database, tenant, tables.learners, Learner)
 
-    async def put_learners(self, tenant: str, learners: Sequence[Learner]) -> None:
+    async def put_learners(self, tenant: str, learners: Sequence[Learner], *, act: Act | None = None) -> None:
         """Add or replace these."""
         async with self._database.writing() as connection:
             records = {x.learner_id: to_record(x) for x in learners}
-            await _put(connection, self._database, tenant, tables.learners, records)
+            await _put(connection, self._database, tenant, tables.learners, records, act=act)
 
     async def members(self, tenant: str, class_id: str) -> list[str]:
         """Those whose record names the class, and those with events in it."""
@@ -125,11 +133,11 @@ class SqlPeople:
         """All classes, by id."""
         return await _all(self._database, tenant, tables.classes, SchoolClass)
 
-    async def put_classes(self, tenant: str, classes: Sequence[SchoolClass]) -> None:
+    async def put_classes(self, tenant: str, classes: Sequence[SchoolClass], *, act: Act | None = None) -> None:
         """Add or replace these."""
         async with self._database.writing() as connection:
             records = {c.class_id: to_record(c) for c in classes}
-            await _put(connection, self._database, tenant, tables.classes, records)
+            await _put(connection, self._database, tenant, tables.classes, records, act=act)
 
 
 async def _all(database: Database, tenant: str, table: Table, noun: type[Noun]) -> list[Noun]:
@@ -148,17 +156,74 @@ async def _offered(connection: AsyncConnection, tenant: str) -> dict[str, str]:
 
 
 async def _put(
-    connection: AsyncConnection, database: Database, tenant: str, table: Table, records: Mapping[str, str]
+    connection: AsyncConnection,
+    database: Database,
+    tenant: str,
+    table: Table,
+    records: Mapping[str, str],
+    *,
+    act: Act | None = None,
 ) -> None:
-    """Add or replace records by their ids."""
+    """Add or replace records by their ids; with an `act`, the audit is told of those that change."""
     if not records:
         return
+    if act is not None:
+        # The lock first: what stands before is what this replaces.
+        await _touch(connection, database, tenant, by=0)
+        stood = await _standing(connection, tenant, table, list(records))
+        changes = _replaced(_KINDS[table.name], stood, records)
+        await connection.run_sync(write_entries, tenant, act, changes)
     insert: Any = database.insert(table)
     put = insert.on_conflict_do_update(
         index_elements=["tenant", "record_id"], set_={"record": insert.excluded.record, "withdrawn_us": None}
     )
     rows = [{"tenant": tenant, "record_id": x, "record": r, "withdrawn_us": None} for x, r in records.items()]
     await connection.execute(put, rows)
+
+
+async def _standing(connection: AsyncConnection, tenant: str, table: Table, ids: Sequence[str]) -> dict[str, str]:
+    """What stands under these ids and was not withdrawn."""
+    stood: dict[str, str] = {}
+    for start in range(0, len(ids), _READ_BACK):
+        some = table.c.record_id.in_(ids[start : start + _READ_BACK])
+        wanted = select(table.c.record_id, table.c.record).where(
+            table.c.tenant == tenant, some, table.c.withdrawn_us.is_(None)
+        )
+        stood.update({row.record_id: row.record for row in await connection.execute(wanted)})
+    return stood
+
+
+def _replaced(kind: str, stood: Mapping[str, str], records: Mapping[str, str]) -> list[Change]:
+    """One change for each record that is new or other than what stood."""
+    return [
+        Change(
+            action=f"{kind}.put",
+            kind=kind,
+            object_id=x_id,
+            scope={f"{kind}_id": x_id} if kind in ("learner", "class") else {},
+            before=_plain(stood.get(x_id)),
+            after=_plain(record),
+        )
+        for x_id, record in records.items()
+        if stood.get(x_id) != record
+    ]
+
+
+def _synced(offered: Mapping[str, str], wanted: Mapping[str, str], withdrawn: set[str], put: set[str]) -> Change:
+    """One change for a whole sync: the records it touched, as they were and as they are."""
+    touched = sorted(withdrawn | put)
+    return Change(
+        action="catalogue.sync",
+        kind="catalogue",
+        object_id="resources",
+        before={x: _plain(offered[x]) for x in touched if x in offered},
+        after={x: _plain(wanted[x]) for x in touched if x in put},
+        about=tuple(("resource", x) for x in touched),
+    )
+
+
+def _plain(record: str | None) -> object:
+    return None if record is None else msgspec.json.decode(record)
 
 
 async def _withdraw(connection: AsyncConnection, tenant: str, ids: set[str], at: datetime) -> None:

@@ -8,6 +8,8 @@ from sqlalchemy import Select, delete, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from serving.storage import tables
+from serving.storage.acts import COMMAND, Act, Change
+from serving.storage.audit import write_entries
 from serving.storage.database import Database
 from serving.storage.port import KeptRule, Standing
 from serving.storage.rows import from_us, known_time, to_us
@@ -68,13 +70,21 @@ class SqlRules:
         return await self._read(wanted.order_by(_rules.c.rule_id).limit(limit))
 
     async def put(
-        self, tenant: str, rule: KeptRule, *, seen: int, frozen: Mapping[str, tuple[str, ...]] | None = None
+        self,
+        tenant: str,
+        rule: KeptRule,
+        *,
+        seen: int,
+        frozen: Mapping[str, tuple[str, ...]] | None = None,
+        act: Act | None = None,
     ) -> bool:
         """Compare and write under the tenant's lock, so that of two at once the second looks again."""
         async with self._database.writing() as connection:
             if await self._counted(connection, tenant) != seen + 1:
                 await connection.rollback()
                 return False
+            stood = select(_rules).where(_rules.c.tenant == tenant, _rules.c.rule_id == rule.rule_id)
+            before = (await connection.execute(stood)).mappings().one_or_none()
             insert: Any = self._database.insert(_rules)
             row = _row(tenant, rule)
             changed = {name: insert.excluded[name] for name in row if name not in ("tenant", "rule_id", "created_us")}
@@ -84,6 +94,8 @@ class SqlRules:
             await connection.execute(self._database.insert(_versions), version)
             if frozen is not None:
                 await self._freeze(connection, tenant, rule.rule_id, frozen)
+            change = _change(None if before is None else _kept(before), rule)
+            await connection.run_sync(write_entries, tenant, act or _act(rule), [change])
         return True
 
     async def _counted(self, connection: AsyncConnection, tenant: str) -> int:
@@ -107,6 +119,34 @@ class SqlRules:
     async def _read(self, wanted: Select[Any]) -> list[KeptRule]:
         async with self._database.reading() as connection:
             return [_kept(row) for row in (await connection.execute(wanted)).mappings()]
+
+
+def _act(rule: KeptRule) -> Act:
+    """Who changed it, where no key did."""
+    reason = msgspec.json.decode(rule.record).get("reason")
+    return Act(at=rule.at, actor=COMMAND, author=rule.author, reason=reason)
+
+
+def _change(before: KeptRule | None, after: KeptRule) -> Change:
+    """What the audit is told of a new version."""
+    kind, scope_id = after.scope
+    told = [_told(one) for one in (before, after) if one is not None]
+    learners = {x for one in told for x in (one["record"].get("what") or {}).get("learners", ())}
+    learners |= {one.scope[1] for one in (before, after) if one is not None and one.scope[0] == "learner_id"}
+    return Change(
+        action=f"{after.origin}.{after.action}",
+        kind=after.origin,
+        object_id=after.rule_id,
+        scope={kind: scope_id} if scope_id else {},
+        before=None if before is None else told[0],
+        after=told[-1],
+        about=tuple(("learner", x) for x in sorted(learners)),
+    )
+
+
+def _told(rule: KeptRule) -> dict[str, Any]:
+    record = msgspec.json.decode(rule.record)
+    return {"version": rule.version, "ended_at": rule.ended_at, "record": record}
 
 
 def _kept(row: Mapping[Any, Any]) -> KeptRule:

@@ -4,6 +4,7 @@ Times are whole microseconds since 1970 in UTC, lists are JSON: exact, and the s
 """
 
 from sqlalchemy import (
+    DDL,
     BigInteger,
     Column,
     Float,
@@ -15,12 +16,15 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    event,
 )
+
+from serving.storage.append_only import triggers
 
 # What the store says of itself, for whoever finds it: changes of the tables are counted by revisions.
 SCHEMA_VERSION = 1
 # The last revision in `migrations/versions`: what an empty database gets without walking through them.
-HEAD = "0004"
+HEAD = "0006"
 
 metadata = MetaData()
 # Alembic's own table, written here too: most servers never need alembic, which takes 100 ms to import.
@@ -182,6 +186,76 @@ keys = Table(
     Column("secret_hash", String, nullable=False),
     Column("created_us", BigInteger, nullable=False),
     Column("revoked_us", BigInteger),
+)
+
+# Questions that wait for a teacher, each put once; `detail` is a JSON object. One that nobody answered until `until_us`
+# has expired.
+approvals = Table(
+    "approvals",
+    metadata,
+    Column("tenant", String, primary_key=True),
+    Column("approval_id", String, primary_key=True),
+    Column("kind", String, nullable=False),
+    Column("learner_id", String, nullable=False),
+    Column("subject_id", String, nullable=False),
+    Column("class_id", String),
+    Column("detail", Text, nullable=False),
+    Column("asked_us", BigInteger, nullable=False),
+    Column("until_us", BigInteger, nullable=False),
+    Column("state", String, nullable=False),
+    Column("decided_us", BigInteger),
+    Column("author", Text),
+    Column("reason", Text),
+    Index("approvals_once", "tenant", "kind", "learner_id", "subject_id", unique=True),
+)
+approval_settings = Table(
+    "approval_settings",
+    metadata,
+    Column("tenant", String, primary_key=True),
+    Column("class_id", String, primary_key=True),
+    Column("jump", Integer),
+    Column("days", Integer, nullable=False),
+)
+
+# Who changed what: links that are never changed or deleted, and apart from them what they say, which may be erased.
+audit = Table(
+    "audit",
+    metadata,
+    Column("tenant", String, primary_key=True),
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("at_us", BigInteger, nullable=False),
+    Column("actor", String, nullable=False),
+    Column("action", String, nullable=False),
+    Column("kind", String, nullable=False),
+    Column("told_hash", String, nullable=False),
+    Column("before_hash", String),
+    Column("after_hash", String),
+    Column("previous", String, nullable=False),
+    Column("hash", String, nullable=False),
+)
+audit_contents = Table(
+    "audit_contents",
+    metadata,
+    Column("tenant", String, primary_key=True),
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("salt", String, nullable=False),
+    Column("told", Text, nullable=False),
+    Column("before", Text),
+    Column("after", Text),
+)
+for _table in (audit, audit_contents):
+    for _dialect in ("sqlite", "postgresql"):
+        for _guard in triggers(_dialect, _table.name, erasable=_table is audit_contents):
+            event.listen(_table, "after_create", DDL(_guard).execute_if(dialect=_dialect))  # type: ignore[no-untyped-call]
+# What an entry speaks of: each learner, each thing.
+audit_subjects = Table(
+    "audit_subjects",
+    metadata,
+    Column("tenant", String, primary_key=True),
+    Column("kind", String, primary_key=True),
+    Column("subject_id", String, primary_key=True),
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    Index("audit_subjects_by_entry", "tenant", "seq"),
 )
 
 

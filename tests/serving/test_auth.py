@@ -27,7 +27,7 @@ def test_only_a_hash_of_the_secret_is_kept_and_no_two_keys_are_alike() -> None:
 
 @pytest.mark.parametrize("scopes", [[], ["everything"], ["events", ""]])
 def test_unknown_scopes_are_refused_by_name(scopes: list[str]) -> None:
-    with pytest.raises(BadInput, match="recommend, events, catalogue, rules, read, admin"):
+    with pytest.raises(BadInput, match="recommend, events, catalogue, rules, read, audit, admin"):
         new_key("t", scopes, now=NOW)
 
 

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from serving import choosing
 from serving.idempotency import HEADER, KEPT_FOR
 from serving.storage.opening import open_store
 from serving.storage.port import Slot
+from serving.storage.questions import Approval
 from tests.served import Served, key_for, served
 from tests.stories.conftest import Asking, Clock
 
@@ -50,6 +51,19 @@ def post(app: httpx.Client, path: str, body: Any, key: str) -> httpx.Response:
     return app.post(path, json=body, headers={HEADER: key})
 
 
+def put_question(server: Served, tenant: str) -> None:
+    async def put() -> None:
+        at = datetime(2026, 9, 1, tzinfo=UTC)
+        question = Approval(
+            approval_id="question", kind="contact", learner_id="kim", subject_id="lena", class_id=None,
+            detail='{"title": null, "skills": []}', asked_at=at, until=at + timedelta(days=7),
+        )  # fmt: skip
+        async with open_store(f"sqlite+aiosqlite:///{server.data / 'store.db'}") as store:
+            await store.approvals.ask(tenant, [question], rested=at)
+
+    asyncio.run(put())
+
+
 DOORS: dict[str, Any] = {
     "/v1/recommendations": ASKED,
     "/v1/recommendations/batch": {"learner_ids": ["lena", "kim"], "k": 2},
@@ -60,13 +74,14 @@ DOORS: dict[str, Any] = {
     "/v1/rules/no-r1/undo": None,
     "/v1/overrides": {"kind": "hide", "resource_ids": ["r2"]},
     "/v1/overrides/override/undo": None,
+    "/v1/approvals/question": {"decision": "approve"},
 }
 MADE = {"/v1/rules", "/v1/overrides"}
 
 
 def test_every_door_that_makes_something_is_looked_at_here(school: httpx.Client) -> None:
     paths = school.get("/openapi.json").json()["paths"]
-    named = {"learner_id": "lena", "rule_id": "no-r1", "override_id": "override"}
+    named = {"learner_id": "lena", "rule_id": "no-r1", "override_id": "override", "approval_id": "question"}
     made = {path.format(**named): doors["post"] for path, doors in paths.items() if "post" in doors}
     assert made.keys() == DOORS.keys()
     assert all(HEADER in {p["name"] for p in door["parameters"]} for door in made.values())
@@ -80,6 +95,7 @@ def test_every_door_that_makes_something_answers_a_repeated_request_in_the_same_
     school.post("/v1/rules", json=RULE)
     override = school.post("/v1/overrides", json={"kind": "hide", "resource_ids": ["r3"]}).json()["override_id"]
     path = path.replace("overrides/override", f"overrides/{override}")
+    put_question(server, request.node.name)
     first = post(school, path, body, "k-1")
     assert (first.status_code, "idempotency-replayed" in first.headers) == (status, False)
     made = decisions(server, request.node.name)

@@ -60,6 +60,7 @@ def test_the_whole_circle_runs_twice_and_shows_a_reasoned_answer(tmp_path: Path)
         assert "to the learner: " in done.stdout
         assert "to the teacher: " in done.stdout
         assert re.search(rf"http://127.0.0.1:{port}/console/#key=tm_\S+&learner=learner-\d+", done.stdout)
+        assert re.search(rf"http://127.0.0.1:{port}/console/teacher#key=tm_\S+&class=\S+", done.stdout)
         assert (tmp_path / "demo" / str(port) / "school.png").stat().st_size > 10_000
         with pytest.raises(ConnectionRefusedError):
             socket.create_connection(("127.0.0.1", port), timeout=1)

@@ -2,6 +2,7 @@
 
 import typer
 
+from trailmate.cli.audit import audit
 from trailmate.cli.doctor import doctor
 from trailmate.cli.evaluate import evaluate
 from trailmate.cli.groups import groups
@@ -26,6 +27,7 @@ def register(app: typer.Typer) -> None:
     app.command()(promote)
     app.command()(rollback)
     app.add_typer(keys, name="keys")
+    app.add_typer(audit, name="audit")
     app.command()(train)
     app.command()(recommend)
     app.command()(predict)

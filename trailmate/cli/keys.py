@@ -28,7 +28,9 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 @keys.command()
 def create(
     tenant: Tenant = "school",
-    scopes: Annotated[str, typer.Option(help="recommend, events, catalogue, read, admin.")] = "recommend,events",
+    scopes: Annotated[
+        str, typer.Option(help="recommend, events, catalogue, rules, read, audit, admin.")
+    ] = "recommend,events",
     as_json: AsJson = False,
 ) -> None:
     """Make a key and print it, once: only its hash is kept.

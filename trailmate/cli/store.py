@@ -94,14 +94,16 @@ def _opened_store(url: str) -> Iterator[tuple[Run, Store]]:
 
 
 def _load_catalogue(log: Log, tenant: str, run: Run, store: Store) -> dict[str, int]:
+    from serving.storage.acts import COMMAND, Act
     from training.log import classes_of, learners_of, resources_of, skills_of
 
     resources, skills = resources_of(log.resources()), skills_of(log.skills())
     classes, learners = classes_of(log.classes()), learners_of(log.learners())
-    run(store.catalogue.put_resources(tenant, resources))
-    run(store.catalogue.put_skills(tenant, skills))
-    run(store.people.put_classes(tenant, classes))
-    run(store.people.put_learners(tenant, learners))
+    act = Act(at=datetime.now(UTC), actor=COMMAND, reason="trailmate load")
+    run(store.catalogue.put_resources(tenant, resources, act=act))
+    run(store.catalogue.put_skills(tenant, skills, act=act))
+    run(store.people.put_classes(tenant, classes, act=act))
+    run(store.people.put_learners(tenant, learners, act=act))
     return {
         "resources": len(resources),
         "skills": len(skills),

@@ -87,6 +87,22 @@ def test_an_empty_store_gets_exactly_what_the_migrations_make(url: str) -> None:
     assert set(made) == {*tables.metadata.tables, "alembic_version"}
 
 
+def test_the_guards_of_the_audit_are_the_same_whichever_way_the_tables_came(url: str) -> None:
+    async def guards(database: Database) -> list[Any]:
+        asked = {
+            "sqlite": "SELECT name, sql FROM sqlite_master WHERE type = 'trigger'",
+            "postgresql": "SELECT tgname, pg_get_triggerdef(oid) FROM pg_trigger WHERE NOT tgisinternal",
+        }
+        async with database.writing() as connection:
+            return sorted((await connection.exec_driver_sql(asked[database.dialect])).all())
+
+    at(url, prepared)
+    made = at(url, guards)
+    at(url, walked(("base", True), (None, False)))
+    assert at(url, guards) == made
+    assert len(made) == (5 if url.startswith("sqlite") else 2)
+
+
 def test_each_step_down_and_up_again_leaves_what_was_there(url: str) -> None:
     before = at(url, walked((None, False)))
     for revision in reversed(revisions()):

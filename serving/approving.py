@@ -1,0 +1,238 @@
+"""What waits for a teacher's word: asked where a class says so, never shown meanwhile, in force on the next call."""
+
+import asyncio
+import uuid
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+import msgspec
+
+from engine.domain.decision import Decision, Flag, Option, Request
+from engine.domain.errors import Unavailable
+from engine.domain.query import Query, current_class
+from engine.recommender import Recommender
+from engine.rules.approvals import (
+    APPROVED,
+    CONTACT,
+    JUMP,
+    Ahead,
+    Setting,
+    jumps_of,
+    mastered_of,
+    may_ask_again,
+    standing_of,
+)
+from engine.rules.plan import Plan
+from serving.known_learner import KnownLearner
+from serving.storage.port import LearnerContext
+from serving.storage.questions import Approval, ApprovalStore
+
+FLAG = "waits_for_approval"
+Decide = Callable[[Request], Decision]
+_MOST_NAMES = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Permits:
+    """What classes leave to their teachers, and what was said of the learners of one request.
+
+    `settings` by class. `said`: by learner and resource, every question about a jump. `ahead` knows what comes first.
+    """
+
+    settings: Mapping[str, Setting] = field(default_factory=dict)
+    said: Mapping[tuple[str, str], Approval] = field(default_factory=dict)
+    ahead: Ahead | None = None
+
+    def limit(self, class_id: str | None) -> int | None:
+        """How far ahead a resource may lie in this class; None where nobody asks."""
+        setting = self.settings.get(class_id or "")
+        return None if setting is None else setting.jump
+
+    def of(self, learner_id: str) -> dict[str, Approval]:
+        """What was said of one learner, by resource."""
+        return {x: one for (learner, x), one in self.said.items() if learner == learner_id}
+
+
+class CurrentApprovals:
+    """What classes leave to their teachers, as known at the version of the rules that each request has read."""
+
+    def __init__(self, store: ApprovalStore) -> None:
+        self._store = store
+        self._settings: dict[str, tuple[int, Mapping[str, Setting]]] = {}
+        self._ahead: dict[str, tuple[Recommender, Ahead]] = {}
+        self._reading: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+
+    async def permits(
+        self, tenant: str, version: int, asked_in: Mapping[str, str | None], recommender: Recommender
+    ) -> Permits:
+        """What learners may have in the classes they are asked in.
+
+        While the store is away nothing new is allowed, and the settings that were known hold.
+
+        Raises Unavailable where the store is away and the settings were never known here.
+        """
+        settings = await self._known(tenant, version)
+        strict = {x for x, setting in settings.items() if setting.jump is not None}
+        mine = [x for x, class_id in asked_in.items() if class_id in strict]
+        if not mine:
+            return Permits()
+        said: list[Approval] = []
+        with suppress(Unavailable):
+            said = await self._store.standing(tenant, JUMP, mine)
+        kept = self._ahead.get(tenant)
+        if kept is None or kept[0] is not recommender:
+            kept = self._ahead[tenant] = (recommender, Ahead(recommender.graph))
+        return Permits(settings=settings, said={(a.learner_id, a.subject_id): a for a in said}, ahead=kept[1])
+
+    async def _known(self, tenant: str, version: int) -> Mapping[str, Setting]:
+        at, settings = self._settings.get(tenant, (-1, {}))
+        if at >= version:
+            return settings
+        async with self._reading[tenant]:
+            at, settings = self._settings.get(tenant, (-1, {}))
+            if at < version:
+                try:
+                    settings = await self._store.settings(tenant)
+                except Unavailable:
+                    if at < 0:
+                        raise
+                    return settings
+                self._settings[tenant] = (version, settings)
+        return settings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Approved:
+    """A decision without anything that waits, the request that it answers, and the questions to put."""
+
+    decision: Decision
+    request: Request
+    questions: tuple[Approval, ...] = ()
+
+
+def approved(
+    request: Request,
+    decide: Decide,
+    *,
+    known: KnownLearner,
+    query: Query,
+    plan: Plan | None,
+    permits: Permits,
+) -> Approved:
+    """The decision, out of what needs no word of the teacher; what else would be shown becomes a question.
+
+    What a teacher pinned or assigned is their word already. Without any setting this is `decide` alone.
+    """
+    barred = barred_for(known, query, plan, permits)
+    if not barred:
+        return Approved(decision=decide(request), request=request)
+    bound = replace(request, exclude=(*request.exclude, *barred))
+    decision = decide(bound)
+    # What would be shown, in the plain order: whose turn it is among near-ties shall not put questions.
+    wished = decide(replace(request, explore=False))
+    held = [o for o in wished.slate if o.resource_id in barred and o.origin != "teacher"]
+    titles = known.recommender.titles
+    flags = tuple(_flag(o.title, barred[o.resource_id], titles) for o in held)
+    setting = permits.settings[query.class_id or ""]
+    said = permits.of(known.learner_id)
+    questions = tuple(
+        _question(o, barred[o.resource_id], query, titles, setting, decision.at)
+        for o in held
+        if _is_open(said.get(o.resource_id), setting, decision.at)
+    )
+    shown = msgspec.structs.replace(decision, flags=(*decision.flags, *flags))
+    return Approved(decision=shown, request=bound, questions=questions)
+
+
+def barred_for(known: KnownLearner, query: Query, plan: Plan | None, permits: Permits) -> dict[str, tuple[str, ...]]:
+    """The jumps that nobody approved, with the skills that lie before each; none where the class leaves none."""
+    limit = permits.limit(query.class_id)
+    if limit is None or permits.ahead is None:
+        return {}
+    recommender = known.recommender
+    menu = recommender.teaching.menu if recommender.teaching is not None else None
+    mastered = mastered_of(menu, recommender.learner, known.state, plan=plan, now_us=query.now_us)
+    jumps = jumps_of(recommender.catalogue.resources, permits.ahead, mastered, limit=limit, plan=plan)
+    said = permits.of(known.learner_id)
+    return {x: unmet for x, unmet in jumps.items() if x not in said or said[x].state != APPROVED}
+
+
+def class_in_question(asked: str | None, context: LearnerContext, now: datetime) -> str | None:
+    """The class asked for, else the learner's current one."""
+    told = context.learner.classes if context.learner is not None else ()
+    return asked or current_class(told, context.classes, now)
+
+
+async def put_questions(tenant: str, made: Sequence[Approved], store: ApprovalStore) -> None:
+    """Keep the questions; where that fails the next request puts them again, and nothing is shown meanwhile."""
+    questions = [q for one in made for q in one.questions]
+    if questions:
+        with suppress(Unavailable):
+            await store.ask(tenant, questions, rested=questions[0].asked_at)
+
+
+async def contact_state(
+    learner_id: str, peer_id: str, *, class_id: str | None, tenant: str, store: ApprovalStore, now: datetime
+) -> str:
+    """Whether a learner may have contact with a peer, where a rule `approve_contact` binds one of them.
+
+    The question is put where nobody did. Nothing but `approved` lets contact happen.
+    """
+    first, second = sorted((learner_id, peer_id))
+    found = [a for a in await store.standing(tenant, CONTACT, [first]) if a.subject_id == second]
+    setting = (await store.settings(tenant)).get(class_id or "", Setting())
+    if _is_open(found[0] if found else None, setting, now):
+        question = Approval(
+            approval_id=uuid.uuid4().hex,
+            kind=CONTACT,
+            learner_id=first,
+            subject_id=second,
+            class_id=class_id,
+            detail=_json({"title": None, "skills": []}),
+            asked_at=now,
+            until=now + timedelta(days=setting.days),
+        )
+        await store.ask(tenant, [question], rested=now)
+        found = [a for a in await store.standing(tenant, CONTACT, [first]) if a.subject_id == second]
+    return standing_of(found[0].state, found[0].until, now)
+
+
+def _is_open(said: Approval | None, setting: Setting, now: datetime) -> bool:
+    """Whether the question is to be put: nobody did, or it expired and has rested."""
+    if said is None:
+        return True
+    return standing_of(said.state, said.until, now) == "expired" and may_ask_again(said.until, setting.days, now)
+
+
+def _question(
+    option: Option,
+    unmet: tuple[str, ...],
+    query: Query,
+    titles: Mapping[str, str],
+    setting: Setting,
+    now: datetime,
+) -> Approval:
+    return Approval(
+        approval_id=uuid.uuid4().hex,
+        kind=JUMP,
+        learner_id=query.learner_id,
+        subject_id=option.resource_id,
+        class_id=query.class_id,
+        detail=_json({"title": option.title, "skills": unmet, "names": [titles.get(x, x) for x in unmet]}),
+        asked_at=now,
+        until=now + timedelta(days=setting.days),
+    )
+
+
+def _flag(title: str, unmet: tuple[str, ...], titles: Mapping[str, str]) -> Flag:
+    names = ", ".join(titles.get(x, x) for x in unmet[:_MOST_NAMES]) + (" …" if len(unmet) > _MOST_NAMES else "")
+    lie = "1 skill that is not mastered lies" if len(unmet) == 1 else f"{len(unmet)} skills that are not mastered lie"
+    words = f"“{title}” waits for your word and is not shown: {lie} before it ({names})."
+    return Flag(code=FLAG, skill_id=unmet[0], text_teacher=words)
+
+
+def _json(value: object) -> str:
+    return msgspec.json.encode(value).decode()
