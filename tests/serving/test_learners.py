@@ -280,7 +280,8 @@ def test_a_state_that_cannot_be_read_or_written_never_costs_an_answer(
         app.post("/v1/events", json={"events": [{"learner_id": "lena", "resource_id": "r00", "outcome": 1.0}]})
         asked = {"learner_id": "lena", "k": 3}
         first = app.post("/v1/recommendations", json=asked).json()["slate"]
-        good = of_lena(tmp_path).state
+    # A server that ends has written what was on its way.
+    good = of_lena(tmp_path).state
     for spoiled in (b"", b"TMLS", good.content[:-9], good.content[:300] + b"\0" * 9 + good.content[309:]):
         spoil(tmp_path, good.seq, spoiled)
         with fresh() as app:
