@@ -14,6 +14,7 @@ from experiments.bench.preview import preview
 from experiments.bench.relevance import relevance
 from experiments.bench.rules import rules
 from experiments.bench.store import store
+from experiments.bench.swaps import swaps
 
 HOUSE = Path(__file__).parents[2]
 PARTS: dict[str, Callable[[argparse.Namespace], str]] = {
@@ -24,6 +25,7 @@ PARTS: dict[str, Callable[[argparse.Namespace], str]] = {
     "learner": lambda given: speed(given.work / "learner"),
     "store": lambda given: store(given.work / "store"),
     "decision": lambda given: decision(given.work / "decision"),
+    "swaps": lambda given: swaps(given.work / "decision"),
     "http": lambda given: http(given.work / "decision"),
     "rules": lambda _given: rules(),
     "preview": lambda given: preview(given.work / "decision"),

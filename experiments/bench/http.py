@@ -60,13 +60,13 @@ class Rival:
 def _of_size(place: Path, n: int, *, core: int) -> Iterator[str]:
     trained_on(place, n)
     redis = os.environ.get("TRAILMATE_TEST_REDIS_URL", "")
-    key = _filled(place)
+    key = filled(place)
     with ExitStack() as stack:
         ours: dict[str, Rival] = {}
         for name, url in {"SQLite": "", **({"Redis": redis} if redis else {})}.items():
-            ours[name] = stack.enter_context(_served(place, url, core=core))
+            ours[name] = stack.enter_context(served(place, url, core=core))
         for objective in ("uptake", "learning"):
-            asked = [_asked(i, objective, n, key) for i in range(N_LEARNERS)]
+            asked = [asked_by(i, objective, n, key) for i in range(N_LEARNERS)]
             answer = place / f"{objective}.json"
             answer.write_bytes(_answer(ours["SQLite"].port, asked[0]))
             with ExitStack() as floors:
@@ -105,7 +105,7 @@ def _ratio(mine: Sequence[float], theirs: Sequence[float]) -> float:
     return statistics.median(a / b for a, b in zip(mine, theirs, strict=True))
 
 
-def _filled(place: Path) -> str:
+def filled(place: Path) -> str:
     """A store with the log's catalogue and the events of some learners; the key to it."""
     data = place / "data"
     shutil.rmtree(data, ignore_errors=True)
@@ -130,7 +130,8 @@ def _learner(i: int) -> str:
     return f"l{i:04d}"
 
 
-def _asked(i: int, objective: str, n: int, key: str) -> bytes:
+def asked_by(i: int, objective: str, n: int, key: str) -> bytes:
+    """What the learner of this number asks, as it goes over the line; `n` is the size of the catalogue."""
     goal = [f"s{(7 * i + j) % (n // 10):05d}" for j in range(4)]
     body = {"learner_id": _learner(i), "k": 5, "objective": objective, "goal": goal}
     return post("/v1/recommendations", json.dumps(body).encode(), key)
@@ -148,7 +149,8 @@ def _answer(port: int, request: bytes) -> bytes:
 
 
 @contextmanager
-def _served(place: Path, redis: str, *, core: int) -> Iterator[Rival]:
+def served(place: Path, redis: str, *, core: int | None = None) -> Iterator[Rival]:
+    """`trailmate serve` on the data of this place, on its own core where one is named."""
     given = {"TRAILMATE_DATA": str(place / "data"), "TRAILMATE_REDIS_URL": redis}
     words = ["-m", "trailmate.cli", "serve", "--port", "0", "--json", "--bundle", str(place / "bundle")]
     with _started(words, core=core, log=place / "server.log", **given) as process:
@@ -167,13 +169,16 @@ def _floor(kind: str, answer: Path, *, core: int) -> Iterator[Rival]:
 
 
 @contextmanager
-def _started(words: Sequence[str], *, core: int, log: Path, **settings: str) -> Iterator["subprocess.Popen[bytes]"]:
+def _started(
+    words: Sequence[str], *, core: int | None, log: Path, **settings: str
+) -> Iterator["subprocess.Popen[bytes]"]:
     """The process on its own core."""
     with log.open("wb") as told:
         process = subprocess.Popen(
             [sys.executable, *words], stdout=subprocess.PIPE, stderr=told, env={**os.environ, **settings}
         )
-    os.sched_setaffinity(process.pid, {core})
+    if core is not None:
+        os.sched_setaffinity(process.pid, {core})
     try:
         yield process
     finally:
