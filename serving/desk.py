@@ -1,7 +1,7 @@
 """What a teacher's desk has at hand: who is under a rule, what is known of them, and what is wrong with a draft."""
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -21,8 +21,8 @@ from serving.known_learner import KnownLearner, learner_in_sight
 from serving.schemas import MAX_LEARNERS
 from serving.storage.port import LearnerContext, Met, Store
 
-# Chances of success are looked up for the desk as long as there are no more of them than these: some 0.5 s.
-_MOST_CHANCES = 1_000_000
+# So many chances of success are looked up for the desk, in some 0.1 s: whoever is left over counts as having something.
+_MOST_CHANCES = 30_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +80,17 @@ async def sight_of(drafts: Sequence[Rule], office: Office) -> Sight:
         known=known,
         class_ids=frozenset(c.class_id for c in classes),
     )
+
+
+async def everybody(sight: Sight, office: Office) -> AsyncIterator[KnownLearner]:
+    """What is known of everybody in scope, however many they are."""
+    for one in sight.known:
+        yield one
+    others = [who.learner_id for who in sight.inside[len(sight.known) :]]
+    for first in range(0, len(others), MAX_LEARNERS):
+        contexts = await office.store.events.contexts(office.tenant, others[first : first + MAX_LEARNERS])
+        for one in await asyncio.to_thread(_in_sight, office.tenant, contexts, sight.in_force):
+            yield one
 
 
 async def problems_of(drafts: Sequence[Rule], sight: Sight, office: Office) -> tuple[Problem, ...]:
@@ -145,8 +156,8 @@ def _chances(drafts: Sequence[Rule], sight: Sight, now_us: int) -> dict[str, Flo
         return {}
     resources = recommender.catalogue.resources
     rows = np.array([row for row, resource in enumerate(resources) if resource is not None], np.int64)
-    found = {}
-    for one in sight.known[: _MOST_CHANCES // max(len(rows), 1)]:
+    found = dict.fromkeys((who.learner_id for who in sight.inside), np.full(len(resources), np.nan))
+    for one in sight.known[: max(_MOST_CHANCES // max(len(rows), 1), 1)]:
         state = one.state or fresh(model, recommender.offer)
         seen = known_of(teaching.menu, rows, np.empty(0, np.int64), state=state, model=model, now_us=now_us)
         chances = np.full(len(resources), np.nan)

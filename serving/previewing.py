@@ -29,7 +29,7 @@ async def preview(draft: Draft, office: Office, *, k: int) -> PreviewOut:
     sight = await sight_of(draft.rules, office)
     problems = await problems_of(draft.rules, sight, office)
     at = _moment(draft.rules[0], office, sight)
-    after = _with(draft, sight, office)
+    after = await _with(draft, sight, office)
     changes: list[Change] = []
     if any(not VERBS[rule.verb].people for rule in draft.rules):
         permits = await _permits(sight, office, at)
@@ -61,11 +61,12 @@ def _moment(rule: Rule, office: Office, sight: Sight) -> datetime:
     return office.now if begins <= microseconds(office.now) else _EPOCH + timedelta(microseconds=begins)
 
 
-def _with(draft: Draft, sight: Sight, office: Office) -> InForce:
+async def _with(draft: Draft, sight: Sight, office: Office) -> InForce:
     """The rules as they would be with the draft, over the same catalogue."""
     before = sight.in_force
     rules = (*sight.others(r.rule_id for r in draft.rules), *draft.rules)
-    paths = frozen_by(draft, None, sight, office)[0]
+    kept = await office.store.rules.find(office.tenant, draft.rule_id)
+    paths = (await frozen_by(draft, kept, sight, office))[0]
     frozen = dict(before.frozen)
     if paths is not None:
         frozen[draft.rule_id] = {x: frozenset(path) for x, path in paths.items()}

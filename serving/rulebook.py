@@ -1,5 +1,6 @@
 """Saving, ending and undoing rules: every change of a rule or an override goes through here."""
 
+import asyncio
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -7,7 +8,7 @@ from dataclasses import dataclass, replace
 from engine.domain.errors import BadInput, Unknown
 from engine.domain.rule import Rule
 from engine.rules.problems import Problem
-from serving.desk import Office, Sight, problems_of, sight_of
+from serving.desk import Office, Sight, everybody, problems_of, sight_of
 from serving.errors import Conflict, MatchNeeded, ProblemWithRule, RulesConflict, Stale, UnknownName
 from serving.kept_rules import OVERRIDE, rules_of
 from serving.learner_workflows import goal_set, planned
@@ -133,7 +134,7 @@ async def _saved(draft: Draft, office: Office, *, match: Match, taken: Conflict 
         _require_match(match, before, is_put=True)
         warnings = _refused_or_warned(await problems_of(draft.rules, sight, office))
         kept = _kept(draft, before, office)
-        frozen, told = frozen_by(draft, before, sight, office)
+        frozen, told = await frozen_by(draft, before, sight, office)
         seen, act = sight.in_force.version, _act(kept, office)
         if await office.store.rules.put(office.tenant, kept, seen=seen, frozen=frozen, act=act):
             return Saved(kept=kept, warnings=(*warnings, *told), before=before, sight=sight)
@@ -216,7 +217,7 @@ def told_of(problems: Sequence[Problem]) -> tuple[ProblemWithRule, ...]:
     return tuple(ProblemWithRule(kind=p.kind, rule_ids=p.rule_ids, words=p.words) for p in problems)
 
 
-def frozen_by(
+async def frozen_by(
     draft: Draft, before: KeptRule | None, sight: Sight, office: Office
 ) -> tuple[Mapping[str, tuple[str, ...]] | None, tuple[ProblemWithRule, ...]]:
     """The paths of those in scope, where the draft freezes them; a path that stands frozen stays as it was."""
@@ -224,8 +225,8 @@ def frozen_by(
         return None, ()
     still = before is not None and before.ended_at is None and any(map(_freezes, rules_of(before, office.rules.zone)))
     kept = {x: tuple(sorted(path)) for x, path in sight.in_force.frozen.get(draft.rule_id, {}).items()} if still else {}
-    for one in sight.known:
-        path = None if one.learner_id in kept else planned(one, goal_set(one), now=office.now)
+    async for one in everybody(sight, office):
+        path = None if one.learner_id in kept else await asyncio.to_thread(planned, one, goal_set(one), now=office.now)
         if path is not None:
             kept[one.learner_id] = tuple(dict.fromkeys(r for step in path.steps for r in step.resources))
     n = sum(who.learner_id not in kept for who in sight.inside)

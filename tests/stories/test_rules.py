@@ -1,19 +1,22 @@
 """A teacher's rules over HTTP: seen before they are saved, refused where they contradict, proved in every answer."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import httpx
+import polars as pl
 import pytest
 from starlette.testclient import TestClient
 
 from serving.app import create_app
 from serving.settings import Settings
-from tests.served import key_for
+from tests.served import key_for, served
 from tests.stories.conftest import Asking, Clock
+from trailmate.cli import main
 
 MORNING = datetime(2026, 11, 23, 7, tzinfo=UTC)
 FORMATS = ("video", "exercise", "project")
@@ -261,6 +264,35 @@ def test_two_teachers_at_once_the_second_is_told(app: TestClient) -> None:
         (1, "created", ["video"]), (2, "changed", ["project"]), (3, "changed", ["project"]),
     ]  # fmt: skip
     assert versions[0]["author"] != "Ms Berger"
+
+
+def test_two_rules_saved_at_once_are_seen_one_after_the_other(tmp_path: Path) -> None:
+    with served(tmp_path / "data") as server, server.client(key_for(server.data, "admin")) as app:
+        app.put("/v1/resources", json={"resources": RESOURCES})
+        pins = [rule(f"pin-{i}", "pin", scope={}, resources=["ratios-video"]) for i in range(3)]
+        hides = [rule(f"hide-{i}", "hide", scope={}, formats=["video"]) for i in range(3)]
+        with ThreadPoolExecutor(6) as pool:
+            told = list(
+                pool.map(
+                    lambda r: app.post("/v1/rules", json=r), [x for two in zip(pins, hides, strict=True) for x in two]
+                )
+            )
+        kept = {r["verb"] for r in app.get("/v1/rules").json()["rules"]}
+        # Whoever came first, all of the other kind were refused.
+        assert len(kept) == 1
+        assert sorted(t.status_code for t in told) == [201, 201, 201, 409, 409, 409]
+
+
+def test_what_rules_did_goes_into_the_log(app: TestClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    saved(app, rule("no-videos", "hide", formats=["video"]))
+    decision = asked(app)
+    monkeypatch.setenv("TRAILMATE_DATA", str(tmp_path / "data"))
+    with pytest.raises(SystemExit) as ended:
+        main(["export", "--into", str(tmp_path / "log"), "--json"])
+    assert ended.value.code == 0
+    (rows,) = pl.read_parquet(tmp_path / "log/decisions/*.parquet").filter(slot=1)["rules"].to_list()
+    assert rows == decision["rules"]
+    assert (rows[0]["rule_id"], rows[0]["held"]) == ("no-videos", True)
 
 
 def test_what_was_ended_comes_back_by_undo_and_what_was_made_goes(app: TestClient) -> None:
