@@ -58,6 +58,13 @@ class LastStage:
     admission: Admission
     looked_at: Mask
 
+    @property
+    def looks_like(self) -> tuple[object, ...]:
+        """What a closer look depends on: two stages alike in this are looked at once."""
+        plan = self.plan
+        rows = tuple(demand.row for demand in self.admission.wanted)
+        return self.looked_at.tobytes(), rows, tuple(r.what.skills for r in plan.firsts), tuple(plan.quotas)
+
     def wanted(self, scores: Floats, offered: Offered) -> list[int]:
         """Rows that need a close look, however good they are: what is put in, comes first, or fills a quota."""
         contents = self.plan.contents
@@ -117,16 +124,6 @@ def under_rules(
     return ranked, slate, ruled
 
 
-def narrowed(look: Callable[[int], Ranked], mask: Mask) -> Callable[[int], Ranked]:
-    """A closer look of which only rows of a mask `(n_resources,)` count; enough to choose by, not to give reasons."""
-
-    def own(times: int) -> Ranked:
-        ranked = look(times)
-        return _some(ranked, np.flatnonzero(mask[ranked.rows]))
-
-    return own
-
-
 def _decided(
     stage: LastStage, ranked: Ranked, choose: Callable[[Ranked, bool], Slate], answered: Answered, k: int
 ) -> tuple[Ranked, Slate, Ruled]:
@@ -153,9 +150,7 @@ def _some(ranked: Ranked, positions: Ints) -> Ranked:
     """What a slate is chosen by, of some positions."""
     known = ranked.learning
     if known is not None:
-        seen = known.known
-        seen = replace(seen, rows=seen.rows[positions], p=seen.p[positions], minutes=seen.minutes[positions])
-        known = replace(known, known=seen)
+        known = replace(known, known=replace(known.known, rows=known.known.rows[positions], p=known.known.p[positions]))
     return replace(
         ranked,
         rows=ranked.rows[positions],

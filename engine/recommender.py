@@ -1,6 +1,6 @@
 """The recipe: candidates → relevance → a closer look at the best → learning → selection → reasons."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -13,7 +13,7 @@ from engine.domain.decision import Decision, Request
 from engine.domain.history import History
 from engine.domain.query import Query
 from engine.emptiness import GOAL_MASTERED, Gained, why_no_gain, why_nothing
-from engine.last_stage import LastStage, Rules, last_stage, narrowed, under_rules
+from engine.last_stage import LastStage, Rules, last_stage, under_rules
 from engine.learner.preferences import Preferences
 from engine.learner.state import LearnerState
 from engine.learner.voices import Spoken, standing
@@ -134,22 +134,25 @@ def foreseen(
     spoken: Sequence[Spoken] | None = None,
     preferences: Preferences | None = None,
 ) -> list[Foreseen]:
-    """What would be shown under each of several sets of rules, without chance; candidates are looked at once."""
+    """What would be shown under each of several sets of rules, without chance, exactly as it would be answered.
+
+    Candidates are looked at once for all sets that let in the same ones.
+    """
     asking = _asking(request, query, recommender, state=state, spoken=spoken, preferences=preferences)
-    stages = [last_stage(rules, asking.allowed, query, recommender.catalogue) for rules in sides]
-    own = [asking.allowed if stage is None else stage.looked_at for stage in stages]
-    shown = np.logical_or.reduce(own)
-    seen: dict[int, Ranked] = {}
+    seen: dict[tuple[object, ...], Ranked] = {}
+    stages = (last_stage(rules, asking.allowed, query, recommender.catalogue) for rules in sides)
+    return [_foreseen(asking, stage, seen) for stage in stages]
+
+
+def _foreseen(asking: _Asking, stage: LastStage | None, seen: dict[tuple[object, ...], Ranked]) -> Foreseen:
+    shown = asking.allowed if stage is None else stage.looked_at
+    like = (shown.tobytes(), (), (), ()) if stage is None else stage.looks_like
 
     def look(times: int) -> Ranked:
-        if times not in seen:
-            seen[times] = asking.look(shown, [stage for stage in stages if stage is not None], times)
-        return seen[times]
+        if (times, like) not in seen:
+            seen[times, like] = asking.look(shown, () if stage is None else (stage,), times)
+        return seen[times, like]
 
-    return [_foreseen(asking, stage, narrowed(look, mask)) for stage, mask in zip(stages, own, strict=True)]
-
-
-def _foreseen(asking: _Asking, stage: LastStage | None, look: Callable[[int], Ranked]) -> Foreseen:
     conflict: tuple[str, ...] = ()
     message = None
     if stage is None:
@@ -161,8 +164,8 @@ def _foreseen(asking: _Asking, stage: LastStage | None, look: Callable[[int], Ra
         )
         conflict, message = ruled.conflict, ruled.message
     ids = asking.recommender.catalogue.resource_map.ids
-    shown = tuple(ids[row] for row in ranked.rows[list(slate.chosen)].tolist())
-    return Foreseen(resource_ids=shown, conflict=conflict, message=message)
+    chosen = tuple(ids[row] for row in ranked.rows[list(slate.chosen)].tolist())
+    return Foreseen(resource_ids=chosen, conflict=conflict, message=message)
 
 
 def _asking(
