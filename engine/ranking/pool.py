@@ -45,7 +45,8 @@ def pool_of(
         rows = np.concatenate([np.array(first, np.int64), best[others[best]]])[:n]
     # What stays in any case: the last places are for what a slate is varied with.
     head = rows[: max(n - 2 * _FOR_EACH, 1)]
-    usual, others = offered.formats[rows[0]], [head]
+    usual = offered.formats[rows[0]]
+    others: list[Ints] = [head]
     if not offered.inquiry[head].any():
         others.append(best_rows(scores, allowed & offered.inquiry, offered.tie_break, _FOR_EACH))
     if not (offered.formats[head] != usual).any():
