@@ -46,13 +46,13 @@ def pool_of(
     # What stays in any case: the last places are for what a slate is varied with.
     head = rows[: max(n - 2 * _FOR_EACH, 1)]
     usual = offered.formats[rows[0]]
-    others: list[Ints] = [head]
+    several: list[Ints] = [head]
     if not offered.inquiry[head].any():
-        others.append(best_rows(scores, allowed & offered.inquiry, offered.tie_break, _FOR_EACH))
+        several.append(best_rows(scores, allowed & offered.inquiry, offered.tie_break, _FOR_EACH))
     if not (offered.formats[head] != usual).any():
-        others.append(best_rows(scores, allowed & (offered.formats != usual), offered.tie_break, _FOR_EACH))
-    if len(others) > 1:
-        rows = np.array(list(dict.fromkeys(np.concatenate([*others, rows]).tolist()))[:n], np.int64)
+        several.append(best_rows(scores, allowed & (offered.formats != usual), offered.tie_break, _FOR_EACH))
+    if len(several) > 1:
+        rows = np.array(list(dict.fromkeys(np.concatenate([*several, rows]).tolist()))[:n], np.int64)
     rows.sort()
     return rows
 
