@@ -43,19 +43,18 @@ def pool_of(
         others = np.ones(len(scores), bool)
         others[first] = False
         rows = np.concatenate([np.array(first, np.int64), best[others[best]]])[:n]
-    if not offered.inquiry[rows].any():
-        rows = _with_some(rows, scores, allowed & offered.inquiry, offered)
+    # What stays in any case: the last places are for what a slate is varied with.
+    head = rows[: max(n - 2 * _FOR_EACH, 1)]
     usual = offered.formats[rows[0]]
-    if not (offered.formats[rows] != usual).any():
-        rows = _with_some(rows, scores, allowed & (offered.formats != usual), offered)
+    several: list[Ints] = [head]
+    if not offered.inquiry[head].any():
+        several.append(best_rows(scores, allowed & offered.inquiry, offered.tie_break, _FOR_EACH))
+    if not (offered.formats[head] != usual).any():
+        several.append(best_rows(scores, allowed & (offered.formats != usual), offered.tie_break, _FOR_EACH))
+    if len(several) > 1:
+        rows = np.array(list(dict.fromkeys(np.concatenate([*several, rows]).tolist()))[:n], np.int64)
     rows.sort()
     return rows
-
-
-def _with_some(rows: Ints, scores: NDArray[np.float64], others: NDArray[np.bool_], offered: Offered) -> Ints:
-    """As many rows, the last of them the best of these others, where there are any."""
-    found = best_rows(scores, others, offered.tie_break, _FOR_EACH)
-    return np.concatenate([rows[: len(rows) - len(found)], found])
 
 
 def due_rows(skills: Iterable[str], menu: Menu, promising: Sequence[Ints], allowed: NDArray[np.bool_]) -> list[int]:
