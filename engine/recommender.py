@@ -12,7 +12,7 @@ from engine.closer_look import accepted_rows, learner_led, relevant_to, worthwhi
 from engine.domain.decision import Decision, Request
 from engine.domain.history import History
 from engine.domain.query import Query
-from engine.emptiness import GOAL_MASTERED, Gained, why_no_gain, why_nothing
+from engine.emptiness import GOAL_MASTERED, GOAL_RULED_OUT, Gained, why_no_gain, why_nothing
 from engine.last_stage import LastStage, Rules, last_stage, under_rules
 from engine.learner.preferences import Preferences
 from engine.learner.state import LearnerState
@@ -119,8 +119,7 @@ def recommend(  # noqa: PLR0913 - who asks for what, and all that is known of th
         flags=flags_of(ranked, asking.answered),
         rules=ruled.held if ruled is not None else (),
         conflict=ruled.conflict if ruled is not None else (),
-        message=(ruled.message if ruled is not None else None)
-        or _message(request, query, ranked, asking.learner, asking.again, recommender),
+        message=(ruled.message if ruled is not None else None) or _message(asking, query, ranked, stage),
     )
 
 
@@ -263,20 +262,16 @@ def _words(voices: tuple[Spoken, ...], recommender: Recommender) -> dict[int, st
     return {row: said[int(recommender.keys[row])] for row in rows}
 
 
-def _message(
-    request: Request,
-    query: Query,
-    ranked: Ranked,
-    learner: Learner | None,
-    again: Again,
-    recommender: Recommender,
-) -> str | None:
+def _message(asking: _Asking, query: Query, ranked: Ranked, stage: LastStage | None) -> str | None:
     """Why there is nothing, or nothing for the goal; None where all is as hoped."""
-    for_goal = None
+    request, learner, recommender, for_goal = asking.request, asking.learner, asking.recommender, None
     if ranked.learning is not None and learner is not None and recommender.teaching is not None:
         menu, titles = recommender.teaching.menu, recommender.titles
-        gained = Gained(learner.goal, again.spent, ranked.learning, menu, titles)
+        gained = Gained(learner.goal, asking.again.spent, ranked.learning, menu, titles)
         for_goal = why_no_gain(request, query, gained, recommender.catalogue)
+        if stage is not None and for_goal not in (None, GOAL_MASTERED):
+            rows = menu.teaching.gathered(ranked.learning.aims)[1]
+            for_goal = GOAL_RULED_OUT if (asking.allowed[rows] & ~stage.looked_at[rows]).any() else for_goal
     if len(ranked.rows) or for_goal == GOAL_MASTERED:
         return for_goal
     return why_nothing(request, query, recommender.catalogue)

@@ -22,6 +22,7 @@ from serving.overriding import PREFIX
 from serving.rulebook import Draft
 from serving.schemas_rules import PreviewIn, RuleOut
 from serving.storage.port import KeptRule
+from serving.wire import decoded
 
 # Reading YAML takes its time; a rule this long can be sent as JSON.
 _MOST_YAML = 65_536
@@ -42,14 +43,15 @@ def plain_in(content: bytes, content_type: str | None) -> Plain:
 
 def preview_in(plain: Plain) -> tuple[Plain, int]:
     """The draft and how many options are shown; a draft may also stand alone."""
+    if "rule" not in plain and "k" in plain and "verb" not in plain:
+        raise WrongShape('rule is missing: send {"rule": {…}, "k": 5}, or the rule alone')
     if "rule" not in plain or "verb" in plain:
         return plain, 5
     rule = plain["rule"]
     if not isinstance(rule, dict):
         raise WrongShape("rule is an object with at least id, verb and what; send one")
-    k = msgspec.convert(
-        {"rule": {"id": "x", "verb": "x"}, **{n: v for n, v in plain.items() if n != "rule"}}, PreviewIn
-    ).k
+    beside = {name: value for name, value in plain.items() if name != "rule"}
+    k = decoded(msgspec.json.encode({"rule": {"id": "x", "verb": "x"}, **beside}), PreviewIn).k
     return {str(name): value for name, value in rule.items()}, k
 
 
@@ -128,6 +130,11 @@ def _yaml(content: bytes) -> Any:
                 raise yaml.YAMLError("alias")
             return super().compose_node(parent, index)
 
+    # Dates stay text, as in JSON: a day that is none is then told like any other mistake.
+    Plainly.yaml_implicit_resolvers = {
+        first: [(tag, form) for tag, form in known if tag != "tag:yaml.org,2002:timestamp"]
+        for first, known in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
     if len(content) > _MOST_YAML:
         raise WrongShape(f"YAML may have {_MOST_YAML} bytes; send a longer rule as JSON")
     try:

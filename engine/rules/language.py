@@ -85,9 +85,15 @@ def mistakes_in(plain: object, *, zone: ZoneInfo = _UTC) -> list[str]:
     found += _in_texts(given) + _in_scope(given.get("scope"))
     verb = given.get("verb")
     if not isinstance(verb, str) or verb not in VERBS:
+        what = given.get("what")
+        found += [f"{kind!r} is nothing a rule can name: {_instead(kind, KINDS)}" for kind in _unknown_kinds(what)]
         return [*found, f"{verb!r} is no verb: {_instead(verb, tuple(VERBS))}" if verb else _no_verb()]
     found += _in_what(verb, VERBS[verb], given.get("what")) + _in_value(verb, VERBS[verb], given)
     return found + _in_times(given, zone)
+
+
+def _unknown_kinds(what: object) -> list[str]:
+    return [kind for kind in what if kind not in KINDS] if isinstance(what, dict) else []
 
 
 def _no_verb() -> str:

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from engine.domain.rule import Rule
 from engine.rules.problems import Desk, Problem
 from engine.rules.scope import speaks_to
+from engine.rules.values import quotas_of
 from engine.rules.verbs import CONTENT
 from engine.rules.words import counted, named
 
@@ -15,8 +16,11 @@ def misnamed(rule: Rule, desk: Desk) -> list[Problem]:
     skills = set(desk.contents.by_kind["skills"]) | set(desk.graph)
     known: dict[str, Iterable[str]] = {**desk.contents.by_kind, "learners": learners, "skills": skills}
     known["resources"] = {r.resource_id for r in desk.contents.resources if r is not None}
-    missing = {kind: [n for n in getattr(rule.what, kind) if n not in known[kind]] for kind in (*CONTENT, "learners")}
-    n_named = sum(len(getattr(rule.what, kind)) for kind in missing)
+    names_of = {kind: tuple(getattr(rule.what, kind)) for kind in (*CONTENT, "learners")}
+    if rule.verb == "formats":
+        names_of["formats"] = tuple(sorted({name for _, name in quotas_of(rule)}))
+    missing = {kind: [n for n in names if n not in known[kind]] for kind, names in names_of.items()}
+    n_named = sum(map(len, names_of.values()))
     n_missing = sum(map(len, missing.values()))
     found = []
     if n_missing:

@@ -43,7 +43,16 @@ def decided(admission: Admission, ranked: Ranked, situation: Situation, *, k: in
     slate = _slate(chosen, shown, line, _unruled(ranked, bars, k))
     nothing = () if slate or conflict else _nothing_left(admission, bars)
     rows = admission.rows[np.array(chosen, np.int64)]
-    told = Told(admission=admission, ranked=ranked, situation=situation, bars=bars, slate=slate, rows=rows, k=k)
+    told = Told(
+        admission=admission,
+        ranked=ranked,
+        situation=situation,
+        bars=bars,
+        slate=slate,
+        rows=rows,
+        conflict=tuple(conflict or nothing),
+        k=k,
+    )
     return Outcome(
         slate=slate,
         verdicts=verdicts_of(told),

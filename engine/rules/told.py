@@ -25,6 +25,7 @@ class Told:
     bars: Bars
     slate: tuple[Placed, ...]
     rows: Rows
+    conflict: tuple[Rule, ...]
     k: int
 
     @property
@@ -56,8 +57,10 @@ def verdicts_of(told: Told) -> tuple[Verdict, ...]:
     found = []
     for rule in told.admission.plan.rules:
         held, effect = holds(rule, proof), _EFFECTS[rule.verb](rule, told)
-        if effect or not held:
-            found.append(Verdict(rule_id=rule.rule_id, held=held, effect=effect or "could not be kept"))
+        stands_in_the_way = rule in told.conflict
+        if effect or not held or stands_in_the_way:
+            else_ = "could not be kept" if not held else "cannot hold beside the others"
+            found.append(Verdict(rule_id=rule.rule_id, held=held, effect=effect or else_))
     return tuple(found)
 
 

@@ -387,3 +387,19 @@ def test_another_school_sees_nothing_of_it(tmp_path: Path, app: TestClient) -> N
     told = app.post("/v1/recommendations", json={"learner_id": "lena", "k": 1}, headers=theirs).json()
     assert [o["resource_id"] for o in told["slate"]] == ["ratios-video"]
     assert app.get("/v1/rules", headers=theirs).json() == {"rules": [], "next_cursor": None}
+
+
+def test_slips_in_a_preview_and_in_yaml_are_told(app):
+    draft = {"id": "x1", "scope": {"class_id": "7b"}, "verb": "hide", "what": {"formats": ["video"]}}
+    for wrong in ({"rule": draft, "kk": 3}, {"rule": draft, "k": 0}, {"rule": draft, "k": "three"}, {"k": 3}):
+        answer = app.post("/v1/rules/preview", json=wrong)
+        assert answer.status_code == 422, answer.text
+    yaml = "id: y2\nscope: {class_id: 7b}\nverb: hidee\nwhat: {skils: [draft]}\nuntil: 2026-13-23\n"
+    told = app.post("/v1/rules", content=yaml, headers={"Content-Type": "application/yaml"})
+    assert told.status_code == 422
+    assert "hide" in told.json()["detail"]
+    assert "skils" in told.json()["detail"]
+    dated = yaml.replace("hidee", "hide").replace("skils: [draft]", "formats: [video]")
+    told = app.post("/v1/rules", content=dated, headers={"Content-Type": "application/yaml"})
+    assert told.status_code == 422
+    assert "until is no ISO date" in told.json()["detail"]

@@ -166,3 +166,10 @@ def test_a_band_that_leaves_nobody_anything_is_refused_and_one_that_leaves_some_
     assert not some.refuses
     assert "1 of 2 learners" in some.words
     assert check(band, chances={"anna": fine, "ben": np.full(len(contents), np.nan)}) == ()
+
+
+def test_a_misspelt_format_of_a_quota_is_told(check, rule):
+    wrong = rule("q", "formats", value={"max": {"vidoe": 1}})
+    assert [(p.kind, p.refuses) for p in check(wrong)] == [("unknown", True)]
+    partly = rule("q", "formats", value={"max": {"vidoe": 1, "video": 2}})
+    assert [(p.kind, p.refuses) for p in check(partly)] == [("unknown", False)]
