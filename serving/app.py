@@ -14,7 +14,7 @@ from serving.errors import WrongShape, problem_of, request_id_of, status_problem
 from serving.house import open_house
 from serving.middleware import LimitedBody, Observed
 from serving.openapi import describe
-from serving.routes import console, events, learners, operations, recommendations, records
+from serving.routes import console, events, learners, operations, recommendations, records, together
 from serving.settings import Settings
 
 
@@ -30,7 +30,7 @@ def create_app(settings: Settings) -> FastAPI:
     app = FastAPI(title="Trailmate", version="0.1.0", lifespan=lifespan, docs_url=None, redoc_url=None)
     app.openapi = lambda: describe(app)  # type: ignore[method-assign]
     # Records take any id, also one that ends like the doors of `learners`: those stand first.
-    for part in (events, recommendations, learners, records, operations, console):
+    for part in (events, recommendations, together, learners, records, operations, console):
         app.include_router(part.router)
     app.add_exception_handler(TrailmateError, _own_error)
     app.add_exception_handler(HTTPException, _framework_error)

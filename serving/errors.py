@@ -1,5 +1,6 @@
 """The one table from what went wrong to what the caller is told, as RFC 9457 problem+json."""
 
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 
 import msgspec
@@ -27,6 +28,14 @@ class UnknownName(BadInput):
 
 class Conflict(BadInput):
     """What is asked does not go with how things stand."""
+
+
+class Conflicting(Conflict):
+    """Rules that cannot all hold: `conflict` names the smallest set of them."""
+
+    def __init__(self, words: str, conflict: Mapping[str, Sequence[int | str]]) -> None:
+        super().__init__(words)
+        self.conflict = conflict
 
 
 class KeyUsedBefore(BadInput):
@@ -78,7 +87,8 @@ def problem_of(error: TrailmateError, *, request_id: str) -> Response:
     """The answer to one of our own errors."""
     for kind, status, name in TABLE:
         if isinstance(error, kind):
-            return _problem(status, name, str(error), request_id)
+            more = {"conflict": error.conflict} if isinstance(error, Conflicting) else {}
+            return _problem(status, name, str(error), request_id, **more)
     return unexpected(request_id)
 
 
@@ -99,14 +109,14 @@ def request_id_of(request: Request) -> str:
     return str(request.scope.get("state", {}).get("request_id", ""))
 
 
-def _problem(status: HTTPStatus, name: str, detail: str, request_id: str) -> Response:
+def _problem(status: HTTPStatus, name: str, detail: str, request_id: str, **more: object) -> Response:
     problem = ProblemOut(f"urn:trailmate:problem:{name}", status.phrase, status.value, detail, request_id)
     headers = {
         HTTPStatus.UNAUTHORIZED: {"WWW-Authenticate": "Bearer"},
         HTTPStatus.SERVICE_UNAVAILABLE: {"Retry-After": "1"},
     }
     return Response(
-        msgspec.json.encode(problem),
+        msgspec.json.encode({**msgspec.structs.asdict(problem), **more} if more else problem),
         status_code=status.value,
         headers=headers.get(status),
         media_type="application/problem+json",

@@ -10,6 +10,8 @@ from starlette.types import Scope
 from structlog.typing import FilteringBoundLogger
 
 from serving.auth import KeyRing
+from serving.contact import ApprovedOf, RulesOf, no_rules, none_approved
+from serving.crowds import Crowds
 from serving.current_bundle import CurrentBundle, bundle_at
 from serving.logs import json_log
 from serving.metrics import Metrics
@@ -33,7 +35,10 @@ class House:
     bundles: CurrentBundle
     metrics: Metrics
     log: FilteringBoundLogger
+    crowds: Crowds
     clock: Callable[[], datetime] = wall_clock
+    rules_of: RulesOf = no_rules
+    approved_of: ApprovedOf = none_approved
 
 
 @asynccontextmanager
@@ -54,6 +59,7 @@ async def open_house(settings: Settings) -> AsyncIterator[House]:
             bundles=bundles,
             metrics=metrics,
             log=json_log(),
+            crowds=Crowds(store, bundles),
         )
 
 

@@ -9,7 +9,7 @@ import msgspec
 from fastapi import FastAPI
 
 from engine.domain.learner import Learner, SchoolClass
-from serving import schemas, schemas_learner
+from serving import schemas, schemas_learner, schemas_together
 from serving.errors import ProblemOut
 from serving.idempotency import HEADER
 
@@ -65,7 +65,7 @@ def _examples() -> dict[str, Any]:
 
 
 def _shapes() -> dict[str, Any]:
-    named = vars(schemas) | vars(schemas_learner)
+    named = vars(schemas) | vars(schemas_learner) | vars(schemas_together)
     bodies = [shape for name, shape in named.items() if name.endswith(("In", "Out"))]
     _, shapes = msgspec.json.schema_components((*bodies, Learner, SchoolClass, ProblemOut), ref_template=_REF)
     # The parts of a batch are judged one by one, so its own type leaves them open.

@@ -41,9 +41,7 @@ def fit_affinity(contacts: Contacts, same_class: NDArray[np.bool_] | None = None
     return Affinity(*sides)
 
 
-def _fit(
-    contacts: Contacts, timed: Contacts, same_class: NDArray[np.bool_] | None, *, asks: bool, seed: int
-) -> Floats:
+def _fit(contacts: Contacts, timed: Contacts, same_class: NDArray[np.bool_] | None, *, asks: bool, seed: int) -> Floats:
     """Looked at from several moments: those somebody had to do with later are chosen among all others.
 
     Each learner counts the same at each moment, however many partners they had.
@@ -111,4 +109,3 @@ def _classes(log: Log, rows: Mapping[str, int]) -> NDArray[np.bool_] | None:
         member[rows[x], [number[name] for name in own]] = 1.0
     result: NDArray[np.bool_] = member @ member.T > 0
     return result
-

@@ -85,9 +85,7 @@ def features_of(contacts: Contacts, row: int, now_us: int, *, asks: bool, same_c
     return np.stack(columns, axis=1)
 
 
-def likely(
-    affinity: Affinity, contacts: Contacts, row: int, now_us: int, same_class: Bools | None = None
-) -> Floats:
+def likely(affinity: Affinity, contacts: Contacts, row: int, now_us: int, same_class: Bools | None = None) -> Floats:
     """How well anybody would go with this learner, both ways, in (0, 1): `(n,)`, one half for the middle of them."""
     ways = ((affinity.asks, True), (affinity.answers, False))
     score = sum(features_of(contacts, row, now_us, asks=asks, same_class=same_class) @ w for w, asks in ways)
@@ -105,7 +103,8 @@ def _decayed(at_us: NDArray[np.int64], now_us: int) -> list[Floats]:
 
 
 def _summed(of: NDArray[np.int64], mask: Bools, weight: Floats, n: int) -> Floats:
-    return np.bincount(of[mask], weight[mask], n)
+    result: Floats = np.bincount(of[mask], weight[mask], n).astype(np.float64)
+    return result
 
 
 def _partners(giver: NDArray[np.int64], taker: NDArray[np.int64], n: int) -> Floats:
@@ -129,7 +128,7 @@ def _near(contacts: Contacts, row: int, weight: Floats) -> tuple[Floats, Floats]
     through = np.minimum(mine, 1.0)
     friends = np.bincount(whom, w * through[who], n) + np.bincount(who, w * through[whom], n)
     friends[row] = 0.0
-    return mine, friends
+    return mine.astype(np.float64), friends.astype(np.float64)
 
 
 def _shrunken(total: Floats, count: Floats, prior: float) -> Floats:

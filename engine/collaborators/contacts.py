@@ -39,9 +39,7 @@ class Contacts:
 
     def where(self, mask: NDArray[np.bool_]) -> "Contacts":
         """Some of them."""
-        return Contacts(
-            self.n, self.who[mask], self.whom[mask], self.at_us[mask], self.kind[mask], self.outcome[mask]
-        )
+        return Contacts(self.n, self.who[mask], self.whom[mask], self.at_us[mask], self.kind[mask], self.outcome[mask])
 
     def of_kind(self, *kinds: int) -> "Contacts":
         """Those of these kinds."""

@@ -21,6 +21,7 @@ Bools = NDArray[np.bool_]
 MASTERED = 0.85
 # Of what a skill builds on, each must be known this well before work on it makes sense.
 _READY = 0.6
+_NOTHING_SAID = Preferences()
 _GRADE = re.compile(r"grade[:_ -]?(\d{1,2})", re.IGNORECASE)
 
 
@@ -34,7 +35,7 @@ class Person:
     languages: tuple[str, ...] = ()
     sharing: bool | None = None
     goal: Goal | None = None
-    preferences: Preferences = Preferences()
+    preferences: Preferences = _NOTHING_SAID
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -49,17 +49,17 @@ def known_of_crowd(crowd: Crowd, rows: Sequence[int]) -> Known:
     )
 
 
-def _options(
-    crowd: Crowd, row: int, peer: Peer, teaching: Mapping[str, Sequence[Resource]]
-) -> list[Task]:
-    """What fits, the best first: what both are ready for, else, where there is no skill, what is made or talked over."""
+def _options(crowd: Crowd, row: int, peer: Peer, teaching: Mapping[str, Sequence[Resource]]) -> list[Task]:
+    """What fits, the best first: what both are ready for, or without a skill what is made or talked over."""
     skills = [s for s in (peer.topic, peer.in_return) if s in crowd.abilities.skills and s is not None]
     offered = {r.resource_id: r for s in skills for r in _first(teaching.get(s, ()))}
     if not skills:
         liked = (peer.topic or "").removeprefix("format:")
         found = [_plain(r) for r in _first(teaching.get("", ())) if _ready(crowd, (row, peer.row), r)]
         formats = {r.resource_id: r.format for r in teaching.get("", ())}
-        return sorted(found, key=lambda t: (formats[t.resource_id] != liked, not t.artifact, not t.inquiry, t.resource_id))
+        return sorted(
+            found, key=lambda t: (formats[t.resource_id] != liked, not t.artifact, not t.inquiry, t.resource_id)
+        )
     known = known_of_crowd(crowd, (row, peer.row))
     found = []
     together = np.zeros(2, np.int32)

@@ -1,4 +1,4 @@
-"""Why a peer is offered, once for the learner and once for the teacher: what one learner knows is never told another."""
+"""Why a peer is offered, once for the learner and once for the teacher: what one knows is never told another."""
 
 from dataclasses import dataclass, field
 
@@ -67,13 +67,13 @@ def _study_partner(crowd: Crowd, row: int, peer: Peer) -> PeerReason:
     )
 
 
-def _project(crowd: Crowd, row: int, peer: Peer) -> PeerReason:
+def _project(crowd: Crowd, _row: int, peer: Peer) -> PeerReason:
     title = crowd.title(peer.topic or "")
     return PeerReason(
         "same_interest",
         f"You are both interested in {title}: make something of it together.",
-        f"Both said they want {title}; they share {peer.mine:.0%} of what the learner and {peer.theirs:.0%} of what the "
-        "peer said.",
+        f"Both said they want {title}; they share {peer.mine:.0%} of what the learner and {peer.theirs:.0%} of "
+        "what the peer said.",
         {"interest": peer.topic or "", "mine": round(peer.mine, 3), "theirs": round(peer.theirs, 3)},
     )
 

@@ -99,7 +99,7 @@ def harmonic(mine: Floats, theirs: Floats) -> Floats:
     return result
 
 
-def _ranked(  # noqa: PLR0913 - one mode of the recipe, and everything it weighs
+def _ranked(
     crowd: Crowd,
     row: int,
     mode: str,
@@ -165,7 +165,7 @@ def _helper(crowd: Crowd, row: int, wish: Wish, allowed: Allowed) -> Mode:
     return Mode(gain[places, best], allowed.share, topics[best], np.full(len(crowd), _NONE), a.skills)
 
 
-def _study_partner(crowd: Crowd, row: int, wish: Wish, allowed: Allowed) -> Mode:
+def _study_partner(crowd: Crowd, row: int, wish: Wish, _allowed: Allowed) -> Mode:
     """Each knows well what the other is ready for and does not know yet."""
     a = crowd.abilities
     topics = _needs(crowd, row, wish)
@@ -180,7 +180,7 @@ def _study_partner(crowd: Crowd, row: int, wish: Wish, allowed: Allowed) -> Mode
     return Mode(mine[places, first], theirs[places, second], topics[first], known[second], a.skills)
 
 
-def _project(crowd: Crowd, row: int, wish: Wish, allowed: Allowed) -> Mode:
+def _project(crowd: Crowd, row: int, wish: Wish, _allowed: Allowed) -> Mode:
     """The more of what each likes the other likes too; of what both like, what fewest others do is the topic."""
     asked = crowd.likes[row].copy()
     if wish.topic is not None:
@@ -196,7 +196,7 @@ def _project(crowd: Crowd, row: int, wish: Wish, allowed: Allowed) -> Mode:
     return Mode(mine, theirs, topic, np.full(len(crowd), _NONE), crowd.interests)
 
 
-def _new_people(crowd: Crowd, row: int, wish: Wish, allowed: Allowed) -> Mode:
+def _new_people(crowd: Crowd, row: int, wish: Wish, _allowed: Allowed) -> Mode:
     """Anybody they did not work with lately; better with a skill that both are ready for and do not know yet."""
     a, n = crowd.abilities, len(crowd)
     base = np.full(n, _USUAL_SHARE)

@@ -24,8 +24,8 @@ NOT_NEEDED, WAITING, APPROVED = "not_needed", "waiting", "approved"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Allowed:
-    """`may` be offered, `may_help` too, `waits` for a teacher's word: `(n,)` each. `share` of each helper's week that is
-    free: `(n,)` in [0, 1]. `same_class`: `(n,)`. `why` nobody at all may be, None where somebody may.
+    """`may` be offered, `may_help` too, `waits` for a teacher's word: `(n,)` each. `share` of each helper's week that
+    is free: `(n,)` in [0, 1]. `same_class`: `(n,)`. `why` nobody at all may be, None where somebody may.
     """
 
     may: Bools

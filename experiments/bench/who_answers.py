@@ -34,7 +34,8 @@ def who_answers(data: Path) -> str:
     """NDCG@10 of each way of ranking, and paired differences with their 95 % intervals: a table in Markdown."""
     contacts = replies(data)
     rows = [
-        "| asked after | learners | trailmate | without fitting | popularity | reciprocity | over popularity | over reciprocity |",
+        "| asked after | learners | trailmate | without fitting | popularity | reciprocity "
+        "| over popularity | over reciprocity |",
         "|--|--:|--:|--:|--:|--:|--:|--:|",
     ]
     for asks in (True, False):

@@ -10,21 +10,26 @@ from starlette.responses import Response
 from serving.auth import require
 from serving.house import house_of
 from serving.idempotency import HEADER, answered_once, asked_with
-from serving.storage.port import KeptAnswer
+from serving.storage.port import KeptAnswer, Key
 from serving.unknown import require_known_parameters
 
 _encode = msgspec.json.Encoder().encode
 
 
 async def tenant_of(request: Request, *, scope: str) -> str:
-    """The tenant of the key; raises Unauthenticated, Refused where the key lacks the scope, or WrongShape where
+    """The tenant of the key; raises as `key_of` does."""
+    return (await key_of(request, scope=scope)).tenant
+
+
+async def key_of(request: Request, *, scope: str) -> Key:
+    """The key that asks; raises Unauthenticated, Refused where the key lacks the scope, or WrongShape where
     the address holds a query parameter that this door does not take.
     """
     key = await house_of(request.scope).keys.verified(request.headers.get("authorization"))
     request.scope["state"]["tenant"] = key.tenant
     require(key, scope)
     require_known_parameters(request)
-    return key.tenant
+    return key
 
 
 def answer(body: Any, *, status: int = 200) -> Response:
@@ -32,16 +37,17 @@ def answer(body: Any, *, status: int = 200) -> Response:
     return Response(_encode(body), status_code=status, media_type="application/json")
 
 
-async def once(request: Request, tenant: str, work: Callable[[], Awaitable[Any]]) -> Response:
+async def once(request: Request, tenant: str, work: Callable[[], Awaitable[Any]], *, reader: str = "") -> Response:
     """The answer to a request that makes something; under an `Idempotency-Key` it is made once.
 
     Repeated, such a request gets the bytes it got first, and a header that says so.
+    `reader` tells requests apart whose answers not everybody may read.
     """
     key = request.headers.get(HEADER)
     if key is None:
         return answer(await work())
     house = house_of(request.scope)
-    door = f"{request.method} {request.url.path}?{request.url.query}"
+    door = f"{request.method} {request.url.path}?{request.url.query}{reader and f'#{reader}'}"
     asked = asked_with(key, tenant=tenant, door=door, body=await request.body())
 
     async def worked() -> KeptAnswer:
