@@ -75,13 +75,29 @@ async def collaborators_for(
     crowd, row, now_us = gathered.crowd, gathered.crowd.rows()[learner_id], microseconds(now)
     _require_topic(asked.topic, gathered)
     people = people_of(await rules_of(tenant), gathered.roster, now_us=now_us, zone=UTC_ZONE)
-    may = allowed(crowd, row, people, gathered.contacts, now_us=now_us, whole_school=asked.scope == "school")
+    may = allowed(
+        crowd,
+        row,
+        people,
+        gathered.contacts,
+        now_us=now_us,
+        whole_school=asked.scope == "school",
+        standing=gathered.standing,
+    )
     affinity = affinity_from(bundles.bundle.settings.get("peers") if bundles.bundle else None)
     wish = Wish(tuple(dict.fromkeys(asked.modes or MODES)), asked.topic, asked.k, _aims(gathered, learner_id))
     peers = await asyncio.to_thread(
-        peers_for, crowd, row, wish, allowed=may, contacts=gathered.contacts, affinity=affinity, now_us=now_us
+        peers_for,
+        crowd,
+        row,
+        wish,
+        allowed=may,
+        contacts=gathered.contacts,
+        affinity=affinity,
+        now_us=now_us,
+        standing=gathered.standing,
     )
-    goes = likely(affinity, gathered.contacts, row, now_us, may.same_class)
+    goes = likely(affinity, gathered.contacts, row, now_us, may.same_class, gathered.standing)
     offered = [r for r in gathered.recommender.catalogue.resources if r is not None and _offered(r, now)]
     tasks = peer_tasks(crowd, row, peers, teaching_of(offered))
     approvals = await _approvals(tenant, crowd, row, peers, may, approved_of)

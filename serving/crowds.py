@@ -8,8 +8,18 @@ from datetime import datetime, timedelta
 
 import numpy as np
 
+from engine.collaborators.affinity import Standing, standing_of
 from engine.collaborators.contacts import Contacts, contacts_of, grouped, joined
-from engine.collaborators.crowd import Abilities, Crowd, Person, counted, crowd_of, estimated, readiness_of
+from engine.collaborators.crowd import (
+    Abilities,
+    Crowd,
+    Person,
+    abilities_of,
+    counted,
+    crowd_of,
+    estimated,
+    readiness_of,
+)
 from engine.domain.errors import BadInput, Unknown
 from engine.domain.grouping import Grouping
 from engine.domain.history import microseconds
@@ -39,6 +49,7 @@ class Gathered:
 
     crowd: Crowd
     contacts: Contacts
+    standing: Standing
     roster: tuple[Who, ...]
     known: Mapping[str, KnownLearner]
     recommender: Recommender
@@ -165,6 +176,8 @@ def _drawn(
     before = [
         (microseconds(g.at), [[rows[x] for x in one.learner_ids if x in rows] for one in g.groups]) for g in groupings
     ]
+    # Clocks of apps may run ahead.
+    contacts = joined(contacts, grouped(before, len(ids))).before(microseconds(now) + 1)
     in_groups = {g.grouping_id: g for g in groupings[:1]}
     roster = tuple(
         Who(learner_id=p.learner_id, class_ids=p.class_ids, group_ids=_groups_of(p.learner_id, in_groups))
@@ -172,7 +185,8 @@ def _drawn(
     )
     return Gathered(
         crowd=crowd,
-        contacts=joined(contacts, grouped(before, len(ids))),
+        contacts=contacts,
+        standing=standing_of(contacts, microseconds(now)),
         roster=roster,
         known=known,
         recommender=recommender,
@@ -238,4 +252,4 @@ def _abilities(
     else:
         mastery, answers = counted([known[x].standing for x in ids], skills, recommender.offer.skills)
     ready = readiness_of(np.nan_to_num(mastery, nan=1.0), skills, recommender.graph)
-    return Abilities(skills=skills, mastery=mastery, answers=answers, ready=ready)
+    return abilities_of(skills, mastery, answers, ready)

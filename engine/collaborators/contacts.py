@@ -16,6 +16,7 @@ HELPED, TOGETHER, YES, NO = range(4)
 _KINDS = {"helped": HELPED, "collaborated": TOGETHER, "accepted": YES, "declined": NO}
 DAY_US = 86_400_000_000
 WEEK_US = 7 * DAY_US
+_COMPANY_DAYS = 14.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,7 @@ class Contacts:
         """Those that had happened by then."""
         return self.where(self.at_us < now_us)
 
-    def where(self, mask: NDArray[np.bool_]) -> "Contacts":
+    def where(self, mask: NDArray[np.bool_] | Ints) -> "Contacts":
         """Some of them."""
         return Contacts(self.n, self.who[mask], self.whom[mask], self.at_us[mask], self.kind[mask], self.outcome[mask])
 
@@ -88,24 +89,26 @@ def contacts_from(n: int, lines: Sequence[tuple[int, int, int, int, float]]) -> 
     return Contacts(n, who, whom, at_us, kind, np.array([line[4] for line in lines], np.float64))
 
 
-def helper_load(contacts: Contacts, now_us: int) -> Ints:
-    """How often each helped in the last seven days, or was told they would: `(n,)`; once a day for each partner."""
+def helper_load(contacts: Contacts, now_us: int, *, weeks: int = 1) -> Ints:
+    """How often each helped in these last weeks, or was told they would: `(n,)`; once a day for each partner."""
     given, asked = contacts.of_kind(HELPED), contacts.of_kind(YES)
     helper, partner = np.concatenate([given.who, asked.whom]), np.concatenate([given.whom, asked.who])
     at_us = np.concatenate([given.at_us, asked.at_us])
-    lately = (at_us > now_us - WEEK_US) & (at_us <= now_us) & (at_us != NO_TIME)
+    lately = (at_us > now_us - weeks * WEEK_US) & (at_us <= now_us) & (at_us != NO_TIME)
     days = at_us[lately] // DAY_US
     lines = np.unique(np.stack([helper[lately], partner[lately], days]), axis=1)
     return np.bincount(lines[0], minlength=contacts.n).astype(np.int64)
 
 
-def last_partners(contacts: Contacts, row: int, k: int) -> Ints:
-    """The rows of the last `k` different learners somebody worked with or was helped by or helped, newest first."""
+def company_of(contacts: Contacts, row: int, now_us: int) -> Floats:
+    """How much somebody had to do with each lately, `(n,)`: one for each time, half after two weeks; once a day."""
     near = contacts.of_kind(HELPED, TOGETHER)
-    mine = (near.who == row) | (near.whom == row)
+    mine = ((near.who == row) | (near.whom == row)) & (near.at_us != NO_TIME) & (near.at_us <= now_us)
     other = np.where(near.who[mine] == row, near.whom[mine], near.who[mine])
-    order = np.lexsort((other, -near.at_us[mine]))
-    return np.array(list(dict.fromkeys(other[order].tolist()))[:k], np.int64)
+    days = np.unique(np.stack([other, near.at_us[mine] // DAY_US]), axis=1)
+    age = np.maximum(now_us // DAY_US - days[1], 0)
+    result: Floats = np.bincount(days[0], np.exp2(-age / _COMPANY_DAYS), contacts.n).astype(np.float64)
+    return result
 
 
 def yes_today(contacts: Contacts, row: int, now_us: int) -> int:

@@ -40,18 +40,29 @@ class Person:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Abilities:
-    """`mastery` `(n, n_skills)` in [0, 1], NaN unknown; `answers` `(n, n_skills)` it stands on; `ready` alike."""
+    """`mastery` `(n, n_skills)` in [0, 1], NaN unknown; `answers` `(n, n_skills)` it stands on; `ready` alike.
+
+    `known` is mastery with one half where it is unknown, `mastered` says who mastered what on evidence, `gap` is what
+    is missing of what somebody is ready for and has not mastered: all made by `abilities_of`.
+    """
 
     skills: tuple[str, ...]
     mastery: Floats
     answers: Ints
     ready: Bools
+    known: Floats
+    mastered: Bools
+    gap: Floats
 
-    @property
-    def mastered(self) -> Bools:
-        """Who mastered what, on evidence: `(n, n_skills)`."""
-        result: Bools = (np.nan_to_num(self.mastery) >= MASTERED) & (self.answers > 0)
-        return result
+
+def abilities_of(skills: tuple[str, ...], mastery: Floats, answers: Ints, ready: Bools) -> Abilities:
+    """Abilities with all that follows from them, looked at once for many questions."""
+    known = np.nan_to_num(mastery, nan=0.5)
+    mastered = (known >= MASTERED) & (answers > 0)
+    gap = np.where(ready & ~mastered, 1.0 - known, 0.0)
+    return Abilities(
+        skills=skills, mastery=mastery, answers=answers, ready=ready, known=known, mastered=mastered, gap=gap
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,8 @@ from itertools import combinations
 from engine.domain.grouping import Grouping
 
 # A change counts half after so many days, and pairs that weigh less than this are not worth a rule.
-_HALF_LIFE_DAYS, _LEAST, _MOST_PAIRS, _HEAVIEST = 60.0, 0.25, 20, 2.0
+# A pair that is put together once weighs less than one repeat does.
+_HALF_LIFE_DAYS, _LEAST, _MOST_PAIRS, _HEAVIEST, _ONCE = 60.0, 0.1, 20, 2.0, 0.5
 Pair = tuple[str, str]
 
 
@@ -27,7 +28,7 @@ def learned(groupings: Iterable[Grouping], now: datetime) -> dict[Pair, float]:
             ours = {pair for pair in changed if placed.issuperset(pair)}
             for pair in ours:
                 alike = max(sum(x in other for other in ours) for x in pair)
-                weight[pair] = weight.get(pair, 0.0) + sign * 0.5 ** (age / _HALF_LIFE_DAYS) / alike
+                weight[pair] = weight.get(pair, 0.0) + sign * _ONCE * 0.5 ** (age / _HALF_LIFE_DAYS) / alike
     heavy = {pair: w for pair, w in weight.items() if abs(w) >= _LEAST}
     ranked = sorted(heavy, key=lambda pair: (-abs(heavy[pair]), pair))[:_MOST_PAIRS]
     return {pair: max(min(heavy[pair], _HEAVIEST), -_HEAVIEST) for pair in ranked}

@@ -7,7 +7,7 @@ import numpy as np
 from engine.collaborators.crowd import Crowd
 from engine.collaborators.modes import Known
 from engine.collaborators.peers import Peer
-from engine.collaborators.tasks import ARTIFACT, ARTIFACT_FORMATS, Task, tasks_of
+from engine.collaborators.tasks import ARTIFACT, ARTIFACT_FORMATS, Task, options_of
 from engine.domain.resource import Resource
 from engine.ranking.selection import INQUIRY_FORMATS
 
@@ -61,10 +61,7 @@ def _options(crowd: Crowd, row: int, peer: Peer, teaching: Mapping[str, Sequence
             found, key=lambda t: (formats[t.resource_id] != liked, not t.artifact, not t.inquiry, t.resource_id)
         )
     known = known_of_crowd(crowd, (row, peer.row))
-    found = []
-    together = np.zeros(2, np.int32)
-    for resource in sorted(offered.values(), key=_planned):
-        found += [task for task in tasks_of(known, together, 1, [resource]) if task is not None]
+    found = options_of(known, np.arange(2), sorted(offered.values(), key=_planned))
     first = peer.topic or ""
     return sorted(found, key=lambda t: (first not in t.skills, -len(t.skills), not t.inquiry))
 

@@ -59,7 +59,7 @@ def _study_partner(crowd: Crowd, row: int, peer: Peer) -> PeerReason:
     title, back = crowd.title(peer.topic or ""), crowd.title(peer.in_return or "")
     return PeerReason(
         "each_explains",
-        f"Take turns: you explain {back}, and {title} is explained to you.",
+        f"Take turns: you explain {back}, they explain {title}.",
         f"Each is strong where the other is not: {title} ({_known(crowd, peer.row, peer.topic)} for the peer, "
         f"{_known(crowd, row, peer.topic)} for the learner) and {back} ({_known(crowd, row, peer.in_return)} for the "
         f"learner, {_known(crowd, peer.row, peer.in_return)} for the peer).",
@@ -79,13 +79,14 @@ def _project(crowd: Crowd, _row: int, peer: Peer) -> PeerReason:
 
 
 def _new_people(crowd: Crowd, row: int, peer: Peer) -> PeerReason:
-    about = f" {crowd.title(peer.topic)} is new to you both." if peer.topic else ""
+    # That both may work on a topic says nothing of how far either has come.
+    about = f"You can work on {crowd.title(peer.topic)} together." if peer.topic else "You can get to know each other."
     teacher = f" Both are ready for {crowd.title(peer.topic)} and have not mastered it." if peer.topic else ""
     return PeerReason(
         "new_people",
-        f"Somebody to get to know.{about}" if not peer.topic else f"Somebody to learn with.{about}",
+        about,
         f"Partners rotate, so that everybody gets to know everybody.{teacher}",
-        _evidence(crowd, row, peer.row, peer.topic) if peer.topic else {},
+        _evidence(crowd, row, peer.row, peer.topic),
     )
 
 

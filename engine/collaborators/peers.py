@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.collaborators.affinity import Affinity, likely
-from engine.collaborators.contacts import Contacts, last_partners
+from engine.collaborators.affinity import Affinity, Standing, likely
+from engine.collaborators.contacts import Contacts, company_of
 from engine.collaborators.crowd import Crowd
 from engine.collaborators.safeguards import Allowed
 
@@ -15,9 +15,14 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 MODES = ("helper", "study_partner", "project", "new_people")
-# The last partners step back, so that partners rotate.
-ROTATED = 3
-_ROTATION, _TOPICS, _USUAL_SHARE = 0.5, 5, 0.5
+# Whoever somebody had to do with lately steps back, two halvings for each time, so that partners rotate.
+_ROTATION, _MOST_COMPANY, _LATELY = 2.0, 4.0, 0.35
+_TOPICS = 5
+# What somebody new is worth, and how much more with something to work on.
+_NEW, _WITH_A_TOPIC = 0.2, 0.1
+# Who answered this well so often is strong enough to take turns with; who mastered it, to help.
+_STRONG, _STRONG_ANSWERS, _AHEAD = 0.7, 3, 0.15
+_PARTNERS = 256
 _NONE = -1
 
 
@@ -32,8 +37,20 @@ class Wish:
 
 
 @dataclass(frozen=True, slots=True)
+class Look:
+    """One learner looking at others: `who` may be offered, their rows, ascending; `topics` are skills to work on."""
+
+    crowd: Crowd
+    row: int
+    who: Ints
+    wish: Wish
+    topics: Ints
+    share: Floats
+
+
+@dataclass(frozen=True, slots=True)
 class Mode:
-    """One mode over everybody: what each side gets out of it in [0, 1], and the topics, `(n,)` each.
+    """One mode over those who are looked at: what each side gets out of it in [0, 1], and the topics, `(n_who,)` each.
 
     `topic` is a row of the mode's own names, `in_return` what the learner gives back; -1 for none.
     """
@@ -69,26 +86,24 @@ def peers_for(
     contacts: Contacts,
     affinity: Affinity,
     now_us: int,
+    standing: Standing | None = None,
 ) -> list[Peer]:
     """Up to `k` options, each with another peer; of every mode that has any the best one comes first.
 
     Ties by id. Whoever may meet anybody is offered somebody: where no mode that was asked for has an option, somebody
     new is.
     """
-    likes = likely(affinity, contacts, row, now_us, allowed.same_class)
-    recent = last_partners(contacts, row, ROTATED)
-    turn = np.ones(len(crowd))
-    turn[recent] = _ROTATION
-    lately = np.zeros(len(crowd), bool)
-    lately[recent] = True
-    found = [
-        one
-        for mode in wish.modes
-        for one in _ranked(crowd, row, mode, wish, allowed, weight=(0.5 + likes) * turn, lately=lately)
-    ]
-    if not found and "new_people" not in wish.modes and allowed.may.any():
-        anybody = replace(wish, topic=None)
-        found = _ranked(crowd, row, "new_people", anybody, allowed, weight=(0.5 + likes) * turn, lately=lately)
+    who = np.flatnonzero(allowed.may)
+    if not len(who):
+        return []
+    goes = likely(affinity, contacts, row, now_us, allowed.same_class, standing)[who]
+    company = company_of(contacts, row, now_us)[who]
+    weight = (0.5 + goes) * allowed.turn[who] * np.exp2(-_ROTATION * np.minimum(company, _MOST_COMPANY))
+    look = Look(crowd, row, who, wish, _needs(crowd, row, wish), allowed.share[who])
+    helps, lately = allowed.may_help[who], company > _LATELY
+    found = [one for mode in wish.modes for one in _ranked(look, mode, weight=weight, helps=helps, lately=lately)]
+    if not found and "new_people" not in wish.modes:
+        found = _ranked(look, "new_people", weight=weight, helps=helps, lately=lately)
     return _varied(found, wish.k)
 
 
@@ -100,27 +115,18 @@ def harmonic(mine: Floats, theirs: Floats) -> Floats:
 
 
 def _ranked(
-    crowd: Crowd,
-    row: int,
-    mode: str,
-    wish: Wish,
-    allowed: Allowed,
-    *,
-    weight: Floats,
-    lately: NDArray[np.bool_],
+    look: Look, mode: str, *, weight: Floats, helps: NDArray[np.bool_], lately: NDArray[np.bool_]
 ) -> list[Peer]:
-    told = _OF_MODE[mode](crowd, row, wish, allowed)
+    told = _OF_MODE[mode](look)
     both = harmonic(told.mine, told.theirs)
-    if mode == "new_people":
-        both = both * ~lately + both * lately * _ROTATION
-    may = (allowed.may_help if mode == "helper" else allowed.may) & (both > 0)
+    may = (both > 0) & (helps if mode == "helper" else True)
     score = np.where(may, both * weight, -1.0)
     # Rows stand in the order of ids.
-    best = np.argsort(-score, kind="stable")[: max(wish.k * len(MODES), 1)]
+    best = np.argsort(-score, kind="stable")[: look.wish.k * len(MODES)]
     return [
         Peer(
             mode=mode,
-            row=int(j),
+            row=int(look.who[j]),
             topic=_name(told.names, told.topic[j]),
             in_return=_name(told.names, told.in_return[j]),
             mine=float(told.mine[j]),
@@ -152,65 +158,70 @@ def _varied(found: Sequence[Peer], k: int) -> list[Peer]:
     return chosen
 
 
-def _helper(crowd: Crowd, row: int, wish: Wish, allowed: Allowed) -> Mode:
+def _helper(look: Look) -> Mode:
     """A helper mastered what the learner is ready for; it costs them more the more they helped this week."""
-    a = crowd.abilities
-    topics = _needs(crowd, row, wish)
-    if not len(topics):
-        return _nothing(crowd)
-    can = a.mastered[:, topics] * a.mastery[:, topics]
-    gain = np.nan_to_num(can) * _gap(crowd, row)[topics]
+    a, at = look.crowd.abilities, np.ix_(look.who, look.topics)
+    if not len(look.topics):
+        return _nothing(look)
+    gain = a.mastered[at] * a.known[at] * a.gap[look.row, look.topics]
     best = gain.argmax(1)
-    places = np.arange(len(crowd))
-    return Mode(gain[places, best], allowed.share, topics[best], np.full(len(crowd), _NONE), a.skills)
+    return Mode(gain[np.arange(len(best)), best], look.share, look.topics[best], np.full(len(best), _NONE), a.skills)
 
 
-def _study_partner(crowd: Crowd, row: int, wish: Wish, _allowed: Allowed) -> Mode:
-    """Each knows well what the other is ready for and does not know yet."""
-    a = crowd.abilities
-    topics = _needs(crowd, row, wish)
-    known = np.flatnonzero(a.mastered[row])
-    if not len(topics) or not len(known):
-        return _nothing(crowd)
-    places = np.arange(len(crowd))
-    mine = np.nan_to_num(a.mastered[:, topics] * a.mastery[:, topics]) * _gap(crowd, row)[topics]
-    gap = np.where(a.ready[:, known] & ~a.mastered[:, known], 1.0 - np.nan_to_num(a.mastery[:, known], nan=0.5), 0.0)
-    theirs = gap * np.nan_to_num(a.mastery[row, known])
-    first, second = mine.argmax(1), theirs.argmax(1)
-    return Mode(mine[places, first], theirs[places, second], topics[first], known[second], a.skills)
+def _study_partner(look: Look) -> Mode:
+    """Each is strong where the other is ready and behind; looked at are those who are strong where it helps most."""
+    a, row = look.crowd.abilities, look.row
+    told = _nothing(look, a.skills)
+    if not len(look.topics):
+        return told
+    at = np.ix_(look.who, look.topics)
+    strong = (a.known[at] >= _STRONG) & (a.answers[at] >= _STRONG_ANSWERS)
+    strong &= a.known[at] - a.known[row, look.topics] >= _AHEAD
+    gain = strong * a.known[at] * a.gap[row, look.topics]
+    first = gain.argmax(1)
+    mine = gain[np.arange(len(first)), first]
+    back = np.flatnonzero((a.known[row] >= _STRONG) & (a.answers[row] >= _STRONG_ANSWERS))
+    some = np.sort(np.argsort(-mine, kind="stable")[:_PARTNERS])
+    some = some[mine[some] > 0]
+    if not len(back) or not len(some):
+        return told
+    at = np.ix_(look.who[some], back)
+    given = np.where(a.known[row, back] - a.known[at] >= _AHEAD, a.known[row, back] * a.gap[at], 0.0)
+    second = given.argmax(1)
+    told.mine[some], told.theirs[some] = mine[some], given[np.arange(len(some)), second]
+    told.topic[some], told.in_return[some] = look.topics[first[some]], back[second]
+    return told
 
 
-def _project(crowd: Crowd, row: int, wish: Wish, _allowed: Allowed) -> Mode:
+def _project(look: Look) -> Mode:
     """The more of what each likes the other likes too; of what both like, what fewest others do is the topic."""
-    asked = crowd.likes[row].copy()
-    if wish.topic is not None:
-        asked &= np.array([wish.topic in (name, name.partition(":")[2]) for name in crowd.interests], bool)
-    shared = crowd.likes & asked
-    if not shared.any():
-        return _nothing(crowd)
-    rarity = 1.0 / np.maximum(crowd.likes.sum(0), 1)
-    topic = (shared * rarity).argmax(1)
+    crowd, wanted = look.crowd, look.wish.topic
+    asked = crowd.likes[look.row].copy()
+    if wanted is not None:
+        asked &= np.array([wanted in (name, name.partition(":")[2]) for name in crowd.interests], bool)
+    liked = np.flatnonzero(asked)
+    told = _nothing(look, crowd.interests)
+    if not len(liked):
+        return told
+    shared = crowd.likes[np.ix_(look.who, liked)]
+    rarity = 1.0 / np.maximum(crowd.likes[:, liked].sum(0), 1)
     n_shared = shared.sum(1)
-    mine = n_shared / max(int(asked.sum()), 1)
-    theirs = n_shared / np.maximum(crowd.likes.sum(1), 1)
-    return Mode(mine, theirs, topic, np.full(len(crowd), _NONE), crowd.interests)
+    mine, theirs = n_shared / len(liked), n_shared / np.maximum(crowd.likes[look.who].sum(1), 1)
+    return replace(told, mine=mine, theirs=theirs, topic=liked[(shared * rarity).argmax(1)])
 
 
-def _new_people(crowd: Crowd, row: int, wish: Wish, _allowed: Allowed) -> Mode:
+def _new_people(look: Look) -> Mode:
     """Anybody they did not work with lately; better with a skill that both are ready for and do not know yet."""
-    a, n = crowd.abilities, len(crowd)
-    base = np.full(n, _USUAL_SHARE)
-    topics = _needs(crowd, row, wish)
-    if not len(topics):
-        return Mode(base, base, np.full(n, _NONE), np.full(n, _NONE), a.skills)
-    fits = a.ready[:, topics] & ~a.mastered[:, topics]
-    first = fits.argmax(1)
-    some = fits.any(1)
-    gained = base + 0.25 * some
-    return Mode(gained, gained, np.where(some, topics[first], _NONE), np.full(n, _NONE), a.skills)
+    a = look.crowd.abilities
+    told = _nothing(look, a.skills)
+    if not len(look.topics):
+        return replace(told, mine=told.mine + _NEW, theirs=told.theirs + _NEW)
+    fits = a.gap[np.ix_(look.who, look.topics)] > 0
+    gained = np.asarray(_NEW + _WITH_A_TOPIC * fits.any(1), np.float64)
+    return replace(told, mine=gained, theirs=gained, topic=np.where(fits.any(1), look.topics[fits.argmax(1)], _NONE))
 
 
-_OF_MODE: dict[str, Callable[[Crowd, int, Wish, Allowed], Mode]] = {
+_OF_MODE: dict[str, Callable[[Look], Mode]] = {
     "helper": _helper,
     "study_partner": _study_partner,
     "project": _project,
@@ -221,27 +232,17 @@ _OF_MODE: dict[str, Callable[[Crowd, int, Wish, Allowed], Mode]] = {
 def _needs(crowd: Crowd, row: int, wish: Wish) -> Ints:
     """The skills to work on, as columns: the topic asked for, else what is aimed at first, the least known first."""
     a = crowd.abilities
-    number = {skill: k for k, skill in enumerate(a.skills)}
     if wish.topic is not None:
-        return np.array([number[wish.topic]] if wish.topic in number else [], np.int64)
-    gap = _gap(crowd, row)
-    aimed = np.zeros(len(gap), bool)
-    aimed[[number[s] for s in wish.aims if s in number]] = True
+        return np.array([a.skills.index(wish.topic)] if wish.topic in a.skills else [], np.int64)
+    gap, aimed = a.gap[row], np.zeros(len(a.skills), bool)
+    aimed[[a.skills.index(s) for s in wish.aims if s in a.skills]] = True
     open_ = np.flatnonzero((gap > 0) & (~np.isnan(a.mastery[row]) | aimed))
     return open_[np.lexsort((open_, -gap[open_], ~aimed[open_]))][:_TOPICS]
 
 
-def _gap(crowd: Crowd, row: int) -> Floats:
-    """What the learner is ready for and does not know yet: `(n_skills,)`."""
-    a = crowd.abilities
-    missing = 1.0 - np.nan_to_num(a.mastery[row], nan=0.5)
-    result: Floats = np.where(a.ready[row] & ~a.mastered[row], missing, 0.0)
-    return result
-
-
-def _nothing(crowd: Crowd) -> Mode:
-    n = len(crowd)
-    return Mode(np.zeros(n), np.zeros(n), np.full(n, _NONE), np.full(n, _NONE), ())
+def _nothing(look: Look, names: tuple[str, ...] = ()) -> Mode:
+    n = len(look.who)
+    return Mode(np.zeros(n), np.zeros(n), np.full(n, _NONE), np.full(n, _NONE), names)
 
 
 def _name(names: Sequence[str], place: int) -> str | None:

@@ -1,6 +1,6 @@
 """Teachers' rules about people, and what is known of a class, as lines of a specification that groups are made by."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from engine.collaborators.edits import Pair
@@ -11,6 +11,8 @@ from engine.rules.people import Limit, People
 
 REQUEST, LOCKED, RULE, HISTORY, EDITS, MODE = "request", "locked", "rule", "history", "edits", "mode"
 _USUAL_SIZE = Size(4)
+# Pairs of so many groupings before are avoided: of more they cannot all be, and the last ones count most.
+ROUNDS_APART = 4
 _COMPANY = "_company"
 
 
@@ -62,11 +64,11 @@ def lines_of(people: People, roster: Roster) -> tuple[list[Line], dict[str, tupl
     return lines, columns
 
 
-def history_of(groupings: Iterable[Grouping]) -> tuple[Met, ...]:
-    """Who was in which group in each grouping."""
+def history_of(groupings: Sequence[Grouping]) -> tuple[Met, ...]:
+    """Who was in which group in each of the last groupings, which come newest first."""
     return tuple(
         Met(grouping.grouping_id, str(number), x)
-        for grouping in groupings
+        for grouping in groupings[:ROUNDS_APART]
         for number, group in enumerate(grouping.groups, 1)
         for x in group.learner_ids
     )
