@@ -192,7 +192,7 @@ def test_nobody_helps_more_often_than_a_rule_allows(school: School) -> None:
 
 def test_the_class_is_the_limit_and_the_school_asks_for_a_key_and_close_grades(school: School) -> None:
     for x, grade in (("near", 8), ("far", 11)):
-        school.app.put(f"/v1/learners/{x}", json={"classes": ["other"], "features": [f"grade:{grade}"]})
+        school.app.put(f"/v1/learners/{x}", json={"classes": [x], "features": [f"grade:{grade}"]})
     school.app.put("/v1/learners/l01", json={"classes": ["7b"], "features": ["grade:7"]})
     assert {o["learner_id"] for o in school.peers("l01", k=20)["options"]} <= set(CLASS)
     everybody = {o["learner_id"] for o in school.peers("near", k=20, scope="school")["options"]}
