@@ -1,21 +1,23 @@
 """Whom one learner might learn with, and what of it which reader sees."""
 
 import asyncio
+import math
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from engine.collaborators.affinity import affinity_from, likely
-from engine.collaborators.crowd import Crowd
+from engine.collaborators.crowd import Crowd, grade_of
 from engine.collaborators.fairness import ALONE_DAYS, alone
 from engine.collaborators.peer_tasks import peer_tasks, teaching_of
 from engine.collaborators.peer_words import PeerReason, reasons_of
 from engine.collaborators.peers import MODES, Peer, Wish, peers_for
-from engine.collaborators.safeguards import APPROVED, NOT_NEEDED, WAITING, Allowed, allowed
+from engine.collaborators.safeguards import APPROVED, GRADES_APART, NOT_NEEDED, WAITING, Allowed, allowed
 from engine.collaborators.tasks import Task
 from engine.domain.errors import Refused
 from engine.domain.history import microseconds
+from engine.domain.learner import Learner
 from engine.domain.resource import Resource
 from engine.rules.people import people_of
 from serving.contact import ApprovedOf, RulesOf, pair_of
@@ -129,12 +131,25 @@ async def _gather(
     theirs = await class_of(learner_id, class_id, tenant=tenant, store=store, now=now)
     at_least = 0 if asked.seen_token is None else seq_of(asked.seen_token)
     if asked.scope == "school":
-        learners = {x.learner_id for x in await store.people.learners(tenant)} | {learner_id}
-        return await crowds.of_school(tenant, sorted(learners), now=now, topic=asked.topic)
+        close = _close(learner_id, await store.people.learners(tenant))
+        return await crowds.of_school(tenant, close, now=now, topic=asked.topic)
     skills = () if asked.topic is None else (asked.topic,)
     if theirs is None:
         return await crowds.of_school(tenant, [learner_id], now=now, topic=asked.topic)
     return await crowds.of_class(tenant, theirs, now=now, beside=[learner_id], skills=skills, at_least=at_least)
+
+
+def _close(learner_id: str, learners: Sequence[Learner]) -> list[str]:
+    """Those of a school who share a class or lie close by in age, by id: nobody else may be offered anyway."""
+    mine = next((x for x in learners if x.learner_id == learner_id), Learner(learner_id=learner_id))
+    grade, classes = grade_of(mine.features), set(mine.classes)
+
+    def fits(other: Learner) -> bool:
+        theirs = grade_of(other.features)
+        unknown = math.isnan(grade) and math.isnan(theirs)
+        return unknown or abs(theirs - grade) <= GRADES_APART or not classes.isdisjoint(other.classes)
+
+    return sorted({x.learner_id for x in learners if fits(x)} | {learner_id})
 
 
 def _require_topic(topic: str | None, gathered: Gathered) -> None:

@@ -117,7 +117,7 @@ def crowd_of(people: Sequence[Person], abilities: Abilities, titles: Mapping[str
         likes=likes,
         classes=classes,
         member=member,
-        grade=np.array([_grade(p.features) for p in people], np.float64),
+        grade=np.array([grade_of(p.features) for p in people], np.float64),
         speaks=speaks,
         open_=np.array([p.sharing is not False for p in people], bool),
         free=np.array([p.preferences.minutes_per_day != 0 for p in people], bool),
@@ -186,6 +186,7 @@ def _marked(sets: Sequence[set[str]]) -> tuple[tuple[str, ...], Bools]:
     return names, marks
 
 
-def _grade(features: Iterable[str]) -> float:
+def grade_of(features: Iterable[str]) -> float:
+    """The grade that a learner's features tell, as `grade:7`; NaN where none does."""
     found = [match for match in map(_GRADE.fullmatch, features) if match]
     return float(found[0][1]) if found else float("nan")

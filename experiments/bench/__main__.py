@@ -9,9 +9,11 @@ from experiments.bench.decision import decision
 from experiments.bench.groups import groups
 from experiments.bench.learner import attempts, speed
 from experiments.bench.learning import learning
+from experiments.bench.peers_speed import peers_speed
 from experiments.bench.relevance import relevance
 from experiments.bench.rules import rules
 from experiments.bench.store import store
+from experiments.bench.who_answers import who_answers
 
 HOUSE = Path(__file__).parents[2]
 PARTS: dict[str, Callable[[argparse.Namespace], str]] = {
@@ -24,6 +26,7 @@ PARTS: dict[str, Callable[[argparse.Namespace], str]] = {
     "decision": lambda given: decision(given.work / "decision"),
     "rules": lambda _given: rules(),
     "groups": lambda _given: groups(),
+    "peers": lambda given: f"{who_answers(given.shared / 'data')}\n\n{peers_speed()}",
     "learning": lambda given: learning(given.work / "learning", n_learners=given.learners),
 }
 
