@@ -22,6 +22,7 @@ NAMES = (
     "answered_lately", "answered", "answers_back_lately", "answers_back", "together", "gives_lately", "gives",
     "is_answered_lately", "is_answered", "partners", "silent_days", "same_class", "dealings", "friends_of_friends",
     "said_yes", "outcome",
+    "welcome",
 )  # fmt: skip
 
 
@@ -51,8 +52,9 @@ class Standing:
     """What is true of everybody whoever asks, at one moment: the same for all questions of that moment.
 
     `gives`, `takes`: `(n, 2)` logs of how much each helped and was helped; `givers`, `takers`: `(n,)` logs of how many
-    partners they had so; `silent`: `(n,)` log of the days since they did anything; `lately`, `stays`: weights of the
-    contacts by their age, `(n_contacts,)`. `load`, `asked`: `(n,)` helps of the last week and of the last weeks.
+    partners they had so; `silent`: `(n,)` log of the days since they did anything; `welcome`: `(n,)`, how much rather
+    yes than no is said of them; `load`, `asked`: `(n,)` helps of the last week and of the last weeks. `lately`, `stays`:
+    weights of the contacts by their age, `(n_contacts,)`.
     """
 
     gives: Floats
@@ -62,6 +64,7 @@ class Standing:
     silent: Floats
     lately: Floats
     stays: Floats
+    welcome: Floats
     load: NDArray[np.int64]
     asked: NDArray[np.int64]
 
@@ -75,6 +78,7 @@ def standing_of(contacts: Contacts, now_us: int) -> Standing:
         for side in (contacts.who, contacts.whom)
     )
     who, whom = contacts.who[helped], contacts.whom[helped]
+    said, yes_no = np.isin(contacts.kind, (YES, NO)), np.where(contacts.kind == YES, 1.0, -1.0)
     return Standing(
         gives=gives,
         takes=takes,
@@ -83,6 +87,9 @@ def standing_of(contacts: Contacts, now_us: int) -> Standing:
         silent=np.log1p(_silent_days(contacts, now_us)),
         lately=lately,
         stays=stays,
+        welcome=_shrunken(
+            _summed(contacts.whom, said, yes_no, n), _summed(contacts.whom, said, np.ones(len(said)), n), _SAID_PRIOR
+        ),
         load=helper_load(contacts, now_us),
         asked=helper_load(contacts, now_us, weeks=TURN_WEEKS),
     )
@@ -135,6 +142,7 @@ def features_of(
             _summed(other, marked, np.ones(len(other)), n),
             _OUTCOME_PRIOR,
         ),
+        all_.welcome,
     ]
     return np.stack(columns, axis=1)
 
@@ -204,6 +212,14 @@ def _shrunken(total: Floats, count: Floats, prior: float) -> Floats:
 
 
 # What holds before a school's own contacts are known.
-_USUAL = {"answered": 0.5, "answers_back": 0.7, "together": 0.3, "gives": 0.4, "said_yes": 2.0, "outcome": 1.5,
-          "same_class": 0.5}  # fmt: skip
+_USUAL = {
+    "answered": 0.5,
+    "answers_back": 0.7,
+    "together": 0.3,
+    "gives": 0.4,
+    "said_yes": 2.0,
+    "outcome": 1.5,
+    "welcome": 2.0,
+    "same_class": 0.5,
+}
 USUAL = Affinity(*(np.array([_USUAL.get(name, 0.0) for name in NAMES]) for _ in range(2)))

@@ -4,6 +4,7 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
+from experiments.bench.acceptance import acceptance
 from experiments.bench.circle import circle, judged
 from experiments.bench.decision import decision
 from experiments.bench.groups import groups
@@ -26,7 +27,7 @@ PARTS: dict[str, Callable[[argparse.Namespace], str]] = {
     "decision": lambda given: decision(given.work / "decision"),
     "rules": lambda _given: rules(),
     "groups": lambda _given: groups(),
-    "peers": lambda given: f"{who_answers(given.shared / 'data')}\n\n{peers_speed()}",
+    "peers": lambda given: "\n\n".join([who_answers(given.shared / "data"), acceptance(), peers_speed()]),
     "learning": lambda given: learning(given.work / "learning", n_learners=given.learners),
 }
 

@@ -46,7 +46,7 @@ def who_answers(data: Path) -> str:
         what = "who answers them" if asks else "whom they answer"
         for place, cut in enumerate(_CUTS):
             rows.append(_row({name: many[place] for name, many in hits.items()}, f"{what}, after {cut:.0%}"))
-        rows.append(_row({name: np.concatenate(many) for name, many in hits.items()}, f"{what}, all cuts"))
+        rows.append(_row(_by_learner(hits), f"{what}, mean of the cuts"))
         rows.append(_row(followed(contacts, 0.5, asks=asks), f"{what} next, reply by reply after 50%"))
     return "\n".join(rows)
 
@@ -58,6 +58,7 @@ def compared(contacts: Contacts, cut: float, *, asks: bool) -> dict[str, Floats]
     fitted = fit_affinity(past, seed=0)
     truth = _partners(later, asks=asks)
     return {
+        "learner": np.array([float(row) for row in truth]),
         "trailmate": _ndcg(truth, _by(fitted, past, when, asks=asks)),
         "usual": _ndcg(truth, _by(USUAL, past, when, asks=asks)),
         "popularity": _ndcg(truth, _popularity(past, asks=asks)),
@@ -129,6 +130,13 @@ def _ndcg(truth: dict[int, NDArray[np.int64]], scores: Scores, k: int = 10) -> F
         best = np.argsort(-told, kind="stable")[:k]
         found.append(float((np.isin(best, partners) * discount).sum() / discount[: min(len(partners), k)].sum()))
     return np.array(found)
+
+
+def _by_learner(hits: dict[str, list[Floats]]) -> dict[str, Floats]:
+    """The mean over the cuts of each learner, who counts once."""
+    _, of = np.unique(np.concatenate(hits["learner"]), return_inverse=True)
+    counts = np.bincount(of)
+    return {name: np.bincount(of, np.concatenate(hits[name])) / counts for name in _NAMES}
 
 
 def _row(told: dict[str, Floats], what: str) -> str:

@@ -5,6 +5,7 @@ import pytest
 
 from engine.collaborators.affinity import USUAL
 from engine.collaborators.contacts import DAY_US, HELPED, Contacts, contacts_from
+from experiments.bench.acceptance import auc, aucs
 from experiments.bench.who_answers import compared, followed, interval, who_answers
 from training.peers import FEWEST, fit_affinity
 
@@ -85,3 +86,15 @@ def test_in_a_real_primary_school_nobody_is_offered_outside_their_class() -> Non
         peers = peers_for(crowd, row, Wish(k=5), allowed=may, contacts=contacts, affinity=USUAL, now_us=now_us)
         assert len(peers) == 5
         assert {classes[p.row] for p in peers} == {classes[row]}
+
+
+def test_whether_a_peer_is_accepted_is_told_better_with_what_happened_before() -> None:
+    told = np.array([aucs(seed) for seed in range(8)])
+    assert (told[:, 3] == 0.5).all()
+    for without in (1, 2, 3):
+        assert interval(told[:, 0] - told[:, without])[1] > 0
+
+
+def test_a_yes_above_every_no_is_an_auc_of_one() -> None:
+    assert auc(np.array([0.9, 0.2, 0.8]), np.array([True, False, True])) == 1.0
+    assert auc(np.array([0.5, 0.5]), np.array([True, False])) == 0.5
