@@ -27,6 +27,7 @@ from serving.routes import (
     recommendations,
     records,
     rules,
+    together,
 )
 from serving.settings import Settings
 
@@ -46,7 +47,19 @@ def create_app(settings: Settings, bundles: CurrentBundle | None = None) -> Fast
     app = FastAPI(title="Trailmate", version="0.1.0", lifespan=lifespan, docs_url=None, redoc_url=None)
     app.openapi = lambda: describe(app)  # type: ignore[method-assign]
     # Records take any id, also one that ends like the doors of `learners`: those stand first.
-    parts = (events, recommendations, learners, records, rules, overrides, approvals, audit, operations, console)
+    parts = (
+        events,
+        recommendations,
+        together,
+        learners,
+        records,
+        rules,
+        overrides,
+        approvals,
+        audit,
+        operations,
+        console,
+    )
     for part in parts:
         app.include_router(part.router)
     app.add_exception_handler(TrailmateError, _own_error)

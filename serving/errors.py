@@ -1,5 +1,6 @@
 """The one table from what went wrong to what the caller is told, as RFC 9457 problem+json."""
 
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 
 import msgspec
@@ -54,6 +55,14 @@ class MatchNeeded(BadInput):
     """What stands already is changed only by who says which version of it they saw."""
 
 
+class Conflicting(Conflict):
+    """Rules that cannot all hold: `conflict` names the smallest set of them."""
+
+    def __init__(self, words: str, conflict: Mapping[str, Sequence[int | str]]) -> None:
+        super().__init__(words)
+        self.conflict = conflict
+
+
 class KeyUsedBefore(BadInput):
     """The `Idempotency-Key` stands for another request."""
 
@@ -100,7 +109,7 @@ class ProblemOut(msgspec.Struct):
     status: int
     detail: str
     request_id: str
-    conflict: tuple[str, ...] | msgspec.UnsetType = msgspec.UNSET
+    conflict: tuple[str, ...] | dict[str, list[int | str]] | msgspec.UnsetType = msgspec.UNSET
     problems: tuple[ProblemWithRule, ...] | msgspec.UnsetType = msgspec.UNSET
 
 
@@ -135,6 +144,8 @@ def _problem(
     problem = ProblemOut(f"urn:trailmate:problem:{name}", status.phrase, status.value, detail, request_id)
     if isinstance(of, RulesConflict):
         problem = msgspec.structs.replace(problem, conflict=of.conflict, problems=of.problems)
+    if isinstance(of, Conflicting):
+        problem = msgspec.structs.replace(problem, conflict={k: list(v) for k, v in of.conflict.items()})
     headers = {
         HTTPStatus.UNAUTHORIZED: {"WWW-Authenticate": "Bearer"},
         HTTPStatus.SERVICE_UNAVAILABLE: {"Retry-After": "1"},

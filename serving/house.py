@@ -13,7 +13,9 @@ from structlog.typing import FilteringBoundLogger
 from engine.rules.times import zone_named
 from serving.approving import CurrentApprovals
 from serving.auth import KeyRing
+from serving.contact import ApprovedOf, RulesOf, approved_contacts, standing_rules
 from serving.crowd import Crowd
+from serving.crowds import Crowds
 from serving.current_bundle import CurrentBundle, bundle_at
 from serving.current_rules import CurrentRules
 from serving.logs import json_log
@@ -46,6 +48,9 @@ class House:
     swapper: Swapper
     crowd: Crowd
     ending: Event = field(default_factory=Event)
+    crowds: Crowds
+    rules_of: RulesOf
+    approved_of: ApprovedOf
     clock: Callable[[], datetime] = wall_clock
 
 
@@ -79,6 +84,9 @@ async def open_house(settings: Settings, bundles: CurrentBundle | None = None) -
             log=log,
             swapper=swapper,
             crowd=Crowd(most=settings.max_waiting, patience_s=settings.patience_s),
+            crowds=Crowds(store, bundles),
+            rules_of=standing_rules(store, zone_named(settings.time_zone)),
+            approved_of=approved_contacts(store, wall_clock),
         )
 
 

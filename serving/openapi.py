@@ -9,7 +9,7 @@ import msgspec
 from fastapi import FastAPI
 
 from engine.domain.learner import Learner, SchoolClass
-from serving import schemas, schemas_approvals, schemas_audit, schemas_learner, schemas_rules
+from serving import schemas, schemas_approvals, schemas_audit, schemas_learner, schemas_rules, schemas_together
 from serving.errors import ProblemOut
 from serving.idempotency import HEADER
 
@@ -71,7 +71,7 @@ def _examples() -> dict[str, Any]:
 
 
 def _shapes() -> dict[str, Any]:
-    wires = (schemas, schemas_learner, schemas_rules, schemas_approvals, schemas_audit)
+    wires = (schemas, schemas_learner, schemas_rules, schemas_approvals, schemas_audit, schemas_together)
     named = {name: shape for wire in wires for name, shape in vars(wire).items()}
     bodies = [shape for name, shape in named.items() if name.endswith(("In", "Out"))]
     _, shapes = msgspec.json.schema_components((*bodies, Learner, SchoolClass, ProblemOut), ref_template=_REF)

@@ -27,6 +27,7 @@ from trailmate.answers import (
     SyncReport,
     Undone,
 )
+from trailmate.answers_together import Collaborators, Groupings, Groups, KeptGroups
 from trailmate.rule_doors import OverrideDoors, RuleDoors
 from trailmate.transport import Transport
 
@@ -64,6 +65,31 @@ class Wants(TypedDict, total=False):
     languages: Sequence[str]
     minutes_per_day: float | None
     forget_observed: bool
+
+
+class Company(TypedDict, total=False):
+    """What may be asked of peers: the other fields of `POST /v1/collaborators`."""
+
+    class_id: str
+    modes: Sequence[str]
+    topic: str
+    scope: Literal["class", "school"]
+    audience: Literal["learner", "teacher"]
+    seen_token: str | None
+
+
+class GroupWishes(TypedDict, total=False):
+    """What may be asked of groups: the other fields of `POST /v1/groups`."""
+
+    size: int | str
+    rules: Sequence[Mapping[str, Any]]
+    locked: Sequence[Mapping[str, Any]]
+    columns: Mapping[str, Mapping[str, str]]
+    absent: Sequence[str]
+    skills: Sequence[str]
+    seed: int
+    seconds: float
+    proposals: int
 
 
 class Trailmate:
@@ -191,6 +217,47 @@ class Trailmate:
         """
         body = {"skills": skills, "by": by, "floor": floor, "ceiling": ceiling}
         return _read(self._transport.call("PUT", _path(learner_id, "/goal"), body=body, hidden=[learner_id]), GoalSet)
+
+    def collaborators(self, learner_id: str, *, k: int = 3, **wishes: Unpack[Company]) -> Collaborators:
+        """Whom a learner might learn with; contact waits where an option's `approval` is waiting."""
+        body = {"learner_id": learner_id, "k": k, **wishes}
+        answer = self._transport.call(
+            "POST",
+            "/v1/collaborators",
+            body={name: wish for name, wish in body.items() if wish is not None},
+            hidden=[learner_id],
+        )
+        return _read(answer, Collaborators)
+
+    def groups(self, class_id: str, *, mode: str = "mixed", **wishes: Unpack[GroupWishes]) -> Groups:
+        """Proposals for groups of a class, the best first; raises BadInput where hard rules cannot all hold."""
+        body = {"class_id": class_id, "mode": mode, **wishes}
+        return _read(self._transport.call("POST", "/v1/groups", body=body), Groups)
+
+    def keep_groups(
+        self,
+        grouping_id: str,
+        class_id: str,
+        groups: Sequence[Sequence[str]],
+        *,
+        proposed: Sequence[Sequence[str]] = (),
+        mode: str | None = None,
+    ) -> KeptGroups:
+        """Keep the groups a teacher chose; with those that were `proposed`, what was changed is learned from."""
+        body = {
+            "class_id": class_id,
+            "groups": [{"learner_ids": list(group)} for group in groups],
+            "proposed": [list(group) for group in proposed],
+            "mode": mode,
+        }
+        hidden = {x for group in (*groups, *proposed) for x in group}
+        path = f"/v1/groups/{quote(grouping_id, safe='')}"
+        return _read(self._transport.call("PUT", path, body=body, hidden=hidden), KeptGroups)
+
+    def groupings(self, class_id: str, *, limit: int = 20) -> Groupings:
+        """The groups a class had, the newest first; raises Unknown for a class nobody told of."""
+        query = urlencode({"class_id": class_id, "limit": limit})
+        return _read(self._transport.call("GET", f"/v1/groups?{query}"), Groupings)
 
     def know_it(self, learner_id: str, *, skills: Sequence[str] = (), resource_id: str | None = None) -> Heard:
         """The learner says they know these skills, or those of a resource: a check is promised."""

@@ -88,12 +88,13 @@ def reason_to_reject(now: datetime) -> pl.Expr:
     """`engine.domain.interaction.reason_to_reject` over columns (floats still Float64): text, null where acceptable."""
     c = pl.col
     known_kind, engaged = c("kind").is_in(KINDS), c("kind").is_in(sorted(RESOURCE_KINDS))
+    of_a_peer = (c("kind") == "accepted") & (c("with_learner_ids").list.len().fill_null(0) > 0)
     outcome_fits = c("outcome").is_finite() & (c("outcome") >= 0) & (c("outcome") <= 1)
     rules: list[tuple[pl.Expr, pl.Expr | str]] = [(c("learner_id").is_null(), "learner_id is missing")]
     rules += [(_bad_id(name), f"{name} must have 1 to {MAX_ID_BYTES} bytes") for name in CHECKED_IDS]
     rules += [
         (~known_kind, "kind is not one of the known kinds"),
-        (c("resource_id").is_null() & engaged, pl.format("resource_id is missing for kind {}", "kind")),
+        (c("resource_id").is_null() & engaged & ~of_a_peer, pl.format("resource_id is missing for kind {}", "kind")),
         ((c("kind") == "voided") & c("voids").is_null(), "voids is missing for kind voided"),
         (~outcome_fits, "outcome must lie in [0, 1]"),
         (c("at") > now + CLOCK_TOLERANCE, "at lies more than a day in the future"),

@@ -29,6 +29,7 @@ from training.fitting import School
 from training.gain_models import gain_model_for
 from training.learner_models import fit_learner_model
 from training.log import Log, learners_of, read_log, resources_of, skills_of
+from training.peers import affinity_for
 from training.relevance_models import ModelSettings
 from training.votes import votes_of
 from training.weighing import fit_and_weigh
@@ -93,7 +94,8 @@ def train(
         clock.lap("evaluate")
         told = {**_training(log, settings, seed, evaluation), "gain": dict(explained)}
         whole = trained.final.beside(learner, gains, weights)
-        whole = replace(whole, settings={**whole.settings, "skills": _skills(log)})
+        peers = affinity_for(log, seed=seed).as_json()
+        whole = replace(whole, settings={**whole.settings, "skills": _skills(log), "peers": peers})
         bundle = write_bundle(out, whole, training=told, now_us=int(school.votes.at_us.max()))
         clock.lap("write")
     return TrainReport(bundle, evaluation, clock.seconds)

@@ -44,7 +44,7 @@ def tasks_of(
     as much again, and where any group could have inquiry with an artifact, at least one does.
     """
     offered = sorted(resources, key=lambda resource: resource.resource_id)
-    options = [_options(known, np.flatnonzero(groups == g), offered) for g in range(n_groups)]
+    options = [options_of(known, np.flatnonzero(groups == g), offered) for g in range(n_groups)]
     chosen = [max(tasks, key=_worth, default=None) for tasks in options]
     if not any(task and task.artifact for task in chosen):
         for g, tasks in enumerate(options):
@@ -54,7 +54,7 @@ def tasks_of(
     return chosen
 
 
-def _options(known: Known, members: NDArray[np.intp], offered: Sequence[Resource]) -> list[Task]:
+def options_of(known: Known, members: NDArray[np.intp], offered: Sequence[Resource]) -> list[Task]:
     """Everything a group is ready for, by id."""
     wanted = set(ready_skills(known, members.tolist()))
     mastered = np.asarray((np.nan_to_num(known.mastery[members], nan=0.0) >= known.mastered).all(0))

@@ -54,7 +54,9 @@ def reason_to_reject(interaction: Interaction, *, now: datetime) -> str | None:
             return f"{name} must have 1 to {MAX_ID_BYTES} bytes"
     if interaction.kind not in KINDS:
         return "kind is not one of the known kinds"
-    if interaction.resource_id is None and interaction.kind in RESOURCE_KINDS:
+    # A yes may be said of a peer instead of a resource.
+    of_a_peer = interaction.kind == "accepted" and bool(interaction.with_learner_ids)
+    if interaction.resource_id is None and interaction.kind in RESOURCE_KINDS and not of_a_peer:
         return f"resource_id is missing for kind {interaction.kind}"
     if interaction.kind == "voided" and interaction.voids is None:
         return "voids is missing for kind voided"

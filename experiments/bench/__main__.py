@@ -4,17 +4,20 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
+from experiments.bench.acceptance import acceptance
 from experiments.bench.circle import circle, judged
 from experiments.bench.decision import decision
 from experiments.bench.groups import groups
 from experiments.bench.http import http
 from experiments.bench.learner import attempts, speed
 from experiments.bench.learning import learning
+from experiments.bench.peers_speed import peers_speed
 from experiments.bench.preview import preview
 from experiments.bench.relevance import relevance
 from experiments.bench.rules import rules
 from experiments.bench.store import store
 from experiments.bench.swaps import swaps
+from experiments.bench.who_answers import who_answers
 
 HOUSE = Path(__file__).parents[2]
 PARTS: dict[str, Callable[[argparse.Namespace], str]] = {
@@ -30,6 +33,7 @@ PARTS: dict[str, Callable[[argparse.Namespace], str]] = {
     "rules": lambda _given: rules(),
     "preview": lambda given: preview(given.work / "decision"),
     "groups": lambda _given: groups(),
+    "peers": lambda given: "\n\n".join([who_answers(given.shared / "data"), acceptance(), peers_speed()]),
     "learning": lambda given: learning(given.work / "learning", n_learners=given.learners),
 }
 

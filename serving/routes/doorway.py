@@ -44,16 +44,19 @@ def answer(body: Any, *, status: int = 200) -> Response:
     return Response(_encode(body), status_code=status, media_type="application/json")
 
 
-async def once(request: Request, tenant: str, work: Callable[[], Awaitable[Any]], *, status: int = 200) -> Response:
+async def once(
+    request: Request, tenant: str, work: Callable[[], Awaitable[Any]], *, status: int = 200, reader: str = ""
+) -> Response:
     """The answer to a request that makes something; under an `Idempotency-Key` it is made once.
 
     Repeated, such a request gets the bytes it got first, and a header that says so.
+    `reader` tells requests apart whose answers not everybody may read.
     """
     key = request.headers.get(HEADER)
     if key is None:
         return answer(await work(), status=status)
     house = house_of(request.scope)
-    door = f"{request.method} {request.url.path}?{request.url.query}"
+    door = f"{request.method} {request.url.path}?{request.url.query}{reader and f'#{reader}'}"
     asked = asked_with(key, tenant=tenant, door=door, body=await request.body())
 
     async def worked() -> KeptAnswer:

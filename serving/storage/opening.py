@@ -1,4 +1,4 @@
-"""Where the ten ports of one database meet, and what stands around them."""
+"""Where the eleven ports of one database meet, and what stands around them."""
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -11,6 +11,7 @@ from serving.storage.copies import Copies, SharedCopies
 from serving.storage.database import PATIENCE_S, connected
 from serving.storage.decisions import SqlDecisions
 from serving.storage.events import SqlEvents
+from serving.storage.groupings import SqlGroupings
 from serving.storage.keys import SqlKeys
 from serving.storage.migrating import prepared
 from serving.storage.patient import patient
@@ -52,6 +53,7 @@ async def open_store(
             events=SqlEvents(database, copies),
             catalogue=SqlCatalogue(database),
             people=SqlPeople(database),
+            groupings=SqlGroupings(database),
             decisions=SqlDecisions(database),
             states=SqlStates(database, copies),
             answers=SqlAnswers(database),

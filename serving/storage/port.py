@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Protocol
 
 from engine.domain.decision import Decision, NearTie, RuleHeld
+from engine.domain.grouping import Grouping
 from engine.domain.interaction import Interaction
 from engine.domain.learner import Learner, SchoolClass
 from engine.domain.resource import Resource
@@ -245,6 +246,19 @@ class PeopleStore(Protocol):
         """Add or replace these."""
 
 
+class GroupingStore(Protocol):
+    """The groups that teachers chose for their classes."""
+
+    async def put(self, tenant: str, grouping: Grouping) -> bool:
+        """Keep this grouping, in place of the one of its id where there is one; whether there was none."""
+
+    async def of_class(self, tenant: str, class_id: str, *, limit: int) -> list[Grouping]:
+        """The groupings of a class, the newest first, those of one moment by id."""
+
+    async def forget(self, tenant: str, learner_id: str) -> int:
+        """Take a learner out of every grouping; how many groupings that changed."""
+
+
 class DecisionStore(Protocol):
     """What was offered to whom, with the probabilities it had."""
 
@@ -363,12 +377,13 @@ class KeyStore(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Store:
-    """The ten ports of one database; `store_id` tells two apart, `waiting` how much waits for its return."""
+    """The eleven ports of one database; `store_id` tells two apart, `waiting` how much waits for its return."""
 
     store_id: str
     events: EventStore
     catalogue: CatalogueStore
     people: PeopleStore
+    groupings: GroupingStore
     decisions: DecisionStore
     states: StateStore
     answers: AnswerStore

@@ -24,7 +24,7 @@ from serving.storage.append_only import triggers
 # What the store says of itself, for whoever finds it: changes of the tables are counted by revisions.
 SCHEMA_VERSION = 1
 # The last revision in `migrations/versions`: what an empty database gets without walking through them.
-HEAD = "0006"
+HEAD = "0007"
 
 metadata = MetaData()
 # Alembic's own table, written here too: most servers never need alembic, which takes 100 ms to import.
@@ -175,6 +175,18 @@ frozen_paths = Table(
     Column("rule_id", String, primary_key=True),
     Column("learner_id", String, primary_key=True),
     Column("resources", Text, nullable=False),
+)
+
+# Groups that a teacher chose, each as one JSON object.
+groupings = Table(
+    "groupings",
+    metadata,
+    Column("tenant", String, primary_key=True),
+    Column("grouping_id", String, primary_key=True),
+    Column("class_id", String, nullable=False),
+    Column("at_us", BigInteger, nullable=False),
+    Column("record", Text, nullable=False),
+    Index("groupings_by_class", "tenant", "class_id", "at_us"),
 )
 
 keys = Table(

@@ -36,6 +36,8 @@ def school(server: Served, request: pytest.FixtureRequest) -> Iterator[httpx.Cli
     """A school of its own for each story."""
     with server.client(key_for(server.data, "admin", tenant=request.node.name)) as app:
         app.put("/v1/resources", json={"resources": RESOURCES})
+        for learner_id in ("kim", "mia", "noa"):
+            app.put(f"/v1/learners/{learner_id}", json={"classes": ["7b"]})
         yield app
 
 
@@ -68,6 +70,8 @@ DOORS: dict[str, Any] = {
     "/v1/recommendations": ASKED,
     "/v1/recommendations/batch": {"learner_ids": ["lena", "kim"], "k": 2},
     "/v1/events": {"events": [{"learner_id": "lena", "resource_id": "r1", "kind": "viewed"}]},
+    "/v1/collaborators": {"learner_id": "lena", "class_id": "7b", "modes": ["new_people"]},
+    "/v1/groups": {"class_id": "7b", "size": 2, "seconds": 0.02},
     "/v1/learners/lena/voice": {"voice": "decline", "resource_id": "r1"},
     "/v1/rules": {"id": "new", "verb": "hide", "what": {"resources": ["r2"]}},
     "/v1/rules/preview": {"rule": RULE},

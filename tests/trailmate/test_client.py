@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime
 from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from importlib.resources import files
 
 import pytest
 
@@ -362,3 +363,30 @@ def test_importing_the_front_door_is_light() -> None:
     code = "import sys, trailmate; print([m for m in ('numpy', 'polars', 'httpx', 'fastapi') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_peers_and_groups_are_read_as_the_service_tells_them(service: tuple[str, Seen]) -> None:
+    url, seen = service
+    examples = json.loads(files("serving").joinpath("examples.json").read_text("utf-8"))
+    with Trailmate(url, key=KEY) as trailmate:
+        seen.answers = [answering(200, examples["CollaboratorsOut"])]
+        told = trailmate.collaborators("lena", k=1, class_id="7b")
+        assert (told.options[0].mode, told.options[0].learner_id) == ("helper", "ali")
+        assert told.options[0].benefit is not None
+        assert "ali" not in repr(told)
+        seen.answers = [answering(200, examples["GroupsOut"])]
+        groups = trailmate.groups("7b", size=2, proposals=1)
+        assert groups.proposals[0].groups[0].learner_ids == ("ali", "lena")
+        seen.answers = [answering(200, examples["GroupingOut"])]
+        kept = trailmate.keep_groups("week 38", "7b", [["ali", "lena"]], proposed=[["ali", "kim"]])
+        assert (kept.pairs, "ali" in repr(kept)) == (1, False)
+        seen.answers = [answering(200, examples["GroupingsOut"])]
+        assert trailmate.groupings("7b", limit=5).groupings[0].grouping_id == "week-38"
+    assert [(method, path) for method, path, *_ in seen.requests] == [
+        ("POST", "/v1/collaborators"),
+        ("POST", "/v1/groups"),
+        ("PUT", "/v1/groups/week%2038"),
+        ("GET", "/v1/groups?class_id=7b&limit=5"),
+    ]
+    body = {"class_id": "7b", "groups": [{"learner_ids": ["ali", "lena"]}], "proposed": [["ali", "kim"]], "mode": None}
+    assert seen.requests[2][3] == body

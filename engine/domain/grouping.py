@@ -1,0 +1,25 @@
+"""Groups of a class as a teacher keeps them."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """Who works together, on what: a resource, or a title of the teacher's own."""
+
+    learner_ids: tuple[str, ...]
+    resource_id: str | None = None
+    title: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grouping:
+    """One grouping of a class; `proposed` are the groups as they were proposed, before the teacher's hand."""
+
+    grouping_id: str
+    class_id: str
+    at: datetime
+    groups: tuple[Group, ...]
+    mode: str | None = None
+    proposed: tuple[tuple[str, ...], ...] = ()

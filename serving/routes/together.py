@@ -1,0 +1,80 @@
+"""The doors for learning together."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from starlette.requests import Request
+from starlette.responses import Response
+
+from serving import collaborating, grouping
+from serving.house import house_of
+from serving.openapi import door
+from serving.routes.doorway import answer, key_of, once, tenant_of
+from serving.schemas_together import (
+    CollaboratorsIn,
+    CollaboratorsOut,
+    GroupingIn,
+    GroupingOut,
+    GroupingsOut,
+    GroupsIn,
+    GroupsOut,
+)
+from serving.wire import decoded
+
+router = APIRouter(tags=["together"])
+
+
+@router.post(
+    "/v1/collaborators", **door("Whom a learner might learn with", CollaboratorsIn, CollaboratorsOut, scope="recommend")
+)
+async def post_collaborators(request: Request) -> Response:
+    """Peers for one learner, with something to do together; what one knows is never told another."""
+    key = await key_of(request, scope="recommend")
+    house = house_of(request.scope)
+    asked = decoded(await request.body(), CollaboratorsIn)
+
+    async def choose() -> CollaboratorsOut:
+        return await collaborating.collaborators_for(
+            asked, key=key, store=house.store, bundles=house.bundles,
+            crowds=house.crowds, rules_of=house.rules_of, approved_of=house.approved_of, now=house.clock(),
+        )  # fmt: skip
+
+    # A kept answer holds what its key might read, so another key's request is another request.
+    return await once(request, key.tenant, choose, reader=key.key_id)
+
+
+@router.post("/v1/groups", **door("Groups for a class", GroupsIn, GroupsOut, scope="read"))
+async def post_groups(request: Request) -> Response:
+    """Several proposals that keep every hard rule, each group with a task; 409 names rules that cannot all hold."""
+    tenant = await tenant_of(request, scope="read")
+    house = house_of(request.scope)
+    asked = decoded(await request.body(), GroupsIn)
+
+    async def propose() -> GroupsOut:
+        return await grouping.groups_for(
+            asked, tenant=tenant, store=house.store, crowds=house.crowds, rules_of=house.rules_of, now=house.clock()
+        )
+
+    return await once(request, tenant, propose)
+
+
+@router.put(
+    "/v1/groups/{grouping_id:path}",
+    **door("Keep the groups a teacher chose", GroupingIn, GroupingOut, scope="catalogue"),
+)
+async def put_grouping(request: Request, grouping_id: str) -> Response:
+    """Keep a grouping, or replace it; the next proposals avoid its pairs and learn from what was changed."""
+    tenant = await tenant_of(request, scope="catalogue")
+    house = house_of(request.scope)
+    given = decoded(await request.body(), GroupingIn)
+    kept = await grouping.keep(grouping_id, given, tenant=tenant, store=house.store, now=house.clock())
+    return answer(kept)
+
+
+@router.get("/v1/groups", **door("The groups a class had", None, GroupingsOut, scope="read"))
+async def get_groupings(request: Request, class_id: str, limit: Annotated[int, Query(ge=1, le=100)] = 20) -> Response:
+    """The groupings of a class, the newest first, with repeats and how evenly helping is spread."""
+    tenant = await tenant_of(request, scope="read")
+    house = house_of(request.scope)
+    told = await grouping.kept_of(class_id, limit=limit, tenant=tenant, store=house.store, now=house.clock())
+    return answer(told)

@@ -1,0 +1,61 @@
+"""Whatever keeps the groups that teachers chose must pass this."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+from engine.domain.grouping import Group, Grouping
+from tests.contracts.test_store import T0, Room, open_room, room, url
+
+__all__ = ["open_room", "room", "url"]
+
+FULL = Grouping(
+    grouping_id="week/1 é",
+    class_id="7b",
+    at=T0,
+    groups=(Group(learner_ids=("lena", "Ünal 🎒"), resource_id="r/1", title="A wall"), Group(learner_ids=("kim",))),
+    mode="mixed",
+    proposed=(("lena", "kim"), ("Ünal 🎒",)),
+)
+
+
+def kept(room: Room, class_id: str = "7b", limit: int = 10) -> list[Grouping]:
+    return room.run(room.store.groupings.of_class(room.t, class_id, limit=limit))
+
+
+def test_a_grouping_comes_back_as_it_went_in_and_is_replaced_by_its_id(room: Room) -> None:
+    assert room.run(room.store.groupings.put(room.t, FULL)) is True
+    assert kept(room) == [FULL]
+    other = replace(FULL, groups=FULL.groups[:1], class_id="8a")
+    assert room.run(room.store.groupings.put(room.t, other)) is False
+    assert (kept(room), kept(room, "8a")) == ([], [other])
+
+
+def test_the_newest_come_first_and_those_of_one_moment_by_id(room: Room) -> None:
+    told = [
+        replace(FULL, grouping_id=x, at=T0 + timedelta(days=d)) for x, d in (("b", 1), ("a", 1), ("old", 0), ("new", 2))
+    ]
+    for grouping in told:
+        room.run(room.store.groupings.put(room.t, grouping))
+    assert [g.grouping_id for g in kept(room)] == ["new", "a", "b", "old"]
+    assert [g.grouping_id for g in kept(room, limit=2)] == ["new", "a"]
+
+
+def test_one_schools_groups_are_nothing_to_another(room: Room) -> None:
+    room.run(room.store.groupings.put(room.t, FULL))
+    assert room.run(room.store.groupings.of_class(room.u, "7b", limit=10)) == []
+
+
+def test_who_is_forgotten_stands_in_no_grouping(room: Room) -> None:
+    room.run(room.store.groupings.put(room.t, FULL))
+    room.run(
+        room.store.groupings.put(
+            room.t, replace(FULL, grouping_id="w2", groups=(Group(learner_ids=("len",)),), proposed=())
+        )
+    )
+    room.run(room.store.groupings.put(room.u, FULL))
+    assert room.run(room.store.groupings.forget(room.t, "kim")) == 1
+    [after] = [g for g in kept(room) if g.grouping_id == FULL.grouping_id]
+    assert [g.learner_ids for g in after.groups] == [("lena", "Ünal 🎒")]
+    assert after.proposed == (("lena",), ("Ünal 🎒",))
+    assert room.run(room.store.groupings.forget(room.t, "kim")) == 0
+    assert room.run(room.store.groupings.of_class(room.u, "7b", limit=1)) == [FULL]

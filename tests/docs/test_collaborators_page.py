@@ -1,0 +1,37 @@
+"""The page on peers says what the code does: its modes, and the numbers it promises in words."""
+
+import re
+from pathlib import Path
+
+from engine.collaborators.affinity import NAMES, TURN_WEEKS
+from engine.collaborators.edits import _HALF_LIFE_DAYS, _ONCE
+from engine.collaborators.fairness import ALONE_DAYS
+from engine.collaborators.peers import MODES
+from engine.collaborators.safeguards import GRADES_APART, USUAL_HELPS, YES_A_DAY
+from engine.collaborators.teachers import ROUNDS_APART
+
+DOCS = Path(__file__).parents[2] / "docs"
+PAGE = " ".join((DOCS / "collaborators.md").read_text().split())
+WORDS = {1: "one", 2: "two", 3: "three", 4: "four", 5: "five", 8: "eight"}
+
+
+def test_every_mode_has_its_row() -> None:
+    rows = re.findall(r"^\| (\w+) \|", (DOCS / "collaborators.md").read_text(), re.MULTILINE)
+    assert tuple(row for row in rows if row != "mode") == MODES
+
+
+def test_the_promised_numbers_are_those_of_the_code() -> None:
+    assert f"more than {WORDS[USUAL_HELPS]} times a week" in PAGE
+    assert f"accepted {WORDS[YES_A_DAY]} peers within a day" in PAGE
+    assert f"no more than {WORDS[GRADES_APART]} apart" in PAGE
+    assert f"nobody for {WORDS[ALONE_DAYS // 7]} weeks" in PAGE
+    assert f"last {WORDS[ROUNDS_APART]} groupings" in PAGE
+    assert f"classmates in {WORDS[TURN_WEEKS]} weeks" in PAGE
+    assert f"after {WORDS[round(_HALF_LIFE_DAYS / 30)]} months" in PAGE
+    assert (_ONCE, "parting a pair weighs half a repeat" in PAGE) == (0.5, True)
+
+
+def test_the_decision_counts_the_features_there_are() -> None:
+    record = (DOCS / "decisions" / "0012-peers.md").read_text()
+    assert "Seventeen features" in record
+    assert f"keeps {2 * len(NAMES)} numbers" in record

@@ -1,0 +1,69 @@
+"""A simulated term: no hard rule broken, everybody with somebody, and fairer than random pairing."""
+
+from itertools import combinations
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from experiments.simulation.term import (
+    APART,
+    N_WEEKS,
+    OPTED_OUT,
+    POLICIES,
+    N,
+    Term,
+    compared,
+    interval,
+    main,
+    table,
+    term,
+)
+from experiments.simulation.term_picture import together
+
+
+@pytest.fixture(scope="module")
+def terms() -> dict[str, Term]:
+    return {policy: term(0, policy) for policy in POLICIES}
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+def test_a_term_keeps_apart_who_is_to_be_and_leaves_in_peace_who_wants_to_be(
+    terms: dict[str, Term], policy: str
+) -> None:
+    told = terms[policy]
+    assert told.broken == 0
+    times = together(told)
+    assert times[APART[0], APART[1]] == 0
+    assert times[OPTED_OUT].sum() == 0
+    assert len(told.rounds) == N_WEEKS
+    everybody = [i for i in range(N) if i != OPTED_OUT]
+    assert all(sorted(i for g in groups for i in g) == everybody for groups in told.rounds)
+    assert len(told.asked) == N_WEEKS * len(everybody)
+
+
+def test_pairs_that_met_are_counted_from_the_rounds_themselves(terms: dict[str, Term]) -> None:
+    told = terms["trailmate"]
+    pairs = [{p for g in groups for p in combinations(sorted(g), 2)} for groups in told.rounds]
+    again = sum(len(now & set().union(*pairs[max(w - 3, 0) : w])) for w, now in enumerate(pairs) if w)
+    assert told.figures()["repeats_in_groups"] == pytest.approx(again / sum(len(p) for p in pairs[1:]))
+
+
+def test_the_same_seed_is_the_same_term() -> None:
+    assert term(3, "trailmate").figures() == term(3, "trailmate").figures()
+
+
+def test_loads_and_repeats_are_evener_than_at_random_and_more_is_learned() -> None:
+    told = compared(4)
+    own, other = ({n: np.array([f[n] for f in told[p]]) for n in told[p][0]} for p in POLICIES)
+    for name in ("helper_load_gini", "repeats_in_groups", "repeats_of_peers"):
+        assert (own[name] < other[name]).all()
+    assert (own["coverage"] == 1.0).all()
+    assert interval(own["gain"] - other["gain"])[1] > 0
+    assert "| gain |" in table(told)
+
+
+def test_the_command_prints_a_table_and_draws(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--classes", "1", "--picture", str(tmp_path / "term.png")]) == 0
+    assert "random pairing" in capsys.readouterr().out
+    assert (tmp_path / "term.png").read_bytes()[:4] == b"\x89PNG"

@@ -1,0 +1,287 @@
+"""A term in a class of 28: two kept apart, one newcomer, one who wants no matching; groups and peers every week."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import timedelta
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from starlette.testclient import TestClient
+
+from engine.domain.rule import Rule, Scope, What
+from serving.contact import Pair
+from tests.served import key_for
+from tests.stories.conftest import Asking, Clock
+
+CLASS = [f"l{i:02d}" for i in range(28)]
+OPTED_OUT, NEWCOMER = "l14", "l27"
+APART = Rule(
+    rule_id="apart", verb="keep_apart", what=What(learners=("l03", "l07")), scope=Scope(class_id="7b"),
+    reason="a private matter", author="ms-t",
+)  # fmt: skip
+SKILLS = ["frac-1", "frac-2", "dec-1"]
+RESOURCES = [
+    *({"resource_id": f"quiz-{s}", "title": f"Quiz on {s}", "format": "exercise", "skills": [s]} for s in SKILLS),
+    *({"resource_id": f"make-{s}", "title": f"Make {s}", "format": "project", "skills": [s]} for s in SKILLS),
+]
+WEEKS = 12
+
+
+def answers() -> list[dict[str, Any]]:
+    """Some know one skill, some another; the newcomer did nothing yet."""
+    return [
+        {
+            "event_id": f"{x}-{skill}-{n}", "learner_id": x, "resource_id": f"quiz-{skill}", "kind": "attempted",
+            "outcome": 1.0 if (i + k) % 3 == 0 else 0.25,
+        }
+        for i, x in enumerate(CLASS)
+        for k, skill in enumerate(SKILLS)
+        for n in range(0 if x == NEWCOMER else 8)
+    ]  # fmt: skip
+
+
+class School:
+    """A server with the class, whose rules and approvals the story sets."""
+
+    def __init__(self, app: TestClient, data: Path, clock: Clock) -> None:
+        self.app, self.data, self.clock = app, data, clock
+        self.rules: list[Rule] = [APART]
+        self.approved: set[Pair] = set()
+
+        async def rules_of(_tenant: str) -> Sequence[Rule]:
+            return self.rules
+
+        async def approved_of(_tenant: str, _pairs: Any) -> frozenset[Pair]:
+            return frozenset(self.approved)
+
+        house = app.app.state.house  # type: ignore[attr-defined]
+        app.app.state.house = replace(house, rules_of=rules_of, approved_of=approved_of)  # type: ignore[attr-defined]
+
+    def peers(self, learner_id: str, *, scopes: str | None = None, **wishes: Any) -> dict[str, Any]:
+        headers = {} if scopes is None else {"Authorization": f"Bearer {key_for(self.data, *scopes.split(','))}"}
+        told = self.app.post("/v1/collaborators", json={"learner_id": learner_id, **wishes}, headers=headers)
+        assert told.status_code == 200, told.text
+        result: dict[str, Any] = told.json()
+        return result
+
+    def groups(self, **wishes: Any) -> httpx.Response:
+        return self.app.post("/v1/groups", json={"class_id": "7b", "size": 4, "seconds": 0.05, **wishes})
+
+    def tell(self, *events: dict[str, Any]) -> None:
+        told = self.app.post("/v1/events", json={"events": list(events)}).json()
+        assert told["rejected"] == []
+
+
+@pytest.fixture
+def school(asking: Asking, tmp_path: Path) -> Iterator[School]:
+    clock = Clock()
+    with asking(None, clock=clock) as app:
+        app.put("/v1/resources", json={"resources": RESOURCES})
+        for x in CLASS:
+            app.put(f"/v1/learners/{x}", json={"classes": ["7b"], "sharing": x != OPTED_OUT})
+        made = School(app, tmp_path / "data", clock)
+        made.tell(*answers())
+        yield made
+
+
+def pairs_of(groups: list[list[str]]) -> set[Pair]:
+    return {(a, b) for group in groups for a, b in combinations(sorted(group), 2)}
+
+
+def test_a_term_of_weekly_groups_breaks_no_hard_rule_and_hardly_repeats_a_pair(school: School) -> None:
+    rounds: list[set[Pair]] = []
+    for week in range(WEEKS):
+        told = school.groups(mode=("mixed", "jigsaw", "same_need")[week % 3], seed=week, proposals=2)
+        assert told.status_code == 200, told.text
+        for proposal in told.json()["proposals"]:
+            groups = [g["learner_ids"] for g in proposal["groups"]]
+            assert sorted(x for g in groups for x in g) == [x for x in CLASS if x != OPTED_OUT]
+            assert not any({"l03", "l07"} <= set(g) for g in groups)
+            assert {len(g) for g in groups} <= {4, 5}
+            tasks = [g["task"] for g in proposal["groups"]]
+            assert all(tasks)
+            assert any(task["artifact"] for task in tasks)
+        assert told.json()["left_out"] == [{"learner_id": OPTED_OUT, "why": "opted_out"}]
+        best = [g["learner_ids"] for g in told.json()["proposals"][0]["groups"]]
+        body = {"class_id": "7b", "groups": [{"learner_ids": g} for g in best]}
+        assert school.app.put(f"/v1/groups/week-{week:02d}", json=body).status_code == 200
+        rounds.append(pairs_of(best))
+        school.clock.now += timedelta(days=7)
+    kept = school.app.get("/v1/groups", params={"class_id": "7b"}).json()
+    assert [g["grouping_id"] for g in kept["groupings"]] == [f"week-{w:02d}" for w in reversed(range(WEEKS))]
+    again = sum(len(now & set().union(*rounds[max(w - 3, 0) : w])) for w, now in enumerate(rounds))
+    assert sum(g["repeats"] for g in kept["groupings"]) == again
+    # At random a third of all pairs would have met in one of the three weeks before.
+    assert kept["repeat_rate"] < 0.15
+    assert max(Counter(pair for now in rounds for pair in now).values()) <= 5
+
+
+def test_everybody_is_offered_somebody_every_week_and_helping_is_spread(school: School) -> None:
+    asked: Counter[str] = Counter()
+    for week in range(4):
+        for x in CLASS:
+            told = school.peers(x, k=1)
+            if x == OPTED_OUT:
+                assert told["options"] == []
+                continue
+            [option] = told["options"]
+            peer = option["learner_id"]
+            assert peer not in (x, OPTED_OUT)
+            assert {x, peer} != {"l03", "l07"}
+            asked[peer] += 1
+            said = {"learner_id": x, "with_learner_ids": [peer], "decision_id": option["option_id"]}
+            school.tell({"event_id": f"{week}-{x}-yes", "kind": "accepted", **said})
+            school.tell({"event_id": f"{week}-{x}", "kind": "helped", "learner_id": peer, "with_learner_ids": [x]})
+        school.clock.now += timedelta(days=7)
+    assert sum(asked.values()) == 4 * 27
+    assert max(asked.values()) <= 6
+    assert min(asked[x] for x in CLASS if x != OPTED_OUT) >= 2
+    assert school.app.get("/v1/groups", params={"class_id": "7b"}).json()["helper_load_gini"] < 0.2
+
+
+def test_no_pupil_is_shown_what_another_knows(school: School) -> None:
+    pupil = school.peers("l01", scopes="recommend", k=10)
+    teacher = school.peers("l01", scopes="recommend,read", k=10)
+    assert [o["learner_id"] for o in pupil["options"]] == [o["learner_id"] for o in teacher["options"]]
+    assert pupil["flags"] == []
+    for option in pupil["options"]:
+        assert option["benefit"] is None
+        for reason in option["reasons"]:
+            assert (reason["text_teacher"], reason["evidence"]) == (None, None)
+            assert not any(ch in reason["text_learner"] for ch in "%0") or "frac" in reason["text_learner"]
+            assert not any(x in reason["text_learner"] for x in CLASS)
+    helper = next(o for o in teacher["options"] if o["mode"] == "helper")
+    assert "% on 8 answers" in helper["reasons"][0]["text_teacher"]
+    mine, theirs, both = (helper["benefit"][side] for side in ("mine", "theirs", "both"))
+    assert both == pytest.approx(2 * mine * theirs / (mine + theirs), abs=1e-3)
+    # A teacher's key shows a pupil's view where that is asked for.
+    assert school.peers("l01", k=10, audience="learner")["options"][0]["benefit"] is None
+
+
+def test_why_two_are_kept_apart_is_in_no_answer(school: School) -> None:
+    told = [school.app.post("/v1/collaborators", json={"learner_id": x, "k": 20}).text for x in ("l03", "l07")]
+    told.append(school.groups().text)
+    told.append(school.groups(rules=[{"verb": "keep_together", "learners": ["l03", "l07"]}]).text)
+    assert not any("private" in text or "ms-t" in text for text in told)
+    assert '"learner_id":"l07"' not in told[0]
+
+
+def test_contact_waits_until_a_teacher_approves(school: School) -> None:
+    school.rules.append(Rule(rule_id="ask", verb="approve_contact", scope=Scope(class_id="7b")))
+    first = school.peers("l01", k=1)["options"][0]
+    assert first["approval"] == "waiting"
+    school.approved.add((min("l01", first["learner_id"]), max("l01", first["learner_id"])))
+    assert school.peers("l01", k=1)["options"][0]["approval"] == "approved"
+    school.rules.pop()
+    assert school.peers("l01", k=1)["options"][0]["approval"] == "not_needed"
+
+
+def test_nobody_helps_more_often_than_a_rule_allows(school: School) -> None:
+    wishes = {"modes": ["helper"], "topic": "frac-1", "k": 20}
+    helpers = [o["learner_id"] for o in school.peers("l01", **wishes)["options"] if o["mode"] == "helper"]
+    assert helpers
+    school.rules.append(Rule(rule_id="two", verb="helper_limit", value=1, what=What(learners=(helpers[0],))))
+    school.tell({"event_id": "h", "kind": "helped", "learner_id": helpers[0], "with_learner_ids": ["l02"]})
+    left = [o["learner_id"] for o in school.peers("l01", **wishes)["options"] if o["mode"] == "helper"]
+    assert sorted(left) == sorted(helpers[1:])
+
+
+def test_the_class_is_the_limit_and_the_school_asks_for_a_key_and_close_grades(school: School) -> None:
+    for x, grade in (("near", 8), ("far", 11)):
+        school.app.put(f"/v1/learners/{x}", json={"classes": [x], "features": [f"grade:{grade}"]})
+    school.app.put("/v1/learners/l01", json={"classes": ["7b"], "features": ["grade:7"]})
+    assert {o["learner_id"] for o in school.peers("l01", k=20)["options"]} <= set(CLASS)
+    everybody = {o["learner_id"] for o in school.peers("near", k=20, scope="school")["options"]}
+    assert everybody == {"l01"}
+    key = key_for(school.data, "recommend")
+    body = {"learner_id": "l01", "scope": "school"}
+    refused = school.app.post("/v1/collaborators", json=body, headers={"Authorization": f"Bearer {key}"})
+    assert (refused.status_code, "read" in refused.json()["detail"]) == (403, True)
+
+
+def test_who_is_left_alone_is_told_the_teacher_alone(school: School) -> None:
+    events = [
+        {"event_id": f"c{i}", "kind": "collaborated", "learner_id": CLASS[i], "with_learner_ids": [CLASS[i + 1]]}
+        for i in range(0, 26, 2)
+    ]
+    school.tell(*events)
+    assert [f["code"] for f in school.peers(NEWCOMER)["flags"]] == ["alone"]
+    assert school.peers("l01")["flags"] == []
+    assert school.peers(NEWCOMER, scopes="recommend")["flags"] == []
+
+
+def test_a_newcomer_and_somebody_nobody_told_of_get_somebody(school: School) -> None:
+    assert school.peers(NEWCOMER, k=3)["options"]
+    assert school.peers("brand-new", class_id="7b", k=3)["options"]
+    alone = school.peers("no-class")
+    assert (alone["options"], alone["message"] is not None) == ([], True)
+
+
+def test_rules_that_cannot_all_hold_are_named_by_place_and_id(school: School) -> None:
+    told = school.groups(
+        rules=[{"verb": "balance", "by": "x"}, {"verb": "keep_together", "learners": ["l03", "l07"]}],
+        columns={"x": dict.fromkeys(CLASS, "1")},
+    )
+    assert told.status_code == 409
+    assert told.json()["conflict"] == {"rules": [1], "rule_ids": ["apart"], "locked": []}
+    assert "rules[1] (keep_together)" in told.json()["detail"]
+    school.rules.append(Rule(rule_id="big", verb="group_size", value="6-7"))
+    assert school.groups().json()["conflict"]["rule_ids"] == ["big"]
+    sizes = {len(g["learner_ids"]) for g in school.groups(size=None).json()["proposals"][0]["groups"]}
+    assert sizes <= {6, 7}
+
+
+def test_the_rest_is_grouped_again_around_those_who_are_locked(school: School) -> None:
+    locked = [{"learner_ids": ["l01", "l02"], "group": 3}, {"learner_ids": ["l05"], "group": 1}]
+    for proposal in school.groups(locked=locked).json()["proposals"]:
+        groups = {g["group"]: g["learner_ids"] for g in proposal["groups"]}
+        assert {"l01", "l02"} <= set(groups[3])
+        assert "l05" in groups[1]
+
+
+def test_what_a_teacher_parts_again_and_again_is_not_proposed_again(school: School) -> None:
+    proposed = [["l00", "l01", "l02", "l04"], ["l05", "l06", "l08", "l09"]]
+    chosen = [["l05", "l01", "l02", "l04"], ["l00", "l06", "l08", "l09"]]
+    for n in range(3):
+        body = {"class_id": "7b", "groups": [{"learner_ids": g} for g in chosen], "proposed": proposed}
+        school.app.put(f"/v1/groups/g{n}", json=body)
+        school.clock.now += timedelta(days=7)
+    rules = school.groups(mode="random").json()["proposals"][0]["rules"]
+    edits = [rule for rule in rules if rule["origin"] == "edits"]
+    assert {rule["verb"] for rule in edits} == {"keep_apart", "keep_together"}
+    assert all(rule["strength"] == "soft" for rule in edits)
+    assert all(rule["broken"] == 0 for rule in edits if rule["verb"] == "keep_apart")
+
+
+def test_the_same_request_gives_the_same_groups(school: School) -> None:
+    one, two = (school.groups(seed=5).json()["proposals"] for _ in range(2))
+    assert [p["groups"] for p in one] == [p["groups"] for p in two]
+
+
+@pytest.mark.parametrize(
+    ("body", "word"),
+    [
+        ({"rules": [{"verb": "keep_apart", "learners": ["l01", "nobody"]}]}, "not in the roster"),
+        ({"rules": [{"verb": "balance", "by": "gpa"}]}, "gpa"),
+        ({"rules": [{"verb": "avoid_repeat", "file": "x.csv"}]}, "file"),
+        ({"size": "many"}, "size"),
+        ({"locked": [{"learner_ids": ["nobody"], "group": 1}]}, "locked[0]"),
+        ({"columns": {"_strength": {}}}, "columns"),
+        ({"absent": CLASS}, "nobody"),
+    ],
+)
+def test_a_slip_is_answered_in_words(school: School, body: dict[str, Any], word: str) -> None:
+    told = school.groups(**body)
+    assert told.status_code == 422
+    assert word in told.json()["detail"]
+
+
+def test_a_kept_answer_of_a_teachers_key_is_not_shown_to_another(school: School) -> None:
+    body, headers = {"learner_id": "l01"}, {"Idempotency-Key": "same"}
+    assert school.app.post("/v1/collaborators", json=body, headers=headers).status_code == 200
+    other = {**headers, "Authorization": f"Bearer {key_for(school.data, 'recommend')}"}
+    assert school.app.post("/v1/collaborators", json=body, headers=other).status_code == 422

@@ -1,0 +1,163 @@
+"""What the service answers of learning together, typed; a representation never shows who a learner is."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Benefit:
+    """What each side gets out of it, in [0, 1]; `both` is the harmonic mean."""
+
+    mine: float
+    theirs: float
+    both: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """Something of the catalogue to do together; `artifact`: it ends in something made."""
+
+    resource_id: str
+    title: str
+    format: str
+    skills: tuple[str, ...] = ()
+    inquiry: bool = False
+    artifact: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PeerReason:
+    """Why; the teacher's words and evidence are None for keys that may not read of learners."""
+
+    code: str
+    text_learner: str
+    text_teacher: str | None = None
+    evidence: dict[str, Any] | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Collaborator:
+    """One peer to learn with; `approval` is not_needed, waiting or approved."""
+
+    option_id: str
+    mode: str
+    learner_id: str = field(repr=False)
+    approval: str
+    topic: str | None = None
+    topic_title: str | None = None
+    in_return: str | None = None
+    benefit: Benefit | None = None
+    task: Task | None = None
+    reasons: tuple[PeerReason, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PeerFlag:
+    """Something only a teacher should know of."""
+
+    code: str
+    learner_id: str = field(repr=False)
+    text_teacher: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Collaborators:
+    """Peers for one learner, the best first."""
+
+    learner_id: str = field(repr=False)
+    options: tuple[Collaborator, ...]
+    flags: tuple[PeerFlag, ...] = ()
+    seen_token: str | None = None
+    message: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """One group: the skills all of it is ready for, and a task."""
+
+    group: int
+    learner_ids: tuple[str, ...] = field(repr=False)
+    skills: tuple[str, ...] = ()
+    task: Task | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleReport:
+    """How one rule fares; `index`: its place among the rules asked for, or in `locked`, by `origin`."""
+
+    origin: str
+    verb: str
+    strength: str
+    broken: int
+    of: int
+    index: int | None = None
+    rule_ids: tuple[str, ...] = ()
+    weight: float = 1.0
+    by_group: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupProposal:
+    """One way to group the class."""
+
+    grouping_id: str
+    groups: tuple[Group, ...]
+    rules: tuple[RuleReport, ...] = ()
+    objective: float = 0.0
+    broken: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeftOut:
+    """Who is in no group, and why: opted_out or absent."""
+
+    learner_id: str = field(repr=False)
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Groups:
+    """Proposals for a class, the best first; no grouping has an objective below `bound`."""
+
+    class_id: str
+    mode: str
+    proposals: tuple[GroupProposal, ...]
+    bound: float = 0.0
+    proved_best: bool = False
+    seed: int = 0
+    left_out: tuple[LeftOut, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptGroup:
+    """One group as it is kept."""
+
+    group: int
+    learner_ids: tuple[str, ...] = field(repr=False)
+    resource_id: str | None = None
+    title: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptGroups:
+    """One grouping as it is kept; `repeats` of its `pairs` were together in one of the last three before."""
+
+    grouping_id: str
+    class_id: str
+    at: datetime
+    groups: tuple[KeptGroup, ...]
+    mode: str | None = None
+    repeats: int = 0
+    pairs: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Groupings:
+    """The groupings of a class, the newest first, and how even company and helping were."""
+
+    class_id: str
+    groupings: tuple[KeptGroups, ...]
+    repeat_rate: float = 0.0
+    helper_load_gini: float = 0.0
