@@ -50,11 +50,11 @@ from serving.schemas_together import (
     GroupingOut,
     GroupingsOut,
     GroupOut,
+    GroupRuleOut,
     GroupsIn,
     GroupsOut,
     LeftOutOut,
     ProposalOut,
-    RuleOut,
 )
 from serving.storage.port import Store
 from serving.wire import utc, valid_id
@@ -270,9 +270,9 @@ def _proposal(one: Proposal, known: Known, lines: Sequence[Line], resources: Seq
     )
 
 
-def _rule_out(count: Count, lines: Sequence[Line]) -> RuleOut:
+def _rule_out(count: Count, lines: Sequence[Line]) -> GroupRuleOut:
     line, rule = lines[count.rule.index], count.rule
-    return RuleOut(
+    return GroupRuleOut(
         origin=line.origin,
         index=line.place,
         rule_ids=line.rule_ids,

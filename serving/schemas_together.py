@@ -129,7 +129,7 @@ class GroupOut(msgspec.Struct):
     task: TaskOut | None
 
 
-class RuleOut(msgspec.Struct):
+class GroupRuleOut(msgspec.Struct):
     """How one rule fares: `origin` request, locked, rule (`rule_ids` say which), history, edits or mode.
 
     `index`: its place in the request's rules, or in `locked`.
@@ -151,7 +151,7 @@ class ProposalOut(msgspec.Struct):
 
     grouping_id: str
     groups: list[GroupOut]
-    rules: list[RuleOut]
+    rules: list[GroupRuleOut]
     objective: float
     broken: float
 
