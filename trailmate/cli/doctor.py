@@ -84,7 +84,9 @@ def _unknown(environment: Mapping[str, str], known: Iterable[str]) -> Iterable[F
 
 
 def _in_words(settings: Iterable[Mapping[str, Any]], found: Iterable[Finding]) -> str:
-    lines = [f"{row['name']:<26} {row['value'] or '-'}  ({row['from']})" for row in settings]
+    rows = list(settings)
+    width = max((len(row["name"]) for row in rows), default=0)
+    lines = [f"{row['name']:<{width}} {row['value'] or '-'}  ({row['from']})" for row in rows]
     lines.append("")
     for finding in found:
         lines.append(f"{_MARKS[finding.state]} {finding.state:<5} {finding.name:<12} {finding.text}")
