@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Any
 
 from engine.domain.errors import BadInput
@@ -122,7 +123,9 @@ def _size(told: object) -> Size:
 def _rule(index: int, told: object, past_of: Callable[[str], Sequence[Met]] | None) -> Rule:
     verb = told.get("verb") if isinstance(told, Mapping) else None
     if not isinstance(told, Mapping) or verb not in VERBS:
-        raise BadInput(f"rules[{index}] has no known verb: write one of {', '.join(VERBS)}")
+        close = get_close_matches(str(verb), VERBS, 1)
+        meant = f"did you mean {close[0]}?" if close else f"write one of {', '.join(VERBS)}"
+        raise BadInput(f"rules[{index}] has no known verb: {meant}")
     verb, name = str(verb), f"rules[{index}] ({verb})"
     if unknown := sorted(str(key) for key in told if key not in _TAKES[verb] | _ALWAYS):
         raise BadInput(f"{name} does not take {unknown[0]}: it takes {', '.join(sorted(_TAKES[verb] | _ALWAYS))}")
