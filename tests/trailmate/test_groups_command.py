@@ -190,7 +190,7 @@ def test_one_group_where_there_are_few(run, n, size):
         ('size: "5-3"', "a whole number from 1"),
         ("{size: 3, sizes: 4}", "has sizes, which is not known"),
         ("{size: 3, rules: {verb: balance}}", "rules is not a list"),
-        ("{size: 3, rules: [{verb: balanse, by: gpa}]}", "rules[0] has no known verb: write one of keep_apart"),
+        ("{size: 3, rules: [{verb: balanse, by: gpa}]}", "rules[0] has no known verb: did you mean balance?"),
         ("{size: 3, rules: [{verb: balance}]}", "rules[0] (balance) has no by"),
         ("{size: 3, rules: [{verb: balance, by: gp}]}", "asks for the column gp, which the roster has not: it has gpa"),
         ("{size: 3, rules: [{verb: balance, by: major}]}", "has no number in the column major"),
