@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +12,7 @@ from engine.domain.catalogue import Catalogue, catalogue_of
 from engine.domain.resource import Resource
 from engine.domain.skill import Skill, mended
 from engine.learner.fold import Offer, offer_of
-from engine.learner.gains import gain_model_of
+from engine.learner.gains import GainModel, gain_model_of
 from engine.learner.menu import menu_of
 from engine.learner.model import LearnerModel, learner_model_of
 from engine.learner.rows import item_key, skill_key
@@ -50,6 +51,25 @@ class Recommender:
     weights: ObjectiveWeights
 
 
+@dataclass(frozen=True, slots=True)
+class _Models:
+    """What a bundle knows whatever the catalogue."""
+
+    relevance: RelevanceModel
+    learner: LearnerModel
+    gains: GainModel
+
+
+# Made once for each bundle: schools share it, and processes that part later do too.
+_MODELS: WeakKeyDictionary[Bundle, _Models] = WeakKeyDictionary()
+
+
+def _models_of(bundle: Bundle) -> _Models:
+    if bundle not in _MODELS:
+        _MODELS[bundle] = _Models(relevance_of(bundle), learner_model_of(bundle), gain_model_of(bundle))
+    return _MODELS[bundle]
+
+
 def recommender_of(
     bundle: Bundle | None,
     resources: Iterable[Resource],
@@ -71,13 +91,13 @@ def recommender_of(
     inquiry = np.array([r is not None and r.format in INQUIRY_FORMATS for r in catalogue.resources], bool)
     weights = weights_from(bundle.settings) if bundle else ObjectiveWeights()
     skill_rows = _skill_rows(catalogue)
-    learner = learner_model_of(bundle) if bundle else None
+    models = _models_of(bundle) if bundle else None
     return Recommender(
         version=bundle.version if bundle else "none",
         catalogue=catalogue,
-        model=relevance_of(bundle) if bundle else None,
-        learner=learner,
-        teaching=_teaching(bundle, learner, catalogue, graph, weights) if bundle and learner else None,
+        model=models.relevance if models else None,
+        learner=models.learner if models else None,
+        teaching=_teaching(models, catalogue, graph, weights) if models else None,
         offer=offer_of([*withdrawn, *offered]),
         planned=planned_order(catalogue),
         offered=Offered(tie_break, catalogue.format_index, inquiry),
@@ -96,13 +116,10 @@ def _skills_of(bundle: Bundle | None) -> list[Skill]:
 
 
 def _teaching(
-    bundle: Bundle,
-    model: LearnerModel,
-    catalogue: Catalogue,
-    graph: Mapping[str, tuple[str, ...]],
-    weights: ObjectiveWeights,
+    models: _Models, catalogue: Catalogue, graph: Mapping[str, tuple[str, ...]], weights: ObjectiveWeights
 ) -> Teaching:
-    return teaching_of(menu_of(catalogue.resources, graph, model), model, gain_model_of(bundle), weights)
+    menu = menu_of(catalogue.resources, graph, models.learner)
+    return teaching_of(menu, models.learner, models.gains, weights)
 
 
 def _skill_rows(catalogue: Catalogue) -> dict[str, NDArray[np.int32]]:

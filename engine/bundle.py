@@ -24,7 +24,7 @@ from engine.domain.errors import BadBundle
 FORMAT_VERSION = 4
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class Bundle:
     """A verified bundle. `version` is the first twelve digits of the manifest's SHA-256: same content, same name."""
 
@@ -93,7 +93,10 @@ def _parsed(content: bytes, path: Path) -> Any:
 
 
 def _mapped(path: Path) -> NDArray[Any]:
-    # An empty file cannot be mapped; such arrays are tiny, so they are read instead.
-    array: NDArray[Any] = np.load(path, mmap_mode=None, allow_pickle=False)
-    # As plain arrays over the same map: slicing numpy's memmap class is ten times slower.
-    return array if array.size == 0 else np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
+    try:
+        # As plain arrays over the same map: slicing numpy's memmap class is ten times slower.
+        return np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
+    except ValueError:
+        # An array without elements cannot be mapped.
+        array: NDArray[Any] = np.load(path, allow_pickle=False)
+        return array

@@ -15,6 +15,7 @@ from experiments.bench.peers_speed import peers_speed
 from experiments.bench.preview import preview
 from experiments.bench.relevance import relevance
 from experiments.bench.rules import rules
+from experiments.bench.start import start
 from experiments.bench.store import store
 from experiments.bench.swaps import swaps
 from experiments.bench.who_answers import who_answers
@@ -28,6 +29,7 @@ PARTS: dict[str, Callable[[argparse.Namespace], str]] = {
     "learner": lambda given: speed(given.work / "learner"),
     "store": lambda given: store(given.work / "store"),
     "decision": lambda given: decision(given.work / "decision"),
+    "start": lambda given: start(given.work / "decision"),
     "swaps": lambda given: swaps(given.work / "decision"),
     "http": lambda given: http(given.work / "decision"),
     "rules": lambda _given: rules(),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import signal
 import socket
@@ -40,6 +41,8 @@ def serve(
 
     Example: trailmate serve --bundle bundles/spring --port 8000
     """
+    # What is made before the first answer stays: to look through it for what may go takes a tenth of the start.
+    gc.disable()
     from serving.settings import read_settings
 
     settings = read_settings(bundle=bundle, host=host, port=port, workers=workers)
@@ -100,6 +103,8 @@ async def _serving(server: Server, app: FastAPI, listener: socket.socket, ready:
         server.config.load()
         server.lifespan = server.config.lifespan_class(server.config)
         await server.startup(sockets=[listener])
+        gc.freeze()
+        gc.enable()
         ready()
         ticking = asyncio.create_task(server.main_loop())
         number = await told.get()
