@@ -1,11 +1,11 @@
-"""What was offered to whom, one line per slot."""
+"""What was offered to whom: a row for each decision, read as one line per slot."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import msgspec
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, select
 
 from engine.domain.decision import Decision, NearTie, RuleHeld
 from serving.storage import tables
@@ -15,7 +15,21 @@ from serving.storage.port import Slot
 from serving.storage.rows import Row, known_time, to_us
 
 _encode = msgspec.json.Encoder().encode
-_near_ties = msgspec.json.Decoder(tuple[NearTie, ...]).decode
+
+
+class _Offered(msgspec.Struct, frozen=True, array_like=True):
+    """One slot as it is kept."""
+
+    slot: int
+    resource_id: str | None
+    score: float | None
+    propensity: float | None
+    origin: str | None
+    near_ties: tuple[NearTie, ...]
+
+
+_NOTHING = (_Offered(0, None, None, None, None, ()),)
+_slots = msgspec.json.Decoder(tuple[_Offered, ...]).decode
 _rules = msgspec.json.Decoder(tuple[RuleHeld, ...]).decode
 
 
@@ -26,22 +40,16 @@ class SqlDecisions:
         self._database = database
 
     async def record(self, tenant: str, *decisions: Decision) -> None:
-        """All slots in one transaction, each decision's under one `seq`; one that was told before stays as it is."""
+        """All in one transaction, each under a `seq` of its own; one that was told before stays as it is."""
         if decisions:
             await self._database.write(record_all, _Told(tenant, decisions))
 
     async def after(self, tenant: str, seq: int, limit: int) -> list[Slot]:
-        """One page; the decisions are picked first, so that none is cut in half."""
+        """One page of decisions, slot by slot."""
         c = tables.decisions.c
-        some = select(c.seq).where(c.tenant == tenant, c.seq > seq).distinct().order_by(c.seq).limit(limit).subquery()
-        last = select(func.max(some.c.seq))
-        page = (
-            select(tables.decisions)
-            .where(c.tenant == tenant, c.seq > seq, c.seq <= last.scalar_subquery())
-            .order_by(c.seq, c.slot)
-        )
+        page = select(tables.decisions).where(c.tenant == tenant, c.seq > seq).order_by(c.seq).limit(limit)
         async with self._database.reading() as connection:
-            return [_slot_of(dict(row)) for row in (await connection.execute(page)).mappings()]
+            return [s for row in (await connection.execute(page)).mappings() for s in _slots_of(dict(row))]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +58,7 @@ class _Told:
     decisions: Sequence[Decision]
 
     def __len__(self) -> int:
-        return sum(len(decision.slate) for decision in self.decisions)
+        return len(self.decisions)
 
 
 def record_all(connection: Connection, told: Sequence[_Told]) -> list[None]:
@@ -60,55 +68,36 @@ def record_all(connection: Connection, told: Sequence[_Told]) -> list[None]:
         by_tenant.setdefault(one.tenant, {}).update({d.decision_id: d for d in one.decisions})
     for tenant, theirs in sorted(by_tenant.items()):
         last = next_seq(connection, tenant, len(theirs))
-        rows = [
-            row
-            for seq, decision in enumerate(theirs.values(), last - len(theirs) + 1)
-            for row in _slot_rows(tenant, seq, decision)
-        ]
+        rows = [_row(tenant, seq, made) for seq, made in enumerate(theirs.values(), last - len(theirs) + 1)]
         insert_new(connection, tables.decisions, rows)
     return [None] * len(told)
 
 
-class _SlotRow(NamedTuple):
+class DecisionRow(NamedTuple):
     """The columns of the table `decisions`, in their order; a test holds both equal."""
 
     tenant: str
     seq: int
-    slot: int
     decision_id: str
     at_us: int | None
     learner_id: str
     class_id: str | None
-    resource_id: str | None
-    score: float | None
-    propensity: float | None
-    origin: str | None
     mode: str
     bundle: str
     catalogue_hash: str
-    near_ties: str
+    slots: str
     rules: str
 
 
-def _slot_rows(tenant: str, seq: int, made: Decision) -> list[_SlotRow]:
-    d, at_us, rules = made, to_us(made.at), _encode(made.rules).decode()
-    if not d.slate:
-        return [
-            _SlotRow(
-                tenant, seq, 0, d.decision_id, at_us, d.learner_id, d.class_id, None, None, None, None, d.mode,
-                d.bundle, d.catalogue_hash, "[]", rules,
-            )
-        ]  # fmt: skip
-    return [
-        _SlotRow(
-            tenant, seq, o.rank, d.decision_id, at_us, d.learner_id, d.class_id, o.resource_id, o.score, o.propensity,
-            o.origin, d.mode, d.bundle, d.catalogue_hash, _encode(o.near_ties).decode(), rules,
-        )
-        for o in d.slate
-    ]  # fmt: skip
+def _row(tenant: str, seq: int, made: Decision) -> DecisionRow:
+    offered = [(o.rank, o.resource_id, o.score, o.propensity, o.origin, o.near_ties) for o in made.slate]
+    return DecisionRow(
+        tenant, seq, made.decision_id, to_us(made.at), made.learner_id, made.class_id, made.mode, made.bundle,
+        made.catalogue_hash, _encode(offered).decode(), _encode(made.rules).decode(),
+    )  # fmt: skip
 
 
-def _slot_of(row: Row) -> Slot:
-    at, near_ties, rules = known_time(row.pop("at_us")), _near_ties(row.pop("near_ties")), _rules(row.pop("rules"))
+def _slots_of(row: Row) -> list[Slot]:
+    at, offered, rules = known_time(row.pop("at_us")), _slots(row.pop("slots")) or _NOTHING, _rules(row.pop("rules"))
     del row["tenant"]
-    return Slot(at=at, near_ties=near_ties, rules=rules, **row)
+    return [Slot(at=at, rules=rules, **row, **msgspec.structs.asdict(slot)) for slot in offered]

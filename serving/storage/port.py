@@ -263,10 +263,10 @@ class DecisionStore(Protocol):
     """What was offered to whom, with the probabilities it had."""
 
     async def record(self, tenant: str, *decisions: Decision) -> None:
-        """Keep all of these decisions or none, one line per slot, durably; each has a `seq` of its own."""
+        """Keep all of these decisions or none, durably; each has a `seq` of its own."""
 
     async def after(self, tenant: str, seq: int, limit: int) -> list[Slot]:
-        """Lines kept since `seq`, oldest first; whole decisions only, so it may give a few more than `limit`."""
+        """The lines, one per slot, of up to `limit` decisions kept since `seq`, oldest first."""
 
 
 class StateStore(Protocol):

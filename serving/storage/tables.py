@@ -24,7 +24,7 @@ from serving.storage.append_only import triggers
 # What the store says of itself, for whoever finds it: changes of the tables are counted by revisions.
 SCHEMA_VERSION = 1
 # The last revision in `migrations/versions`: what an empty database gets without walking through them.
-HEAD = "0007"
+HEAD = "0008"
 
 metadata = MetaData()
 # Alembic's own table, written here too: most servers never need alembic, which takes 100 ms to import.
@@ -90,23 +90,19 @@ decisions = Table(
     metadata,
     Column("tenant", String, primary_key=True),
     Column("seq", BigInteger, primary_key=True, autoincrement=False),
-    Column("slot", Integer, primary_key=True, autoincrement=False),
     Column("decision_id", String, nullable=False),
     Column("at_us", BigInteger, nullable=False),
     Column("learner_id", String, nullable=False),
     Column("class_id", String),
-    Column("resource_id", String),
-    Column("score", Float),
-    Column("propensity", Float),
-    Column("origin", String),
     Column("mode", String, nullable=False),
     Column("bundle", String, nullable=False),
     Column("catalogue_hash", String, nullable=False),
-    Column("near_ties", Text, nullable=False),
-    Column("rules", Text, nullable=False, server_default="[]"),
+    # What was offered, in order, with the near-ties of each place.
+    Column("slots", Text, nullable=False),
+    Column("rules", Text, nullable=False),
     Index("decisions_by_learner", "tenant", "learner_id"),
     # A decision that is told again, because its first acknowledgement was lost, is kept once.
-    Index("decisions_once", "tenant", "decision_id", "slot", unique=True),
+    Index("decisions_once", "tenant", "decision_id", unique=True),
     sqlite_with_rowid=False,
 )
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from engine.domain.interaction import Interaction
 from serving.schemas import EventIn
 from serving.storage import tables
+from serving.storage.decisions import DecisionRow
 from serving.storage.rows import InteractionRow, content_hash, from_us, to_us
 from serving.wire import decoded, interaction_in, single, utc
 
@@ -54,6 +55,7 @@ def test_a_time_comes_back_from_the_store_exactly(at: datetime) -> None:
 
 def test_a_row_has_the_columns_of_its_table() -> None:
     assert list(InteractionRow._fields) == [column.name for column in tables.interactions.columns]
+    assert list(DecisionRow._fields) == [column.name for column in tables.decisions.columns]
 
 
 def test_who_sent_an_event_and_when_do_not_change_its_content() -> None:
