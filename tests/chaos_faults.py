@@ -25,7 +25,10 @@ Fault = Callable[[], AbstractAsyncContextManager[None]]
 
 @dataclass
 class School:
-    """What there is to be harmed. `keeper` is one thread that outlives all: servers end with the thread that began them."""
+    """What there is to be harmed.
+
+    `keeper` is one thread that outlives all: servers end with the thread that began them.
+    """
 
     served: Served
     bundles: Sequence[Place]

@@ -4,12 +4,12 @@ import asyncio
 import json
 import random
 import shutil
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+import sys
+from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
 
-import httpx
 import pytest
 
 from engine.bundle import read_bundle
@@ -72,8 +72,7 @@ Plan = Callable[[School], Sequence[Step]]
 def test_forty_seconds_of_chaos(
     kind: str, bundles: tuple[list[Place], Place], clock: Interposed, tmp_path: Path
 ) -> None:
-    books = lived_through(kind, bundles, clock, tmp_path, plan=lambda _: CUT[kind], n_learners=30, seed=7)
-    print("\n" + told_of(books))
+    lived_through(kind, bundles, clock, tmp_path, plan=lambda _: CUT[kind], n_learners=30, seed=7)
 
 
 @pytest.mark.soak
@@ -86,7 +85,7 @@ def test_ten_minutes_of_chaos(
         return drawn(sorted(faults_of(school)), school.chance, seconds=seconds)
 
     books = lived_through(kind, bundles, clock, tmp_path, plan=plan, n_learners=300, seed=11)
-    print("\n" + told_of(books))
+    sys.stdout.write(f"\n{told_of(books)}\n")
 
 
 def lived_through(
@@ -101,6 +100,7 @@ def lived_through(
 ) -> Books:
     """The whole of it: servers, load, harm, and what stands at the end against what was promised."""
     with ExitStack() as stack:
+        (folder / "data").mkdir()
         keeper = stack.enter_context(ThreadPoolExecutor(1))
         servers: dict[str, tuple[Server, str, int | str]] = {}
         url = f"sqlite+aiosqlite:///{(folder / 'data' / 'store.db').absolute()}"
@@ -129,7 +129,6 @@ async def _lived(
     async with _proxies(servers, seed) as lines:
         settings = _settings(url, lines)
         options = ["--workers", "2", "--bundle", str(bundles[0][0].path)]
-        data.mkdir(parents=True)
         key = await asyncio.to_thread(key_for, data, "admin", url=url)
         with ExitStack() as stack:
             # In a thread: what it waits for goes through the proxies of this loop.
