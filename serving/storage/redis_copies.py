@@ -84,11 +84,14 @@ class RedisCopies:
             answer = await _in_time(ask, *words)
         except _away():
             self.breaker.went_wrong()
-            if self.breaker.is_open and (self._probing is None or self._probing.done()):
-                self._probing = asyncio.create_task(self._probe())
+            self._look_for_it()
             return None
         self.breaker.went_well()
         return answer
+
+    def _look_for_it(self) -> None:
+        if self.breaker.is_open and (self._probing is None or self._probing.done()):
+            self._probing = asyncio.create_task(self._probe())
 
     async def _probe(self) -> None:
         """Find out whether it is back, so that no request has to wait for it."""
