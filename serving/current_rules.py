@@ -3,7 +3,7 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
 
 from engine.domain.errors import Unavailable
@@ -19,14 +19,17 @@ from engine.rules.scope import Who
 from engine.rules.spent import spent
 from serving.kept_rules import rules_kept
 from serving.known_learner import KnownLearner
+from serving.ladder import NOBODY
 from serving.storage.port import LearnerContext, RuleStore, Standing
+from serving.strangers import book_for_strangers, stranger, unknown_scopes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InForce:
     """One tenant's rules at one version, compiled over one catalogue; `rules` are all of them, about people too.
 
-    `frozen`: by rule and learner, the resources on the path when the rule froze it.
+    `frozen`: by rule and learner, the resources on the path when the rule froze it. `closed`: the books for strangers,
+    by what is not known of them.
     """
 
     version: int
@@ -35,23 +38,36 @@ class InForce:
     book: RuleBook
     frozen: Mapping[str, Mapping[str, frozenset[str]]]
     zone: ZoneInfo
+    closed: dict[tuple[str, ...], RuleBook] = field(default_factory=dict)
 
     def over(self, known: KnownLearner, query: Query, *, class_id: str | None) -> Rules | None:
         """What the last stage needs of this learner; None where they are under no rule. `class_id` is the one asked."""
         if not self.book.rules:
             return None
-        who = who_of(known.learner_id, known.context, class_id=class_id)
-        plan = self.book.plan(who, query.now_us)
+        book = self.book
+        if known.context is NOBODY:
+            book = self._for_strangers(unknown_scopes(class_id))
+            who = stranger(known.learner_id, book, class_id=class_id)
+        else:
+            who = who_of(known.learner_id, known.context, class_id=class_id)
+        plan = book.plan(who, query.now_us)
         if not plan.rules:
             return None
         today, week = self._spent(plan, known, query) if plan.limits else (0.0, 0.0)
         return Rules(
-            book=self.book,
+            book=book,
             who=who,
             spent_today=today,
             spent_this_week=week,
             frozen=self._frozen(plan, known.learner_id),
         )
+
+    def _for_strangers(self, unknown: tuple[str, ...]) -> RuleBook:
+        """Made by the first stranger who comes."""
+        book = self.closed.get(unknown)
+        if book is None:
+            book = self.closed[unknown] = book_for_strangers(self.rules, self.book, unknown=unknown)
+        return book
 
     def _spent(self, plan: Plan, known: KnownLearner, query: Query) -> tuple[float, float]:
         """Minutes of the week, by what was told and else by what is usual."""

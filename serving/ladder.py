@@ -50,7 +50,7 @@ async def reach(
             reached = Reached(contexts=await store.events.contexts(tenant, learner_ids, class_id))
     except Unavailable:
         remembered = await store.events.remembered(tenant, learner_ids)
-        reached = Reached(contexts={x: c or _NOBODY for x, c in remembered.items()}, is_away=True)
+        reached = Reached(contexts={x: c or NOBODY for x, c in remembered.items()}, is_away=True)
     if learner_ids and reached.seq < at_least:
         raise Unavailable("the events of this seen_token have not arrived here; ask again, or leave it out")
     return reached
@@ -71,4 +71,5 @@ async def recorded(decisions: Sequence[Decision], known: Sequence[KnownLearner],
     return not problems
 
 
-_NOBODY = LearnerContext(learner=None, interactions=[], arrived=[], state=None, classes={}, seq=0, catalogue_version=0)
+# Of whom nothing is at hand while the store is away; a learner whom the store does not know has a context of their own.
+NOBODY = LearnerContext(learner=None, interactions=[], arrived=[], state=None, classes={}, seq=0, catalogue_version=0)

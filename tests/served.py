@@ -5,7 +5,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -50,10 +50,16 @@ class Served:
 
 
 @contextmanager
-def served(data: Path, *options: str, limit: Callable[[], None] | None = None, **settings: str) -> Iterator[Served]:
+def served(
+    data: Path,
+    *options: str,
+    limit: Callable[[], None] | None = None,
+    around: Mapping[str, str] | None = None,
+    **settings: str,
+) -> Iterator[Served]:
     """`trailmate serve` on this data folder; it is ended by its own process id.
 
-    `settings` are its TRAILMATE_ variables; `limit` runs in it before anything else.
+    `settings` are its TRAILMATE_ variables, `around` others; `limit` runs in it before anything else.
     """
     data.mkdir(exist_ok=True)
     log_file = data / "server.log"
@@ -62,7 +68,9 @@ def served(data: Path, *options: str, limit: Callable[[], None] | None = None, *
             [*COMMAND, "serve", "--port", "0", "--json", *options],
             stdout=subprocess.PIPE,
             stderr=log,
-            env=environment(data) | {f"TRAILMATE_{name.upper()}": value for name, value in settings.items()},
+            env=environment(data)
+            | dict(around or {})
+            | {f"TRAILMATE_{name.upper()}": value for name, value in settings.items()},
             preexec_fn=limit,
         )
     assert process.stdout is not None

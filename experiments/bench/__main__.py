@@ -11,6 +11,7 @@ from experiments.bench.groups import groups
 from experiments.bench.http import http
 from experiments.bench.learner import attempts, speed
 from experiments.bench.learning import learning
+from experiments.bench.memory import memory
 from experiments.bench.peers_speed import peers_speed
 from experiments.bench.preview import preview
 from experiments.bench.relevance import relevance
@@ -31,6 +32,9 @@ PARTS: dict[str, Callable[[argparse.Namespace], str]] = {
     "decision": lambda given: decision(given.work / "decision"),
     "start": lambda given: start(given.work / "decision"),
     "swaps": lambda given: swaps(given.work / "decision"),
+    "memory": lambda given: memory(
+        given.work / "memory", minutes=given.minutes, picture=given.work / "memory" / "memory.png"
+    ),
     "http": lambda given: http(given.work / "decision"),
     "rules": lambda _given: rules(),
     "preview": lambda given: preview(given.work / "decision"),
@@ -47,6 +51,7 @@ def main() -> None:
     parser.add_argument("--work", type=Path, default=Path("trailmate-data/bench"), help="where the runs go")
     parser.add_argument("--only", choices=[*PARTS], help="measure one of them")
     parser.add_argument("--learners", type=int, default=200, help="how many each policy teaches in each world")
+    parser.add_argument("--minutes", type=float, default=20.0, help="how long the load for `memory` lasts")
     given = parser.parse_args()
     if not given.shared.is_dir():
         raise SystemExit(f"{given.shared} does not exist: name the folder of data/ and judge/ with --shared")

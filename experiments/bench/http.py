@@ -149,9 +149,16 @@ def _answer(port: int, request: bytes) -> bytes:
 
 
 @contextmanager
-def served(place: Path, redis: str, *, core: int | None = None) -> Iterator[Rival]:
-    """`trailmate serve` on the data of this place, on its own core where one is named."""
-    given = {"TRAILMATE_DATA": str(place / "data"), "TRAILMATE_REDIS_URL": redis}
+def served(
+    place: Path, redis: str, *, core: int | None = None, database: str = "", workers: int = 1
+) -> Iterator[Rival]:
+    """`trailmate serve` on the data of this place or on a database, on its own core where one is named."""
+    given = {
+        "TRAILMATE_DATA": str(place / "data"),
+        "TRAILMATE_REDIS_URL": redis,
+        "TRAILMATE_DATABASE_URL": database,
+        "TRAILMATE_WORKERS": str(workers),
+    }
     words = ["-m", "trailmate.cli", "serve", "--port", "0", "--json", "--bundle", str(place / "bundle")]
     with _started(words, core=core, log=place / "server.log", **given) as process:
         assert process.stdout is not None

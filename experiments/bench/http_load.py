@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import cycle
 from typing import cast
@@ -101,11 +101,15 @@ class _Work:
         return Load(len(self._times) / taken, sorted(self._times), self._refused)
 
 
-def load(port: int, requests: Sequence[bytes], *, seconds: float, rate: float = 0.0) -> Load:
-    """Load the server for so long with these requests in turn; `rate` a second, or all it takes."""
+def load(port: int, requests: Iterable[bytes], *, seconds: float, rate: float = 0.0) -> Load:
+    """Load the server for so long with these requests; `rate` a second, or all it takes.
+
+    A sequence is asked in turn again and again, an iterator must not end before the load does.
+    """
+    asked = requests if isinstance(requests, Iterator) else cycle(requests)
 
     async def run() -> Load:
-        work = _Work(cycle(requests), pace_s=1 / rate if rate else 0.0)
+        work = _Work(asked, pace_s=1 / rate if rate else 0.0)
         loop = asyncio.get_running_loop()
         lines = [await loop.create_connection(lambda: _Line(work), "127.0.0.1", port) for _ in range(N_CONNECTIONS)]
         told = await work.run(seconds)

@@ -38,7 +38,7 @@ class Database:
         self._engine = engine
         self._threads = threads
         self._patience_s = patience_s
-        self._breaker = Breaker(failures=1, rest_s=_REST_S)
+        self._breaker = Breaker(failures=1)
         self._probing: asyncio.Task[None] | None = None
         self._groups = Groups(self._transact)
 

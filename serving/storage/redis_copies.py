@@ -5,7 +5,7 @@ Whatever happens there, emptied, killed, hung or refused, nobody waits longer th
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 from serving.storage.breaker import Breaker
@@ -25,8 +25,9 @@ class RedisCopies:
     def __init__(self, client: Any, store_id: str, *, breaker: Breaker | None = None) -> None:
         self._client = client
         self._store_id = store_id
-        self.breaker = breaker or Breaker(failures=_FAILURES, rest_s=_REST_S)
+        self.breaker = breaker or Breaker(failures=_FAILURES)
         self._on_their_way: set[asyncio.Task[Any]] = set()
+        self._probing: asyncio.Task[None] | None = None
 
     async def get(self, tenant: str, learner_ids: Sequence[str]) -> dict[str, LearnerContext]:
         """Those there are, in one round trip; none where Redis does not answer in time."""
@@ -40,7 +41,7 @@ class RedisCopies:
 
     def put(self, tenant: str, contexts: Mapping[str, LearnerContext]) -> None:
         """Send them off; nobody waits for it, and where too many are on their way they are left out."""
-        if len(self._on_their_way) >= _AT_ONCE or (self.breaker.is_open and not self.breaker.may_try()):
+        if len(self._on_their_way) >= _AT_ONCE or self.breaker.is_open:
             return
         values = [(self._key(tenant, x), packed(context), _KEEP_S) for x, context in contexts.items()]
         task = asyncio.create_task(self._sent(values))
@@ -56,8 +57,13 @@ class RedisCopies:
         """Wait for what is on its way."""
         await asyncio.gather(*self._on_their_way, return_exceptions=True)
 
+    def let_go(self) -> None:
+        """Look no more whether it is back."""
+        if self._probing is not None:
+            self._probing.cancel()
+
     async def _sent(self, values: Sequence[tuple[str, bytes, int]]) -> None:
-        await self._asked(self._in_one_go, "set", values, sure=True)
+        await self._asked(self._in_one_go, "set", values)
 
     async def _in_one_go(self, name: str, given: Sequence[tuple[Any, ...]]) -> list[Any]:
         line = self._client.pipeline(transaction=False)
@@ -70,24 +76,45 @@ class RedisCopies:
         answers: list[Any] = await line.execute(raise_on_error=False)
         return [None if isinstance(a, Exception) else a for a in answers]
 
-    async def _asked(self, ask: Any, *words: Any, sure: bool = False) -> Any:
-        """The answer, or None where there is none in time; whoever was away is not asked again for a second."""
-        from redis.exceptions import RedisError
-
-        if not sure and not self.breaker.may_try():
+    async def _asked(self, ask: Any, *words: Any) -> Any:
+        """The answer, or None where there is none in time; who was away is asked again by nobody until it is back."""
+        if self.breaker.is_open:
             return None
         try:
-            async with asyncio.timeout(TIMEOUT_S):
-                answer = await ask(*words)
-        except (RedisError, OSError, TimeoutError):
+            answer = await _in_time(ask, *words)
+        except _away():
             self.breaker.went_wrong()
+            self._look_for_it()
             return None
         self.breaker.went_well()
         return answer
 
+    def _look_for_it(self) -> None:
+        if self.breaker.is_open and (self._probing is None or self._probing.done()):
+            self._probing = asyncio.create_task(self._probe())
+
+    async def _probe(self) -> None:
+        """Find out whether it is back, so that no request has to wait for it."""
+        while self.breaker.is_open:
+            await asyncio.sleep(_REST_S)
+            with suppress(*_away()):
+                await _in_time(self._client.ping)
+                self.breaker.went_well()
+
     def _key(self, tenant: str, learner_id: str) -> str:
         # The braces keep all of a learner on one node of a Cluster.
         return f"trailmate:{FORM}:{self._store_id}:{{{tenant}:{learner_id}}}"
+
+
+async def _in_time(ask: Any, *words: Any) -> Any:
+    async with asyncio.timeout(TIMEOUT_S):
+        return await ask(*words)
+
+
+def _away() -> tuple[type[Exception], ...]:
+    from redis.exceptions import RedisError
+
+    return (RedisError, OSError, TimeoutError)
 
 
 @asynccontextmanager
@@ -115,6 +142,7 @@ async def redis_copies(url: str, store_id: str) -> AsyncIterator[RedisCopies]:
     try:
         yield copies
     finally:
+        copies.let_go()
         await copies.close()
         await client.aclose()
         await pool.disconnect()

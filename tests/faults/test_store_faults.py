@@ -283,3 +283,29 @@ def test_the_rules_last_known_hold_while_the_database_is_away(database: tuple[Se
             mended(server, "killed")
         until(lambda: app.delete("/v1/rules/not-this").status_code == 200)
         until(lambda: "r02" in offered(asked(app)))
+
+
+def test_who_is_not_at_hand_while_the_database_is_away_sees_nothing_that_any_class_is_not_to_see(
+    database: tuple[Server, str], tmp_path: Path
+) -> None:
+    server, url = database[0], new_database(database[1])
+    only = {"id": "this-unit", "verb": "only", "scope": {"class_id": "b"}, "what": {"resources": ["r03", "r04", "r05"]}}
+    pin = {"id": "read-this", "verb": "pin", "scope": {"class_id": "c"}, "what": {"resources": ["r07"]}}
+    of_a_group = {"id": "not-these", "verb": "hide", "scope": {"group_id": "g"}, "what": {"resources": ["r03"]}}
+    with served(tmp_path, database_url=url) as one, one.client(key_for(tmp_path, "admin", url=url)) as app:
+        stocked(app, mode="fallback")
+        for rule in (only, pin, of_a_group):
+            assert app.post("/v1/rules", json=rule).status_code == 201
+        assert app.put("/v1/learners/kim", json={"classes": ["b"]}).status_code < 300
+    # Begun again, it knows the school and its rules, and of all learners only lena.
+    with served(tmp_path, database_url=url) as one, one.client(key_for(tmp_path, "admin", url=url)) as app:
+        assert len(offered(asked(app))) == 3
+        harmed(server, "killed")
+        try:
+            assert offered(asked(app, "kim")) == ["r04", "r05"]
+            assert offered(asked(app, "kim", class_id="c"))[0] == "r07"
+            assert "r03" not in offered(asked(app, "kim", class_id="b"))
+            assert "r03" in offered(asked(app, exclude=["r00", "r01", "r02"]))
+        finally:
+            mended(server, "killed")
+        until(lambda: offered(asked(app, "kim")) == ["r03", "r04", "r05"])

@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
@@ -20,6 +21,8 @@ from serving.storage.copies import Copies
 from serving.storage.opening import open_store
 from serving.storage.packing import packed, unpacked
 from serving.storage.port import KeptState, LearnerContext, Store
+from serving.storage.redis_copies import redis_copies
+from tests.fault_proxy import FAIR, FaultProxy, Weather
 from tests.servers import Server, valkey_server
 
 T0 = datetime(2026, 9, 1, 8, 30, 0, 123456, tzinfo=UTC)
@@ -75,17 +78,54 @@ def test_an_older_reading_does_not_take_the_place_of_a_newer_one() -> None:
     assert asyncio.run(copies.known("t", ["lena"])) == {"lena": context(4, seq=9)}
 
 
-def test_a_breaker_lets_one_through_in_each_rest_and_closes_when_it_goes_well() -> None:
-    now = [0.0]
-    breaker = Breaker(failures=2, rest_s=1, clock=lambda: now[0])
+def test_a_breaker_opens_after_failures_in_a_row_and_closes_when_it_goes_well() -> None:
+    breaker = Breaker(failures=2)
     breaker.went_wrong()
-    assert breaker.may_try()
-    breaker.went_wrong()
-    assert [breaker.may_try() for _ in range(3)] == [False] * 3
-    now[0] = 1.5
-    assert [breaker.may_try() for _ in range(3)] == [True, False, False]
     breaker.went_well()
-    assert [breaker.may_try() for _ in range(3)] == [True] * 3
+    breaker.went_wrong()
+    assert not breaker.is_open
+    breaker.went_wrong()
+    assert breaker.is_open
+    breaker.went_well()
+    assert not breaker.is_open
+
+
+def test_of_a_redis_that_swallows_what_is_said_three_wait_and_nobody_else_until_it_is_back(
+    shaken: tuple[Server, str],
+) -> None:
+    async def run() -> None:
+        port = int(shaken[1].rpartition(":")[2].partition("/")[0])
+        async with (
+            FaultProxy(port) as line,
+            redis_copies(f"redis://127.0.0.1:{line.port}/0", "store") as copies,
+        ):
+            copies.put("t", {"lena": context(2)})
+            await copies.close()
+            assert await copies.get("t", ["lena"]) == {"lena": context(2)}
+            line.weather = Weather(swallows=True)
+            asked = 0
+            while not copies.breaker.is_open:
+                assert await copies.get("t", ["lena"]) == {}
+                asked += 1
+            assert asked == 3
+            # Nobody waits while it is away, though somebody looks each second whether it is back.
+            until = time.monotonic() + 2.5
+            while time.monotonic() < until:
+                asking = asyncio.create_task(copies.get("t", ["lena"]))
+                await asyncio.sleep(0)
+                # Not even for one turn of the loop.
+                assert asking.done()
+                assert asking.result() == {}
+                copies.put("t", {"lena": context(2)})
+                await asyncio.sleep(0.05)
+            line.weather = FAIR
+            until = time.monotonic() + 10
+            while copies.breaker.is_open:
+                assert time.monotonic() < until
+                await asyncio.sleep(0.02)
+            assert await copies.get("t", ["lena"]) == {"lena": context(2)}
+
+    asyncio.run(run())
 
 
 @pytest.fixture(scope="module")
@@ -221,7 +261,7 @@ def test_without_redis_answers_are_the_same_and_soon_as_quick(
                     times.append(loop.time() - began)
                     assert [e.event_id for e in found.interactions] == [f"e{i}"]
                     await two.states.put("t", f"l{i}", i, b"x")
-                # Three wait for it, then nobody does for a second.
+                # Three wait for it, then nobody does.
                 assert sorted(times)[len(times) // 2] < 0.04
             finally:
                 {"frozen": server.thaw, "killed": server.start, "full": lambda: empty(url)}[harm]()
