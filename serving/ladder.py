@@ -50,7 +50,9 @@ async def reach(
             reached = Reached(contexts=await store.events.contexts(tenant, learner_ids, class_id))
     except Unavailable:
         remembered = await store.events.remembered(tenant, learner_ids)
-        reached = Reached(contexts={x: c or NOBODY for x, c in remembered.items()}, is_away=True)
+        # Of whom nobody had told when they were last looked up, somebody may have told since.
+        told = {x: c for x, c in remembered.items() if c is not None and (c.learner is not None or c.interactions)}
+        reached = Reached(contexts={x: told.get(x, NOBODY) for x in remembered}, is_away=True)
     if learner_ids and reached.seq < at_least:
         raise Unavailable("the events of this seen_token have not arrived here; ask again, or leave it out")
     return reached
