@@ -46,8 +46,8 @@ def class_of(number: int) -> str:
 def broken_rules(number: int, slate: list[dict[str, Any]], mode: str = "personalised") -> list[str]:
     """The ids of the hard rules that this slate of a learner breaks.
 
-    Everybody has told something, so in mode `cold` the store is away and nothing newer is at hand. Whoever is not at hand
-    at all may be in any class: they see nothing that any class is not to see, and what a class is to do cannot be asked.
+    Everybody has told something, so in mode `cold` the store is away and nothing newer is at hand. Whoever is not at
+    hand at all may be in any class: they see nothing that any class is not to see, and nothing is asked of them.
     """
     shown = [option["resource_id"] for option in slate]
     broken = []
