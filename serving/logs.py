@@ -3,6 +3,7 @@
 import logging
 import sys
 import traceback
+from contextlib import suppress
 from typing import Any, TextIO, cast
 
 import msgspec
@@ -17,8 +18,23 @@ def json_log(stream: TextIO = sys.stderr) -> FilteringBoundLogger:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.JSONRenderer(serializer=_text),
     ]
-    logger = structlog.wrap_logger(structlog.PrintLogger(stream), processors=processors)
+    logger = structlog.wrap_logger(_Lines(stream), processors=processors)
     return cast(FilteringBoundLogger, logger)
+
+
+class _Lines:
+    """Writes each line in one piece, so that several processes can share a file; a full disk stops no answer."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def msg(self, line: str) -> None:
+        """Write one line; where it cannot be written nobody is worse off."""
+        with suppress(OSError):
+            self._stream.write(f"{line}\n")
+            self._stream.flush()
+
+    debug = info = warning = error = critical = msg
 
 
 def where(error: BaseException) -> list[str]:

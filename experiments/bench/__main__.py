@@ -5,8 +5,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from experiments.bench.acceptance import acceptance
+from experiments.bench.changed import changed, workers
 from experiments.bench.circle import circle, judged
 from experiments.bench.decision import decision
+from experiments.bench.events import events
 from experiments.bench.groups import groups
 from experiments.bench.http import http
 from experiments.bench.learner import attempts, speed
@@ -16,6 +18,7 @@ from experiments.bench.peers_speed import peers_speed
 from experiments.bench.preview import preview
 from experiments.bench.relevance import relevance
 from experiments.bench.rules import rules
+from experiments.bench.scale import scale
 from experiments.bench.start import start
 from experiments.bench.store import store
 from experiments.bench.swaps import swaps
@@ -32,6 +35,10 @@ PARTS: dict[str, Callable[[argparse.Namespace], str]] = {
     "decision": lambda given: decision(given.work / "decision"),
     "start": lambda given: start(given.work / "decision"),
     "swaps": lambda given: swaps(given.work / "decision"),
+    "events": lambda given: events(given.work / "decision"),
+    "changed": lambda given: changed(given.work / "decision"),
+    "workers": lambda given: workers(given.work / "decision"),
+    "scale": lambda given: scale(given.work / "decision", n_learners=given.crowd),
     "memory": lambda given: memory(
         given.work / "memory", minutes=given.minutes, picture=given.work / "memory" / "memory.png"
     ),
@@ -52,6 +59,7 @@ def main() -> None:
     parser.add_argument("--only", choices=[*PARTS], help="measure one of them")
     parser.add_argument("--learners", type=int, default=200, help="how many each policy teaches in each world")
     parser.add_argument("--minutes", type=float, default=20.0, help="how long the load for `memory` lasts")
+    parser.add_argument("--crowd", type=int, default=100_000, help="how many learners `scale` puts into the store")
     given = parser.parse_args()
     if not given.shared.is_dir():
         raise SystemExit(f"{given.shared} does not exist: name the folder of data/ and judge/ with --shared")

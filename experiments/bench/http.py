@@ -70,7 +70,7 @@ def _of_size(place: Path, n: int, *, core: int) -> Iterator[str]:
             answer = place / f"{objective}.json"
             answer.write_bytes(_answer(ours["SQLite"].port, asked[0]))
             with ExitStack() as floors:
-                rivals = {kind: floors.enter_context(_floor(kind, answer, core=core)) for kind in KINDS}
+                rivals = {kind: floors.enter_context(floor(kind, answer, core=core)) for kind in KINDS}
                 theirs = {name: Rival(r.process, r.port, asked) for name, r in ours.items()}
                 yield from _compared(rivals, theirs, f"{n:,}", objective)
 
@@ -167,7 +167,8 @@ def served(
 
 
 @contextmanager
-def _floor(kind: str, answer: Path, *, core: int) -> Iterator[Rival]:
+def floor(kind: str, answer: Path, *, core: int) -> Iterator[Rival]:
+    """A server on this core that sends the bytes in `answer`, of one of the kinds of `http_floors`."""
     words = ["-m", "experiments.bench.http_floors", kind, str(answer)]
     with _started(words, core=core, log=answer.with_suffix(".log")) as process:
         assert process.stdout is not None

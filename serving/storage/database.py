@@ -1,8 +1,9 @@
 """One database: its connections, its durability, its errors in our own words."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
+from functools import partial
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Table
@@ -71,7 +72,7 @@ class Database:
         if self._threads is not None:
             with self._asked():
                 return await self._threads.read(look)
-        found: Found = await self._in_time(self._looked(look), self._patience_s / 2)
+        found: Found = await self._in_time(partial(self._looked, look), self._patience_s / 2)
         return found
 
     def glance(self, look: Callable[[Looking], Found]) -> Found | None:
@@ -103,7 +104,7 @@ class Database:
         if self._threads is not None:
             with self._asked():
                 return await self._threads.transact(work)
-        written: list[Any] = await self._in_time(self._written(work), self._patience_s)
+        written: list[Any] = await self._in_time(partial(self._written, work), self._patience_s)
         return written
 
     async def _written(self, work: Work) -> list[Any]:
@@ -116,13 +117,13 @@ class Database:
         async with self._engine.begin() as connection:
             return await connection.run_sync(work)
 
-    async def _in_time(self, asking: Any, patience_s: float) -> Any:
+    async def _in_time(self, ask: Callable[[], Awaitable[Any]], patience_s: float) -> Any:
         """The answer, or Unavailable when patience ends: a driver may take longer than that to let go of a dead line.
 
         It is left to end by itself, so that a transaction on its way is never torn in the middle by us.
         """
         with self._asked():
-            task = asyncio.ensure_future(asking)
+            task = asyncio.ensure_future(ask())
             task.add_done_callback(_forget)
             done, _ = await asyncio.wait({task}, timeout=patience_s)
             if not done:

@@ -5,17 +5,21 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import httpx
 import pytest
 
 from engine.bundle import read_bundle
+from serving.presence import present_in
+from serving.promotion import Place, promote, promoted_in
 from tests.conftest import train_quietly
 from tests.served import COMMAND, Served, environment, key_for, served
 
@@ -103,19 +107,52 @@ def test_swaps_under_load_lose_and_mix_nothing(
                 assert (code, said) == (0, "")
                 assert told["servers"] == int(workers)
                 time.sleep(0.2)
-        assert load.broken == []
-        assert {status for status, *_ in load.answers} == {200}
         one, other = version_of(tiny_bundle), version_of(other_bundle)
-        assert {version for _, version, *_ in load.answers} == {one, other}
-        # Scores fade by a hair while time goes on, those of the two bundles lie apart: an answer that is named after
-        # the one and reckoned by the other would stand out.
-        for learner in range(4):
-            mine = [(version, score) for _, version, who, score in load.answers if who == learner]
-            scores = {v: [score for version, score in mine if version == v] for v in (one, other)}
-            assert all(max(known) - min(known) < 1e-4 for known in scores.values())
-            assert abs(scores[one][0] - scores[other][0]) > 1e-3
+        nothing_lost_or_mixed(load, one, other)
         with server.client(key) as app:
             assert app.get("/readyz").json()["model_version"] == other
+
+
+def nothing_lost_or_mixed(load: Load, one: str, other: str) -> None:
+    """Every question was answered, and each answer reckoned by the very bundle that it names."""
+    assert load.broken == []
+    assert {status for status, *_ in load.answers} == {200}
+    assert {version for _, version, *_ in load.answers} == {one, other}
+    # Scores fade by a hair while time goes on, those of the two bundles lie apart: an answer that is named after
+    # the one and reckoned by the other would stand out.
+    for learner in range(4):
+        mine = [(version, score) for _, version, who, score in load.answers if who == learner]
+        usual = {v: median(score for version, score in mine if version == v) for v in (one, other)}
+        apart = abs(usual[one] - usual[other])
+        assert apart > 1e-3
+        assert all(abs(score - usual[version]) < apart / 4 for version, score in mine)
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(900)
+def test_two_hundred_swaps_under_load_lose_and_mix_nothing(
+    tmp_path: Path, tiny_bundle: Path, other_bundle: Path
+) -> None:
+    places = [Place(str(bundle), version_of(bundle)) for bundle in (tiny_bundle, other_bundle)]
+    data = tmp_path / "data"
+    with school(data, tiny_bundle, "--workers", "2") as (server, key):
+        took = []
+        with Load(server, key) as load:
+            for turn in range(1, 201):
+                place, before = places[turn % 2], places[(turn + 1) % 2]
+                began = time.monotonic()
+                promote(data, place, over=places[0].version, serving=before.version)
+                while [about.version for about in present_in(data)] != [place.version] * 2:
+                    assert time.monotonic() < began + 30
+                    time.sleep(0.01)
+                took.append(time.monotonic() - began)
+                # Each of the two is asked for a while, also by lines that were opened before.
+                time.sleep(0.1)
+        nothing_lost_or_mixed(load, *(place.version for place in places))
+        assert len(load.answers) > 2_000
+        lines = [json.loads(x) for x in server.log_file.read_text().splitlines() if x.startswith("{")]
+        assert sum(line.get("event") == "swapped" for line in lines) == 2 * len(took)
+        sys.stdout.write(f"\n200 swaps, {len(load.answers):,} answers, median {median(took) * 1e3:.0f} ms\n")
 
 
 def test_a_bad_bundle_is_refused_by_the_command_and_the_one_before_serves_on(
@@ -140,8 +177,6 @@ def test_a_bad_bundle_is_refused_by_the_command_and_the_one_before_serves_on(
 def test_a_bundle_that_spoils_after_it_was_promoted_is_refused_by_the_server_and_told_of(
     tmp_path: Path, tiny_bundle: Path, other_bundle: Path
 ) -> None:
-    from serving.promotion import Place, promote, promoted_in
-
     data, spoilt = tmp_path / "data", tmp_path / "spoilt"
     shutil.copytree(other_bundle, spoilt)
     (spoilt / "golden.json").write_text("[]")
