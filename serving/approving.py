@@ -16,7 +16,6 @@ from engine.domain.query import Query, current_class
 from engine.recommender import Recommender
 from engine.rules.approvals import (
     APPROVED,
-    CONTACT,
     JUMP,
     Ahead,
     Setting,
@@ -141,7 +140,7 @@ def approved(
     questions = tuple(
         _question(o, barred[o.resource_id], query, titles, setting, decision.at)
         for o in held
-        if _is_open(said.get(o.resource_id), setting, decision.at)
+        if is_open(said.get(o.resource_id), setting, decision.at)
     )
     shown = msgspec.structs.replace(decision, flags=(*decision.flags, *flags))
     return Approved(decision=shown, request=bound, questions=questions)
@@ -174,33 +173,7 @@ async def put_questions(tenant: str, made: Sequence[Approved], store: ApprovalSt
             await store.ask(tenant, questions, rested=questions[0].asked_at)
 
 
-async def contact_state(
-    learner_id: str, peer_id: str, *, class_id: str | None, tenant: str, store: ApprovalStore, now: datetime
-) -> str:
-    """Whether a learner may have contact with a peer, where a rule `approve_contact` binds one of them.
-
-    The question is put where nobody did. Nothing but `approved` lets contact happen.
-    """
-    first, second = sorted((learner_id, peer_id))
-    found = [a for a in await store.standing(tenant, CONTACT, [first]) if a.subject_id == second]
-    setting = (await store.settings(tenant)).get(class_id or "", Setting())
-    if _is_open(found[0] if found else None, setting, now):
-        question = Approval(
-            approval_id=uuid.uuid4().hex,
-            kind=CONTACT,
-            learner_id=first,
-            subject_id=second,
-            class_id=class_id,
-            detail=_json({"title": None, "skills": []}),
-            asked_at=now,
-            until=now + timedelta(days=setting.days),
-        )
-        await store.ask(tenant, [question], rested=now)
-        found = [a for a in await store.standing(tenant, CONTACT, [first]) if a.subject_id == second]
-    return standing_of(found[0].state, found[0].until, now)
-
-
-def _is_open(said: Approval | None, setting: Setting, now: datetime) -> bool:
+def is_open(said: Approval | None, setting: Setting, now: datetime) -> bool:
     """Whether the question is to be put: nobody did, or it expired and has rested."""
     if said is None:
         return True

@@ -4,25 +4,26 @@ import asyncio
 import math
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from engine.collaborators.affinity import affinity_from, likely
+from engine.collaborators.affinity import likely
 from engine.collaborators.crowd import Crowd, grade_of
 from engine.collaborators.fairness import ALONE_DAYS, alone
 from engine.collaborators.peer_tasks import peer_tasks, teaching_of
 from engine.collaborators.peer_words import PeerReason, reasons_of
 from engine.collaborators.peers import MODES, Peer, Wish, peers_for
-from engine.collaborators.safeguards import APPROVED, GRADES_APART, NOT_NEEDED, WAITING, Allowed, allowed
+from engine.collaborators.safeguards import GRADES_APART, NOT_NEEDED, Allowed, allowed, without
 from engine.collaborators.tasks import Task
 from engine.domain.errors import Refused
 from engine.domain.history import microseconds
 from engine.domain.learner import Learner
 from engine.domain.resource import Resource
-from engine.rules.people import people_of
-from serving.contact import ApprovedOf, RulesOf, pair_of
+from engine.rules.approvals import APPROVED, DECLINED, WAITING
+from engine.rules.people import People, people_of
+from serving.contact import ContactDesk, RulesOf
 from serving.crowds import Crowds, Gathered, class_of
-from serving.current_bundle import CurrentBundle
 from serving.errors import UnknownName
 from serving.known_names import knows_skill
 from serving.learner_workflows import goal_set
@@ -38,7 +39,6 @@ from serving.schemas_together import (
 from serving.storage.port import Key, Store
 from serving.wire import seq_of, token_of, valid_id
 
-UTC_ZONE = ZoneInfo("UTC")
 # Keys with one of these may read of learners, so they see the teacher's words.
 TEACHERS = frozenset({"read", "rules", "teach", "admin"})
 _MESSAGES = {
@@ -52,18 +52,62 @@ _FLAGS = {
 }
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Asking:
+    """One request for peers, with everybody who may be looked at, and what teachers say of contact with whom.
+
+    `row` is the learner's in the crowd, `said` how the question about each of those stands who may not be met before a
+    teacher's word.
+    """
+
+    asked: CollaboratorsIn
+    class_id: str | None
+    gathered: Gathered
+    row: int
+    may: Allowed
+    said: Mapping[str, str]
+    now: datetime
+
+    @property
+    def learner_id(self) -> str:
+        """Whom it is for."""
+        return self.gathered.crowd.learner_ids[self.row]
+
+    def peers(self) -> list[Peer]:
+        """The best of those who may be offered."""
+        asked, gathered = self.asked, self.gathered
+        return peers_for(
+            gathered.crowd,
+            self.row,
+            Wish(tuple(dict.fromkeys(asked.modes or MODES)), asked.topic, asked.k, _aims(gathered, self.learner_id)),
+            allowed=self.may,
+            contacts=gathered.contacts,
+            affinity=gathered.affinity,
+            now_us=microseconds(self.now),
+            standing=gathered.standing,
+        )
+
+    def approval(self, peer: Peer) -> str:
+        """Whether this contact needs a teacher's word, and has it."""
+        if not self.may.waits[peer.row]:
+            return NOT_NEEDED
+        return APPROVED if self.said.get(self.gathered.crowd.learner_ids[peer.row]) == APPROVED else WAITING
+
+
 async def collaborators_for(
     asked: CollaboratorsIn,
     *,
     key: Key,
     store: Store,
-    bundles: CurrentBundle,
     crowds: Crowds,
     rules_of: RulesOf,
-    approved_of: ApprovedOf,
+    contacts: ContactDesk,
+    zone: ZoneInfo,
     now: datetime,
 ) -> CollaboratorsOut:
     """Peers for one learner, out of their class, or with a key that may read of learners out of the school.
+
+    Whom a teacher declined is not offered. The days of rules are those of `zone`.
 
     Raises:
         Refused: the whole school is asked for with a key that may not read of learners.
@@ -73,70 +117,82 @@ async def collaborators_for(
     tenant, may_read = key.tenant, not TEACHERS.isdisjoint(key.scopes)
     if asked.scope == "school" and not may_read:
         raise Refused("the key lacks the scope read, which scope school needs; ask for a key that has it")
-    gathered = await _gather(asked, learner_id, tenant=tenant, store=store, crowds=crowds, now=now)
-    crowd, row, now_us = gathered.crowd, gathered.crowd.rows()[learner_id], microseconds(now)
+    named = None if asked.class_id is None else str(asked.class_id)
+    class_id = await class_of(learner_id, named, tenant=tenant, store=store, now=now)
+    gathered = await _gather(asked, learner_id, class_id, tenant=tenant, store=store, crowds=crowds, now=now)
     _require_topic(asked.topic, gathered)
-    people = people_of(await rules_of(tenant), gathered.roster, now_us=now_us, zone=UTC_ZONE)
-    may = allowed(
-        crowd,
-        row,
-        people,
-        gathered.contacts,
-        now_us=now_us,
-        whole_school=asked.scope == "school",
-        standing=gathered.standing,
+    people = people_of(await rules_of(tenant), gathered.roster, now_us=microseconds(now), zone=zone)
+    may = _may(gathered, learner_id, people, asked, now)
+    waiting = [
+        x for x, open_, waits in zip(gathered.crowd.learner_ids, may.may, may.waits, strict=True) if open_ & waits
+    ]
+    said = await contacts.said(tenant, learner_id, waiting, now=now) if waiting else {}
+    asking = _Asking(
+        asked=asked,
+        class_id=class_id,
+        gathered=gathered,
+        row=gathered.crowd.rows()[learner_id],
+        may=without(may, [row for x, row in gathered.crowd.rows().items() if said.get(x) == DECLINED]),
+        said=said,
+        now=now,
     )
-    affinity = affinity_from(bundles.bundle.settings.get("peers") if bundles.bundle else None)
-    wish = Wish(tuple(dict.fromkeys(asked.modes or MODES)), asked.topic, asked.k, _aims(gathered, learner_id))
-    peers = await asyncio.to_thread(
-        peers_for,
-        crowd,
-        row,
-        wish,
-        allowed=may,
-        contacts=gathered.contacts,
-        affinity=affinity,
-        now_us=now_us,
-        standing=gathered.standing,
-    )
-    goes = likely(affinity, gathered.contacts, row, now_us, may.same_class, gathered.standing)
+    peers = await asyncio.to_thread(asking.peers)
+    held = [gathered.crowd.learner_ids[p.row] for p in peers if asking.approval(p) == WAITING]
+    if held:
+        await contacts.ask(tenant, learner_id, held, class_id=class_id, now=now)
+    return _told(asking, peers, teacher=may_read and asked.audience != "learner")
+
+
+def _told(asking: _Asking, peers: Sequence[Peer], *, teacher: bool) -> CollaboratorsOut:
+    """The answer, as this reader may see it."""
+    gathered, row, may, now = asking.gathered, asking.row, asking.may, asking.now
+    crowd, now_us = gathered.crowd, microseconds(now)
+    goes = likely(gathered.affinity, gathered.contacts, row, now_us, may.same_class, gathered.standing)
     offered = [r for r in gathered.recommender.catalogue.resources if r is not None and _offered(r, now)]
     tasks = peer_tasks(crowd, row, peers, teaching_of(offered))
-    approvals = await _approvals(tenant, crowd, row, peers, may, approved_of)
-    teacher = may_read and asked.audience != "learner"
+    options = []
+    for peer, task in zip(peers, tasks, strict=True):
+        reasons = reasons_of(crowd, row, peer, likely=float(goes[peer.row]))
+        options.append(_option(crowd, peer, task, reasons, asking.approval(peer), offered, teacher))
     return CollaboratorsOut(
-        learner_id=learner_id,
-        options=[
-            _option(
-                crowd,
-                peer,
-                task,
-                reasons_of(crowd, row, peer, likely=float(goes[peer.row])),
-                approval,
-                offered,
-                teacher,
-            )
-            for peer, task, approval in zip(peers, tasks, approvals, strict=True)
-        ],
+        learner_id=asking.learner_id,
+        options=options,
         flags=_flags(gathered, row, may, now_us) if teacher else [],
         seen_token=token_of(gathered.seq),
         message=_MESSAGES.get(may.why or ("" if peers else "nobody")),
     )
 
 
+def _may(gathered: Gathered, learner_id: str, people: People, asked: CollaboratorsIn, now: datetime) -> Allowed:
+    return allowed(
+        gathered.crowd,
+        gathered.crowd.rows()[learner_id],
+        people,
+        gathered.contacts,
+        now_us=microseconds(now),
+        whole_school=asked.scope == "school",
+        standing=gathered.standing,
+    )
+
+
 async def _gather(
-    asked: CollaboratorsIn, learner_id: str, *, tenant: str, store: Store, crowds: Crowds, now: datetime
+    asked: CollaboratorsIn,
+    learner_id: str,
+    class_id: str | None,
+    *,
+    tenant: str,
+    store: Store,
+    crowds: Crowds,
+    now: datetime,
 ) -> Gathered:
-    class_id = None if asked.class_id is None else str(asked.class_id)
-    theirs = await class_of(learner_id, class_id, tenant=tenant, store=store, now=now)
     at_least = 0 if asked.seen_token is None else seq_of(asked.seen_token)
     if asked.scope == "school":
         close = _close(learner_id, await store.people.learners(tenant))
         return await crowds.of_school(tenant, close, now=now, topic=asked.topic)
     skills = () if asked.topic is None else (asked.topic,)
-    if theirs is None:
+    if class_id is None:
         return await crowds.of_school(tenant, [learner_id], now=now, topic=asked.topic)
-    return await crowds.of_class(tenant, theirs, now=now, beside=[learner_id], skills=skills, at_least=at_least)
+    return await crowds.of_class(tenant, class_id, now=now, beside=[learner_id], skills=skills, at_least=at_least)
 
 
 def _close(learner_id: str, learners: Sequence[Learner]) -> list[str]:
@@ -179,19 +235,6 @@ def _offered(resource: Resource, now: datetime) -> bool:
     return (resource.available_from is None or resource.available_from <= now) and (
         resource.available_until is None or now < resource.available_until
     )
-
-
-async def _approvals(
-    tenant: str, crowd: Crowd, row: int, peers: Sequence[Peer], may: Allowed, approved_of: ApprovedOf
-) -> list[str]:
-    mine = crowd.learner_ids[row]
-    pairs = [pair_of(mine, crowd.learner_ids[p.row]) for p in peers]
-    asked = [pair for pair, p in zip(pairs, peers, strict=True) if may.waits[p.row]]
-    approved = await approved_of(tenant, asked) if asked else frozenset()
-    return [
-        NOT_NEEDED if not may.waits[p.row] else APPROVED if pair in approved else WAITING
-        for pair, p in zip(pairs, peers, strict=True)
-    ]
 
 
 def _option(

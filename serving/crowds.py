@@ -3,12 +3,12 @@
 import asyncio
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import numpy as np
 
-from engine.collaborators.affinity import Standing, standing_of
+from engine.collaborators.affinity import Affinity, Standing, affinity_from, standing_of
 from engine.collaborators.contacts import Contacts, contacts_of, grouped, joined
 from engine.collaborators.crowd import (
     Abilities,
@@ -28,6 +28,7 @@ from engine.domain.query import current_class
 from engine.recommender import Recommender
 from engine.rules.scope import Who
 from serving.current_bundle import CurrentBundle
+from serving.current_rules import who_of
 from serving.known_learner import KnownLearner, keep_states, learner_in_sight
 from serving.ladder import reach
 from serving.learner_workflows import goal_set
@@ -54,6 +55,7 @@ class Gathered:
     known: Mapping[str, KnownLearner]
     recommender: Recommender
     groupings: tuple[Grouping, ...]
+    affinity: Affinity
     seq: int
 
 
@@ -122,7 +124,9 @@ class Crowds:
             some = ids[first : first + _AT_ONCE]
             known |= await asyncio.to_thread(_in_sight, tenant, some, contexts, recommender)
             await keep_states([known[x] for x in some], self._store)
-        return await asyncio.to_thread(_drawn, ids, known, recommender, told, tuple(skills), now, seq)
+        drawn = await asyncio.to_thread(_drawn, ids, known, recommender, told, tuple(skills), now, seq)
+        bundle = self._bundles.bundle
+        return replace(drawn, affinity=affinity_from(bundle.settings.get("peers") if bundle else None))
 
 
 async def class_of(learner_id: str, asked: str | None, *, tenant: str, store: Store, now: datetime) -> str | None:
@@ -178,9 +182,12 @@ def _drawn(
     ]
     # Clocks of apps may run ahead.
     contacts = joined(contacts, grouped(before, len(ids))).before(microseconds(now) + 1)
-    in_groups = {g.grouping_id: g for g in groupings[:1]}
+    put_in = {x: (name,) for x, name in groupings[0].names()} if groupings else {}
     roster = tuple(
-        Who(learner_id=p.learner_id, class_ids=p.class_ids, group_ids=_groups_of(p.learner_id, in_groups))
+        replace(
+            who_of(p.learner_id, known[p.learner_id].context, groups=put_in.get(p.learner_id, ())),
+            class_ids=p.class_ids,
+        )
         for p in people
     )
     return Gathered(
@@ -191,17 +198,8 @@ def _drawn(
         known=known,
         recommender=recommender,
         groupings=groupings,
+        affinity=affinity_from(None),
         seq=seq,
-    )
-
-
-def _groups_of(learner_id: str, groupings: Mapping[str, Grouping]) -> tuple[str, ...]:
-    """The groups they are in now, as rules name them: the grouping's id and the number of the group."""
-    return tuple(
-        f"{grouping_id}/{number}"
-        for grouping_id, grouping in groupings.items()
-        for number, group in enumerate(grouping.groups, 1)
-        if learner_id in group.learner_ids
     )
 
 

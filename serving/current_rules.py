@@ -28,7 +28,8 @@ from serving.strangers import book_for_strangers, stranger, unknown_scopes
 class InForce:
     """One tenant's rules at one version, compiled over one catalogue; `rules` are all of them, about people too.
 
-    `frozen`: by rule and learner, the resources on the path when the rule froze it. `closed`: the books for strangers,
+    `frozen`: by rule and learner, the resources on the path when the rule froze it. `groups`: by learner, the groups a
+    teacher put them in. `closed`: the books for strangers,
     by what is not known of them.
     """
 
@@ -38,6 +39,7 @@ class InForce:
     book: RuleBook
     frozen: Mapping[str, Mapping[str, frozenset[str]]]
     zone: ZoneInfo
+    groups: Mapping[str, tuple[str, ...]]
     closed: dict[tuple[str, ...], RuleBook] = field(default_factory=dict)
 
     def over(self, known: KnownLearner, query: Query, *, class_id: str | None) -> Rules | None:
@@ -49,7 +51,7 @@ class InForce:
             book = self._for_strangers(unknown_scopes(class_id))
             who = stranger(known.learner_id, book, class_id=class_id)
         else:
-            who = who_of(known.learner_id, known.context, class_id=class_id)
+            who = self.who(known.learner_id, known.context, class_id=class_id)
         plan = book.plan(who, query.now_us)
         if not plan.rules:
             return None
@@ -61,6 +63,10 @@ class InForce:
             spent_this_week=week,
             frozen=self._frozen(plan, known.learner_id),
         )
+
+    def who(self, learner_id: str, context: LearnerContext, *, class_id: str | None = None) -> Who:
+        """The learner with their classes and groups, as rules name them."""
+        return who_of(learner_id, context, class_id=class_id, groups=self.groups.get(learner_id, ()))
 
     def _for_strangers(self, unknown: tuple[str, ...]) -> RuleBook:
         """Made by the first stranger who comes."""
@@ -131,9 +137,9 @@ def in_force_of(standing: Standing | None, recommender: Recommender, before: InF
     contents = before.book.contents if before is not None and same else contents_of(recommender.catalogue)
     if standing is None:
         assert before is not None
-        version, rules, frozen = before.version, before.rules, before.frozen
+        version, rules, frozen, groups = before.version, before.rules, before.frozen, before.groups
     else:
-        version, rules = standing.version, rules_kept(standing.rules, zone)
+        version, rules, groups = standing.version, rules_kept(standing.rules, zone), standing.groups
         frozen = {x: {who: frozenset(path) for who, path in own.items()} for x, own in standing.frozen.items()}
     return InForce(
         version=version,
@@ -142,21 +148,22 @@ def in_force_of(standing: Standing | None, recommender: Recommender, before: InF
         book=book_of(rules, contents, zone=zone),
         frozen=frozen,
         zone=zone,
+        groups=groups,
     )
 
 
-def who_of(learner_id: str, context: LearnerContext, *, class_id: str | None = None) -> Who:
+def who_of(learner_id: str, context: LearnerContext, *, class_id: str | None = None, groups: Iterable[str] = ()) -> Who:
     """The learner with their classes (or the one asked for) and groups.
 
-    Classes are those of the school's record, or without a record those their events name; the group of each class is
-    the one their last event there names.
+    Classes are those of the school's record, or without a record those their events name. `groups` are those a teacher
+    put them in; beside these, the one of each class that their last event there names.
     """
     told = context.learner.classes if context.learner is not None else ()
     classes = told or tuple({e.class_id for e in context.interactions if e.class_id is not None})
     return Who(
         learner_id=learner_id,
         class_ids=(class_id,) if class_id is not None else tuple(classes),
-        group_ids=groups_in(context.interactions),
+        group_ids=tuple(sorted({*groups, *groups_in(context.interactions)})),
     )
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import numpy as np
@@ -173,7 +173,7 @@ def _in_sight(tenant: str, contexts: dict[str, LearnerContext], in_force: InForc
 async def _roster(drafts: Sequence[Rule], in_force: InForce, office: Office) -> tuple[Who, ...]:
     """Everybody the school told of, and those that events name where a draft may speak to them.
 
-    Groups are known by events alone, so the whole log is looked through where a rule speaks of one.
+    Groups are also known by events, so the whole log is looked through where a rule speaks of one.
     """
     people, tenant, scope = office.store.people, office.tenant, drafts[0].scope
     records = {x.learner_id: x.classes for x in await people.learners(tenant)}
@@ -181,7 +181,7 @@ async def _roster(drafts: Sequence[Rule], in_force: InForce, office: Office) -> 
         r.scope.group_id is not None or r.verb == "lock" for r in (*in_force.rules, *drafts)
     )
     if everybody:
-        return _met_or_told(records, await people.met(tenant))
+        return _grouped(_met_or_told(records, await people.met(tenant)), in_force)
     named = {x for rule in drafts for x in rule.what.learners}
     if scope.class_id is not None:
         named |= set(await people.members(tenant, scope.class_id))
@@ -190,7 +190,15 @@ async def _roster(drafts: Sequence[Rule], in_force: InForce, office: Office) -> 
     unknown = sorted(named - records.keys())
     contexts = await office.store.events.contexts(tenant, unknown)
     met = [who_of(x, context) for x, context in contexts.items() if context.interactions]
-    return (*(Who(learner_id=x, class_ids=tuple(c)) for x, c in records.items()), *met)
+    return _grouped([*(Who(learner_id=x, class_ids=tuple(c)) for x, c in records.items()), *met], in_force)
+
+
+def _grouped(roster: Iterable[Who], in_force: InForce) -> tuple[Who, ...]:
+    """The same with the groups that teachers put them in."""
+    return tuple(
+        replace(who, group_ids=tuple(sorted({*who.group_ids, *in_force.groups.get(who.learner_id, ())})))
+        for who in roster
+    )
 
 
 def _met_or_told(records: dict[str, tuple[str, ...]], met: Sequence[Met]) -> tuple[Who, ...]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import combinations
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import numpy as np
 
@@ -40,7 +41,7 @@ from engine.domain.grouping import Group, Grouping
 from engine.domain.history import microseconds
 from engine.domain.resource import Resource
 from engine.rules.people import People, people_of
-from serving.collaborating import UTC_ZONE, task_out
+from serving.collaborating import task_out
 from serving.contact import RulesOf
 from serving.crowds import MAX_ROUNDS, Crowds, Gathered, require_class
 from serving.errors import Conflicting
@@ -76,9 +77,16 @@ class _Plan:
 
 
 async def groups_for(
-    asked: GroupsIn, *, tenant: str, store: Store, crowds: Crowds, rules_of: RulesOf, now: datetime
+    asked: GroupsIn,
+    *,
+    tenant: str,
+    store: Store,
+    crowds: Crowds,
+    rules_of: RulesOf,
+    zone: ZoneInfo,
+    now: datetime,
 ) -> GroupsOut:
-    """Proposals for a class, the best first.
+    """Proposals for a class, the best first; the days of rules are those of `zone`.
 
     Raises:
         Conflicting: hard rules that cannot all hold, the smallest set of them.
@@ -88,7 +96,7 @@ async def groups_for(
     class_id = valid_id(asked.class_id, "class_id")
     gathered = await crowds.of_class(tenant, class_id, now=now, skills=asked.skills or ())
     await require_class(tenant, class_id, gathered.crowd.learner_ids, store)
-    people = people_of(await rules_of(tenant), gathered.roster, now_us=microseconds(now), zone=UTC_ZONE)
+    people = people_of(await rules_of(tenant), gathered.roster, now_us=microseconds(now), zone=zone)
     plan = _planned(asked, gathered, people, now)
     return await asyncio.to_thread(_proposed, asked, class_id, gathered, plan)
 
@@ -318,7 +326,8 @@ def _grouping_out(grouping: Grouping, before: Sequence[Grouping]) -> GroupingOut
         at=grouping.at,
         mode=grouping.mode,
         groups=[
-            ChosenGroupOut(number, g.learner_ids, g.resource_id, g.title) for number, g in enumerate(grouping.groups, 1)
+            ChosenGroupOut(number, g.learner_ids, g.resource_id, g.title, grouping.name(number))
+            for number, g in enumerate(grouping.groups, 1)
         ],
         repeats=len(pairs & met),
         pairs=len(pairs),

@@ -13,7 +13,7 @@ from structlog.typing import FilteringBoundLogger
 from engine.rules.times import zone_named
 from serving.approving import CurrentApprovals
 from serving.auth import KeyRing
-from serving.contact import ApprovedOf, RulesOf, approved_contacts, standing_rules
+from serving.contact import ContactDesk, Contacts, RulesOf, standing_rules
 from serving.crowd import Crowd
 from serving.crowds import Crowds
 from serving.current_bundle import CurrentBundle, bundle_at
@@ -50,7 +50,7 @@ class House:
     ending: Event = field(default_factory=Event)
     crowds: Crowds
     rules_of: RulesOf
-    approved_of: ApprovedOf
+    contacts: ContactDesk
     clock: Callable[[], datetime] = wall_clock
 
 
@@ -86,7 +86,7 @@ async def open_house(settings: Settings, bundles: CurrentBundle | None = None) -
             crowd=Crowd(most=settings.max_waiting, patience_s=settings.patience_s),
             crowds=Crowds(store, bundles),
             rules_of=standing_rules(store, zone_named(settings.time_zone)),
-            approved_of=approved_contacts(store, wall_clock),
+            contacts=Contacts(store.approvals),
         )
 
 

@@ -195,12 +195,13 @@ class GroupingIn(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 
 
 class ChosenGroupOut(msgspec.Struct):
-    """One group as it is kept."""
+    """One group as it is kept; `group_id` is what rules and events call it."""
 
     group: int
     learner_ids: tuple[str, ...]
     resource_id: str | None
     title: str | None
+    group_id: str
 
 
 class GroupingOut(msgspec.Struct):

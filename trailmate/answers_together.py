@@ -132,12 +132,13 @@ class Groups:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeptGroup:
-    """One group as it is kept."""
+    """One group as it is kept; `group_id` is what rules and events call it."""
 
     group: int
     learner_ids: tuple[str, ...] = field(repr=False)
     resource_id: str | None = None
     title: str | None = None
+    group_id: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,7 @@
 """Who may be offered to whom: class, age, wishes, teachers' rules, load and approval."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +22,7 @@ _FARTHEST = 8.0
 # Outside the same class the grades may be no further apart than this.
 GRADES_APART = 1
 
-NOT_NEEDED, WAITING, APPROVED = "not_needed", "waiting", "approved"
+NOT_NEEDED = "not_needed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +83,15 @@ def allowed(
         same_class=same_class,
         why=why or (None if may.any() else "nobody"),
     )
+
+
+def without(given: Allowed, rows: Sequence[int]) -> Allowed:
+    """The same without these learners, whom a teacher declined."""
+    if not rows:
+        return given
+    may, may_help = given.may.copy(), given.may_help.copy()
+    may[list(rows)] = may_help[list(rows)] = False
+    return replace(given, may=may, may_help=may_help, why=given.why or (None if may.any() else "nobody"))
 
 
 def _names(people: People) -> bool:

@@ -1,5 +1,6 @@
 """Groups of a class as a teacher keeps them."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -23,3 +24,13 @@ class Grouping:
     groups: tuple[Group, ...]
     mode: str | None = None
     proposed: tuple[tuple[str, ...], ...] = ()
+
+    def name(self, number: int) -> str:
+        """What rules, events and apps call a group, which are numbered from 1: the grouping's id and the number."""
+        return f"{self.grouping_id}/{number}"
+
+    def names(self) -> Iterator[tuple[str, str]]:
+        """Each learner with the name of their group."""
+        for number, group in enumerate(self.groups, 1):
+            for learner_id in group.learner_ids:
+                yield learner_id, self.name(number)

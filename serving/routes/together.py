@@ -35,8 +35,8 @@ async def post_collaborators(request: Request) -> Response:
 
     async def choose() -> CollaboratorsOut:
         return await collaborating.collaborators_for(
-            asked, key=key, store=house.store, bundles=house.bundles,
-            crowds=house.crowds, rules_of=house.rules_of, approved_of=house.approved_of, now=house.clock(),
+            asked, key=key, store=house.store, crowds=house.crowds,
+            rules_of=house.rules_of, contacts=house.contacts, zone=house.rules.zone, now=house.clock(),
         )  # fmt: skip
 
     # A kept answer holds what its key might read, so another key's request is another request.
@@ -52,8 +52,9 @@ async def post_groups(request: Request) -> Response:
 
     async def propose() -> GroupsOut:
         return await grouping.groups_for(
-            asked, tenant=tenant, store=house.store, crowds=house.crowds, rules_of=house.rules_of, now=house.clock()
-        )
+            asked, tenant=tenant, store=house.store, crowds=house.crowds, rules_of=house.rules_of,
+            zone=house.rules.zone, now=house.clock(),
+        )  # fmt: skip
 
     return await once(request, tenant, propose)
 

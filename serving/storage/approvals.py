@@ -11,6 +11,7 @@ from serving.storage import tables
 from serving.storage.acts import Act, Change
 from serving.storage.audit import write_entries
 from serving.storage.database import Database
+from serving.storage.inserting import rules_counted
 from serving.storage.questions import Approval, Asked
 from serving.storage.rows import from_us, known_time, to_us
 
@@ -104,11 +105,8 @@ class SqlApprovals:
             index_elements=["tenant", "class_id"], set_={x: insert.excluded[x] for x in ("jump", "days")}
         )
         mine = select(_settings).where(_settings.c.tenant == tenant, _settings.c.class_id == class_id)
-        count = tables.tenants.c.rules_version
-        first = self._database.insert(tables.tenants).values(tenant=tenant, seq=0, catalogue_version=0, rules_version=1)
         async with self._database.writing() as connection:
-            more = {"rules_version": count + 1}
-            await connection.execute(first.on_conflict_do_update(index_elements=["tenant"], set_=more))
+            await connection.run_sync(rules_counted, tenant)
             stood = (await connection.execute(mine)).mappings().one_or_none()
             row = {"tenant": tenant, "class_id": class_id, "jump": setting.jump, "days": setting.days}
             await connection.execute(put, row)

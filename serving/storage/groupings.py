@@ -4,11 +4,12 @@ from dataclasses import replace
 from typing import Any
 
 import msgspec
-from sqlalchemy import select, update
+from sqlalchemy import Connection, func, select, update
 
 from engine.domain.grouping import Group, Grouping
 from serving.storage import tables
 from serving.storage.database import Database
+from serving.storage.inserting import rules_counted
 from serving.storage.rows import to_record, to_us
 
 _table = tables.groupings
@@ -28,6 +29,8 @@ class SqlGroupings:
         insert: Any = self._database.insert(_table).values(**row)
         mine = (c.tenant == tenant, c.grouping_id == grouping.grouping_id)
         async with self._database.writing() as connection:
+            # Rules may be for a group, so every server has to notice.
+            await connection.run_sync(rules_counted, tenant)
             is_new = (await connection.execute(insert.on_conflict_do_nothing())).rowcount == 1
             if not is_new:
                 await connection.execute(update(_table).where(*mine).values(**_told(grouping)))
@@ -56,6 +59,19 @@ class SqlGroupings:
                     await connection.execute(update(_table).where(*mine).values(**_told(after)))
                     changed += 1
         return changed
+
+
+def groups_now(connection: Connection, tenant: str) -> dict[str, tuple[str, ...]]:
+    """By learner, the names of their groups in the newest grouping of each class."""
+    c, later = _table.c, _table.alias()
+    newest = select(func.max(later.c.at_us)).where(later.c.tenant == tenant, later.c.class_id == c.class_id)
+    wanted = select(c.record).where(c.tenant == tenant, c.at_us == newest.scalar_subquery())
+    found = sorted(map(_decode, connection.execute(wanted).scalars()), key=lambda one: one.grouping_id)
+    names: dict[str, list[str]] = {}
+    for grouping in {one.class_id: one for one in reversed(found)}.values():
+        for learner_id, name in grouping.names():
+            names.setdefault(learner_id, []).append(name)
+    return {learner_id: tuple(theirs) for learner_id, theirs in names.items()}
 
 
 def _told(grouping: Grouping) -> dict[str, Any]:

@@ -59,6 +59,15 @@ def next_seq(connection: Connection, tenant: str, n: int) -> int:
     return int(connection.execute(taken).scalar_one())
 
 
+def rules_counted(connection: Connection, tenant: str) -> int:
+    """Count a change of what learners are under and give the number of it; holds the tenant's lock until the end."""
+    insert = postgres_insert if connection.dialect.name == "postgresql" else sqlite_insert
+    count = tables.tenants.c.rules_version
+    first = insert(tables.tenants).values(tenant=tenant, seq=0, catalogue_version=0, rules_version=1)
+    more = first.on_conflict_do_update(index_elements=["tenant"], set_={"rules_version": count + 1})
+    return int(connection.execute(more.returning(count)).scalar_one())
+
+
 @lru_cache(maxsize=1)
 def _taken_and_unnested() -> str:
     table = tables.interactions

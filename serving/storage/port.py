@@ -148,13 +148,15 @@ class Standing:
     """All rules and overrides that were not ended, by id, at one `version` of the tenant's rules, and which version of
     the offer there was then.
 
-    `frozen`: by rule and learner, the resources on the learner's path when the rule froze it.
+    `frozen`: by rule and learner, the resources on the learner's path when the rule froze it. `groups`: by learner, the
+    groups of the newest grouping of each class.
     """
 
     version: int
     catalogue_version: int
     rules: tuple[KeptRule, ...]
     frozen: Mapping[str, Mapping[str, tuple[str, ...]]]
+    groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 class EventStore(Protocol):

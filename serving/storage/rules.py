@@ -11,6 +11,8 @@ from serving.storage import tables
 from serving.storage.acts import COMMAND, Act, Change
 from serving.storage.audit import write_entries
 from serving.storage.database import Database
+from serving.storage.groupings import groups_now
+from serving.storage.inserting import rules_counted
 from serving.storage.port import KeptRule, Standing
 from serving.storage.rows import from_us, known_time, to_us
 
@@ -26,7 +28,7 @@ class SqlRules:
         self._database = database
 
     async def standing(self, tenant: str) -> Standing:
-        """What stands now; three statements on one snapshot."""
+        """What stands now, on one snapshot."""
         t = tables.tenants.c
         version = select(t.rules_version, t.catalogue_version).where(t.tenant == tenant)
         found = select(_rules).where(_rules.c.tenant == tenant, _rules.c.ended_us.is_(None)).order_by(_rules.c.rule_id)
@@ -42,7 +44,8 @@ class SqlRules:
             frozen: dict[str, dict[str, tuple[str, ...]]] = {}
             for row in await connection.execute(paths):
                 frozen.setdefault(row.rule_id, {})[row.learner_id] = _names(row.resources)
-        return Standing(version=at, catalogue_version=offer, rules=rules, frozen=frozen)
+            groups = await connection.run_sync(groups_now, tenant)
+        return Standing(version=at, catalogue_version=offer, rules=rules, frozen=frozen, groups=groups)
 
     async def find(self, tenant: str, rule_id: str) -> KeptRule | None:
         """The last version of one of them."""
@@ -80,7 +83,7 @@ class SqlRules:
     ) -> bool:
         """Compare and write under the tenant's lock, so that of two at once the second looks again."""
         async with self._database.writing() as connection:
-            if await self._counted(connection, tenant) != seen + 1:
+            if await connection.run_sync(rules_counted, tenant) != seen + 1:
                 await connection.rollback()
                 return False
             stood = select(_rules).where(_rules.c.tenant == tenant, _rules.c.rule_id == rule.rule_id)
@@ -97,13 +100,6 @@ class SqlRules:
             change = _change(None if before is None else _kept(before), rule)
             await connection.run_sync(write_entries, tenant, act or _act(rule), [change])
         return True
-
-    async def _counted(self, connection: AsyncConnection, tenant: str) -> int:
-        """Count a change of the rules; also takes the tenant's lock until the transaction ends."""
-        count = tables.tenants.c.rules_version
-        first = self._database.insert(tables.tenants).values(tenant=tenant, seq=0, catalogue_version=0, rules_version=1)
-        more = first.on_conflict_do_update(index_elements=["tenant"], set_={"rules_version": count + 1})
-        return int((await connection.execute(more.returning(count))).scalar_one())
 
     async def _freeze(
         self, connection: AsyncConnection, tenant: str, rule_id: str, frozen: Mapping[str, tuple[str, ...]]

@@ -7,7 +7,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from engine.domain.errors import Unavailable
-from serving.approving import contact_state
+from serving.contact import Contacts
 from serving.storage.approvals import SqlApprovals
 from tests.stories.conftest import LEARNER, SCHOOL_NOW, Clock, recommended
 
@@ -131,11 +131,14 @@ def test_contact_with_a_peer_waits_for_the_teacher(app: TestClient) -> None:
     house = app.app.state.house  # type: ignore[attr-defined]
 
     def contact(a: str, b: str, days: float = 0) -> str:
-        now = SCHOOL_NOW + timedelta(days=days)
-        asking = contact_state(a, b, class_id=CLASS, tenant="school", store=house.store.approvals, now=now)
+        desk, now = Contacts(house.store.approvals), SCHOOL_NOW + timedelta(days=days)
+
+        async def asking() -> str:
+            await desk.ask("school", a, [b], class_id=CLASS, now=now)
+            return (await desk.said("school", a, [b], now=now))[b]
+
         assert app.portal is not None
-        found: str = app.portal.call(lambda: asking)
-        return found
+        return app.portal.call(asking)
 
     assert contact("lena", "kim") == "waiting"
     # Both ways are one question.

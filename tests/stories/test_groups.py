@@ -13,10 +13,10 @@ import pytest
 from starlette.testclient import TestClient
 
 from engine.domain.rule import Rule, Scope, What
-from serving.contact import Pair
 from tests.served import key_for
 from tests.stories.conftest import Asking, Clock
 
+Pair = tuple[str, str]
 CLASS = [f"l{i:02d}" for i in range(28)]
 OPTED_OUT, NEWCOMER = "l14", "l27"
 APART = Rule(
@@ -55,11 +55,14 @@ class School:
         async def rules_of(_tenant: str) -> Sequence[Rule]:
             return self.rules
 
-        async def approved_of(_tenant: str, _pairs: Any) -> frozenset[Pair]:
-            return frozenset(self.approved)
-
         house = app.app.state.house  # type: ignore[attr-defined]
-        app.app.state.house = replace(house, rules_of=rules_of, approved_of=approved_of)  # type: ignore[attr-defined]
+        app.app.state.house = replace(house, rules_of=rules_of, contacts=self)  # type: ignore[attr-defined]
+
+    async def said(self, _tenant: str, learner_id: str, others: Sequence[str], **_: Any) -> dict[str, str]:
+        return {x: "approved" for x in others if (min(x, learner_id), max(x, learner_id)) in self.approved}
+
+    async def ask(self, *_: Any, **__: Any) -> None:
+        """Nobody is asked in these stories."""
 
     def peers(self, learner_id: str, *, scopes: str | None = None, **wishes: Any) -> dict[str, Any]:
         headers = {} if scopes is None else {"Authorization": f"Bearer {key_for(self.data, *scopes.split(','))}"}
