@@ -35,7 +35,13 @@ def quick_disk(tmp_path: Path) -> Iterator[Path]:
         yield Path(folder)
 
 
-EVERY = [pytest.param("append", 1), pytest.param("open", 7), pytest.param("open", 1, marks=pytest.mark.soak)]
+# In `make soak` every single step.
+EVERY = [
+    ("append", 3),
+    ("open", 9),
+    pytest.param("append", 1, marks=pytest.mark.soak),
+    pytest.param("open", 1, marks=pytest.mark.soak),
+]
 
 
 @pytest.mark.parametrize(("what", "stride"), EVERY)
@@ -122,7 +128,7 @@ def test_a_line_to_postgres_cut_after_any_byte_leaves_the_log_of_a_run_without_a
                 await sent(store, tenant, second)
             n_bytes, calm = line.passed - began, await numbered(store, "calm")
             again = 0
-            cuts = [*range(0, n_bytes, max(1, n_bytes // 80)), *range(max(0, n_bytes - 40), n_bytes)]
+            cuts = [*range(0, n_bytes, max(1, n_bytes // 50)), *range(max(0, n_bytes - 24), n_bytes)]
             for place, n in enumerate(cuts):
                 tenant = f"cut-{place}"
                 await sent(store, tenant, first)
