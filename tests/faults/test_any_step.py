@@ -38,6 +38,7 @@ def quick_disk(tmp_path: Path) -> Iterator[Path]:
 # In `make soak` every single step.
 EVERY = [
     ("append", 3),
+    ("outbox", 1),
     ("open", 9),
     pytest.param("append", 1, marks=pytest.mark.soak),
     pytest.param("open", 1, marks=pytest.mark.soak),
@@ -60,19 +61,20 @@ def test_a_store_killed_before_any_step_on_its_disk_loses_nothing_that_was_ackno
     )
     runs = [json.loads(line) for line in told.stdout.splitlines()]
     undisturbed = runs[-1]["told"][1]
-    before = [f"e{i}" for i in FIRST] if what == "append" else []
+    before = [] if what == "open" else [f"e{i}" for i in FIRST]
     for run in runs:
         (left, states), whole = run["told"]
         ids = [event_id for _, event_id in left]
         # All of the batch or nothing of it, numbered without a gap; what was acknowledged is there.
         if run["acknowledged"]:
-            assert [left, states] == undisturbed
+            assert left == undisturbed[0]
+            assert what != "append" or states == undisturbed[1]
         assert [seq for seq, _ in left] == list(range(1, len(left) + 1))
         assert ids in (before, [x for _, x in undisturbed[0]])
         # What was kept of a learner is what their events come to, or there is nothing yet.
         assert all(state in (None, came_to) for came_to, state in states)
         assert whole == undisturbed
-    assert len(runs) > 10
+    assert len(runs) > 3
     assert [run["code"] for run in runs[:-1]] == [-9] * (len(runs) - 1)
     assert [run["acknowledged"] for run in runs][-1]
 
