@@ -1,8 +1,8 @@
 """`python -m tests.dying FOLDER WHAT STRIDE`: die before every so many-th step on the disk, and say what was left.
 
-Run with tests/interposed.c before it. A child keeps a batch (`append`) or makes a store first (`open`) and is killed
-before its n-th step; another one opens what was left, tells the log, sends the batch again, and tells the log then.
-One line of JSON for each step, until a child comes through.
+Run with tests/interposed.c before it. A child keeps a batch (`append`), or puts it into the outbox because the store is
+away (`outbox`), or makes a store first (`open`), and is killed before its n-th step; another one opens what was left,
+tells the log, sends the batch again, and tells the log then. A line of JSON for each step, until a child comes through.
 """
 
 import asyncio
@@ -18,8 +18,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from engine.domain.errors import Unavailable
 from engine.domain.interaction import Interaction
 from serving.storage.opening import open_store
+from serving.storage.outbox import Entry, Outbox
 from serving.storage.port import Store
 
 T0 = datetime(2026, 9, 1, tzinfo=UTC)
@@ -35,7 +37,8 @@ def event(number: int) -> Interaction:
 
 def opened(folder: Path, do: Callable[[Store], Awaitable[Any]]) -> Any:
     async def run() -> Any:
-        async with open_store(f"sqlite+aiosqlite:///{folder / 'store.db'}") as store:
+        # What waits in the outbox is put into the store when it is opened.
+        async with open_store(f"sqlite+aiosqlite:///{folder / 'store.db'}", outbox=folder / "outbox") as store:
             return await do(store)
 
     return asyncio.run(run())
@@ -52,6 +55,19 @@ async def second(store: Store) -> None:
         context = await store.events.context("t", learner_id)
         ids = ",".join(e.event_id for e in context.interactions)
         await store.states.put("t", learner_id, context.arrived[-1], ids.encode())
+
+
+async def waiting(folder: Path) -> None:
+    """The batch, while the store is away."""
+
+    async def away(_entry: Entry) -> None:
+        raise Unavailable("the store is away")
+
+    outbox = Outbox(folder / "outbox", away)
+    await outbox.add(Entry(tenant="t", events=[event(i) for i in SECOND]))
+    # What comes then is the end of the store, which `append` dies in.
+    die_before(0)
+    await outbox.close()
 
 
 async def log(store: Store) -> Any:
@@ -81,27 +97,27 @@ def child(do: Callable[[], Any]) -> tuple[bytes, int]:
     return said, os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
 
-def dying(folder: Path, n: int, *, at_opening: bool) -> bool:
+def dying(folder: Path, n: int, what: str) -> bool:
     """Do it all up to step `n`; tells by its end whether the batch was acknowledged."""
 
     async def do(store: Store) -> bool:
-        if not at_opening:
+        if what != "open":
             await first(store)
             die_before(n)
-        await (first if at_opening else second)(store)
+        await {"open": lambda: first(store), "append": lambda: second(store), "outbox": lambda: waiting(folder)}[what]()
         return True
 
-    if at_opening:
+    if what == "open":
         die_before(n)
     acknowledged: bool = opened(folder, do)
     return acknowledged
 
 
-def after(folder: Path, *, at_opening: bool) -> Any:
+def after(folder: Path, what: str) -> Any:
     async def do(store: Store) -> Any:
         left = await log(store)
         await first(store)
-        if not at_opening:
+        if what != "open":
             await second(store)
         return [left, await log(store)]
 
@@ -109,14 +125,14 @@ def after(folder: Path, *, at_opening: bool) -> Any:
 
 
 def main() -> None:
-    folder, at_opening = Path(sys.argv[1]), sys.argv[2] == "open"
+    folder, what = Path(sys.argv[1]), sys.argv[2]
     n, stride, code = 1 - int(sys.argv[3]), int(sys.argv[3]), -signal.SIGKILL
     while code == -signal.SIGKILL:
         n += stride
-        place = folder / f"{sys.argv[2]}{n}"
+        place = folder / f"{what}{n}"
         place.mkdir()
-        said, code = child(partial(dying, place, n, at_opening=at_opening))
-        told, _ = child(partial(after, place, at_opening=at_opening))
+        said, code = child(partial(dying, place, n, what))
+        told, _ = child(partial(after, place, what))
         line = {"step": n, "acknowledged": said == b"true", "code": code, "told": json.loads(told)}
         sys.stdout.write(json.dumps(line) + "\n")
         shutil.rmtree(place)

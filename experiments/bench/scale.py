@@ -29,7 +29,8 @@ from serving.storage.port import Store
 from training.log import add_to_log, read_log
 
 _TABLES = ("interactions", "learner_states")
-_TOGETHER = 200
+# A tool takes its time.
+_TOGETHER, _PATIENCE_S = 200, 240.0
 MILLION = 1_000_000
 
 
@@ -45,13 +46,13 @@ class Cost:
 
 
 def scale(work: Path, *, n_learners: int) -> str:
-    """Bytes a learner, by table and in Redis, in steps up to `n_learners` who told little and a tenth who told much."""
+    """Bytes a learner, by table and in Redis, in steps: `n_learners` who told little, a twentieth who told much."""
     place = work / str(SIZE)
     trained_on(place, SIZE)
     url, redis = (os.environ.get(f"TRAILMATE_TEST_{name}_URL", "") for name in ("DATABASE", "REDIS"))
     if not (url and redis):
         raise SystemExit("run it as python -m tests.servers python -m experiments.bench --only scale")
-    steps = [(n_learners // 4, 8), (n_learners // 4, 8), (n_learners // 2, 8), (n_learners // 10, 80)]
+    steps = [(n_learners // 4, 8), (n_learners // 4, 8), (n_learners // 2, 8), (n_learners // 20, 80)]
     costs, first = [], 0
     for n, n_events in steps:
         costs.append(_cost(place, url, redis, range(first, first + n), n_events))
@@ -133,7 +134,7 @@ def _log(place: Path, learners: Sequence[int], n_events: int) -> Path:
 async def _folded(bundle: Path, url: str, redis: str, learners: Sequence[int]) -> None:
     """Each learner looked at, folded and kept, as an answer does it, and their copies in Redis."""
     bundles = CurrentBundle(read_bundle(bundle))
-    async with open_store(url, redis_url=redis) as store:
+    async with open_store(url, redis_url=redis, patience_s=_PATIENCE_S) as store:
         for start in range(0, len(learners), _TOGETHER):
             await _fold(store, bundles, [learner_named(x) for x in learners[start : start + _TOGETHER]])
 

@@ -24,6 +24,8 @@ Found = TypeVar("Found")
 # gets half of it: an answer can also be made of what was last known.
 PATIENCE_S = 2.0
 _REST_S = 0.5
+# So long a write to SQLite may wait for its turn; what comes too late to be told of is written all the same.
+_TURN_S = 10.0
 # Two transactions waited for each other: PostgreSQL ended one of them, and nothing of it has happened.
 _AGAIN = ("DeadlockDetectedError", "SerializationError")
 
@@ -102,8 +104,10 @@ class Database:
 
     async def _transact(self, work: Work) -> list[Any]:
         if self._threads is not None:
-            with self._asked():
-                return await self._threads.transact(work)
+            # A process that is frozen in its turn would keep all others waiting for ever.
+            patience_s = max(_TURN_S, self._patience_s)
+            turned: list[Any] = await self._in_time(partial(self._threads.transact, work), patience_s)
+            return turned
         written: list[Any] = await self._in_time(partial(self._written, work), self._patience_s)
         return written
 
@@ -200,7 +204,7 @@ async def connected(url: str, *, patience_s: float = PATIENCE_S) -> AsyncIterato
             yield database
         return
     with sqlite_engines(address) as (engine, threads):
-        async with _closing(Database(engine, threads)) as database:
+        async with _closing(Database(engine, threads, patience_s=patience_s)) as database:
             yield database
 
 
