@@ -48,6 +48,7 @@ class HotDoor:
         try:
             answer = await _answer(asked, content, house, scope)
         except TrailmateError as problem:
+            house.metrics.turned_away(problem)
             response = problem_of(problem, request_id=request_id)
             response.headers["x-request-id"] = request_id
             await response(scope, receive, send)
@@ -92,6 +93,7 @@ async def _body(receive: Receive) -> bytes | None:
 async def _answer(asked: dict[bytes, bytes], content: bytes, house: House, scope: Scope) -> bytes:
     key = await house.keys.verified(asked.get(b"authorization", b"").decode("latin-1") or None)
     scope["state"]["tenant"] = key.tenant
+    house.quotas.count_request(key.tenant, house.clock())
     require(key, "recommend")
     return _encode(await chosen_for(decoded(content, RecommendationIn), key.tenant, house))
 

@@ -23,11 +23,13 @@ async def tenant_of(request: Request, *, scope: str) -> str:
 
 
 async def key_of(request: Request, *, scope: str) -> Key:
-    """The key that asks; raises Unauthenticated, Refused where the key lacks the scope, or WrongShape where
-    the address holds a query parameter that this door does not take.
+    """The key that asks; raises Unauthenticated, OverQuota, Refused where the key lacks the scope, or WrongShape
+    where the address holds a query parameter that this door does not take.
     """
-    key = await house_of(request.scope).keys.verified(request.headers.get("authorization"))
+    house = house_of(request.scope)
+    key = await house.keys.verified(request.headers.get("authorization"))
     request.scope["state"] |= {"tenant": key.tenant, "key_id": key.key_id}
+    house.quotas.count_request(key.tenant, house.clock())
     require(key, scope)
     require_known_parameters(request)
     return key
