@@ -63,9 +63,9 @@ soak: test-setup  ## the long runs
 browser:  ## install Debian's Chromium, which the browser tests look for
 	command -v chromium >/dev/null || { $(SUDO) apt-get update && $(SUDO) apt-get install --yes --no-install-recommends chromium; }
 
-spark: test-setup  ## install PySpark for the Spark tests, where Java is
-	@if command -v java >/dev/null; then $(PIP) --editable '.[spark]' && echo "PySpark is installed"; \
-	else echo "no Java here, so Spark tests skip: install a Java 17 runtime (apt-get install openjdk-17-jre-headless), then make spark"; fi
+spark: test-setup  ## install PySpark and Debian's Java, which the Spark tests look for
+	command -v java >/dev/null || { $(SUDO) apt-get update && $(SUDO) apt-get install --yes --no-install-recommends openjdk-17-jre-headless; }
+	$(PIP) --editable '.[spark]'
 
 clean:  ## remove what the targets made
 	rm -rf .venv trailmate-data .pytest_cache .mypy_cache .ruff_cache .hypothesis

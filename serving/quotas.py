@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from serving.errors import OverQuota
-from serving.settings import Settings
 from serving.seats import MOST, Seat, take_seat
+from serving.settings import Settings
 
 # Tenants a server counts; one more is not limited. The file is as large as the tenants that ask.
 _TENANTS = 8192

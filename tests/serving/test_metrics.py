@@ -15,8 +15,8 @@ from engine.domain.errors import Unavailable
 from serving import seats
 from serving.app import create_app
 from serving.metrics import Metrics
-from serving.settings import Settings
 from serving.seats import take_seat
+from serving.settings import Settings
 from tests.served import key_for
 
 # A worker: takes a seat, counts, tells what all of them counted, and ends by the signal nobody can catch.
@@ -27,7 +27,7 @@ from prometheus_client import CollectorRegistry
 from serving.metrics import Metrics
 from serving.seats import take_seat
 metrics = Metrics(CollectorRegistry(), take_seat(Path(sys.argv[1])))
-metrics.serves(sys.argv[2])
+metrics.serves(sys.argv[2], None)
 for n in range(10):
     metrics.answered("POST", "/v1/events", 200, 0.002)
     metrics.committed(7)
@@ -103,8 +103,8 @@ def test_a_place_is_free_again_when_nobody_holds_it_and_there_is_an_end_to_them(
 
 def test_a_bundle_that_is_no_longer_served_counts_no_worker() -> None:
     metrics = Metrics(CollectorRegistry())
-    metrics.serves("spring")
-    metrics.serves("summer")
+    metrics.serves("spring", None)
+    metrics.serves("summer", None)
     text = metrics.text().decode()
     assert value(text, "trailmate_bundle", version="summer") == 1
     assert value(text, "trailmate_bundle", version="spring") == 0
@@ -124,6 +124,7 @@ def test_what_rules_did_is_counted_by_verb_and_no_id_is_in_it(tmp_path: Path) ->
             made = client.post("/v1/rules", json={"scope": {}, "reason": "secret", **rule})
             assert made.is_success, made.text
         decided = client.post("/v1/recommendations", json={"learner_id": "secret-learner", "k": 2}).json()
+        client.portal.call(client.app.state.house.recorder.settled)  # type: ignore[attr-defined, union-attr]
         assert {rule["verb"] for rule in decided["rules"]} == {"hide", "pin"}
         answer = client.get("/metrics")
     assert answer.headers["content-type"] == "text/plain; version=1.0.0; charset=utf-8"
@@ -140,7 +141,7 @@ def test_an_answer_without_its_store_is_counted_as_such(tmp_path: Path) -> None:
         decision_id="d", learner_id="l", at=datetime.now(UTC), mode="reduced", bundle="b", catalogue_hash="c",
         class_id=None, slate=(), rules=(RuleHeld(rule_id="r", held=False, effect="could not be kept", verb="pin"),),
     )  # fmt: skip
-    metrics.decided(decision, is_away=True)
+    metrics.decided(decision, is_away=True, lag=0)
     text = metrics.text().decode()
     assert value(text, "trailmate_away_decisions_total") == 1
     assert value(text, "trailmate_decisions_total", mode="reduced") == 1

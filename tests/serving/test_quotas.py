@@ -119,3 +119,37 @@ def test_over_http_one_school_waits_and_the_other_is_answered(tmp_path: Path) ->
         metrics = client.get("/metrics").text
     assert 'trailmate_refused_requests_total{why="quota"} 2.0' in metrics
     assert "north" not in metrics and "south" not in metrics
+
+
+def test_both_ways_to_a_recommendation_and_the_one_for_a_class_count_and_refuse_alike(tmp_path: Path) -> None:
+    headers = {"Authorization": f"Bearer {key_for(tmp_path, 'recommend')}", "Content-Type": "application/json"}
+    app = create_app(Settings(data=tmp_path, quota_requests_per_minute=3))
+    content, path = b'{"learner_id": "a"}', "/v1/recommendations"
+    with TestClient(app, headers=headers) as client:
+        app.state.house = replace(app.state.house, clock=lambda: NOON)
+        # A body whose length is not told goes to the route itself.
+        for given, door in ((content, path), (iter([content]), path), (b'{"learner_ids": ["a"]}', f"{path}/batch")):
+            assert client.post(door, content=given).status_code == 200
+        quick, route = client.post(path, content=content), client.post(path, content=iter([content]))
+        for answer in (quick, route, client.post(f"{path}/batch", json={"learner_ids": ["a"]})):
+            assert (answer.status_code, answer.headers["retry-after"]) == (429, "40")
+            assert answer.headers["content-type"] == "application/problem+json"
+            told = answer.json()
+            assert told.pop("request_id") == answer.headers["x-request-id"]
+            assert told["detail"] == "this school may send 3 requests a minute; send the rest after Retry-After"
+        assert set(quick.headers) == set(route.headers)
+        # A key that opens nothing uses up nobody's share.
+        assert client.post(path, content=content, headers={"Authorization": "Bearer x"}).status_code == 401
+        metrics = client.get("/metrics").text
+    assert 'trailmate_refused_requests_total{why="quota"} 3.0' in metrics
+    assert 'trailmate_requests_total{method="POST",route="/v1/recommendations",status="429"} 2.0' in metrics
+
+
+def test_every_door_with_a_key_says_what_comes_of_a_share_that_is_used_up(tmp_path: Path) -> None:
+    doors = create_app(Settings(data=tmp_path)).openapi()["paths"]
+    asking = [door for ways in doors.values() for door in ways.values() if door.get("security")]
+    assert len(asking) > 30
+    for door in asking:
+        told = door["responses"]["429"]
+        assert told["headers"]["Retry-After"]["schema"]["type"] == "integer"
+        assert told["content"]["application/problem+json"]["example"]["status"] == 429
