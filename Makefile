@@ -63,7 +63,7 @@ soak: test-setup  ## the long runs
 browser:  ## install Debian's Chromium, which the browser tests look for
 	command -v chromium >/dev/null || { $(SUDO) apt-get update && $(SUDO) apt-get install --yes --no-install-recommends chromium; }
 
-spark: test-setup  ## install PySpark and Debian's Java, which the Spark tests look for
+spark: test-setup  ## install PySpark and Debian's Java
 	command -v java >/dev/null || { $(SUDO) apt-get update && $(SUDO) apt-get install --yes --no-install-recommends openjdk-17-jre-headless; }
 	$(PIP) --editable '.[spark]'
 

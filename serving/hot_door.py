@@ -15,6 +15,7 @@ from serving.auth import require
 from serving.errors import problem_of
 from serving.house import House, house_of
 from serving.middleware import LAST, WATCHED, request_id_of_caller, tell
+from serving.routes.doorway import let_in
 from serving.routes.recommendations import chosen_for
 from serving.schemas import RecommendationIn
 from serving.wire import decoded
@@ -92,8 +93,7 @@ async def _body(receive: Receive) -> bytes | None:
 
 async def _answer(asked: dict[bytes, bytes], content: bytes, house: House, scope: Scope) -> bytes:
     key = await house.keys.verified(asked.get(b"authorization", b"").decode("latin-1") or None)
-    scope["state"]["tenant"] = key.tenant
-    house.quotas.count_request(key.tenant, house.clock())
+    let_in(key, scope, house)
     require(key, "recommend")
     return _encode(await chosen_for(decoded(content, RecommendationIn), key.tenant, house))
 

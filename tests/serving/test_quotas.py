@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
+from serving import choosing
 from serving.app import create_app
 from serving.errors import OverQuota
 from serving.quotas import Quotas, open_quotas
@@ -143,6 +144,21 @@ def test_both_ways_to_a_recommendation_and_the_one_for_a_class_count_and_refuse_
         metrics = client.get("/metrics").text
     assert 'trailmate_refused_requests_total{why="quota"} 3.0' in metrics
     assert 'trailmate_requests_total{method="POST",route="/v1/recommendations",status="429"} 2.0' in metrics
+
+
+def test_what_breaks_on_the_quick_way_and_again_on_the_route_is_one_request(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(*_: object, **__: object) -> None:
+        raise RuntimeError("secret")
+
+    monkeypatch.setattr(choosing, "recommend_next", broken)
+    headers = {"Authorization": f"Bearer {key_for(tmp_path, 'recommend')}"}
+    app = create_app(Settings(data=tmp_path, quota_requests_per_minute=3))
+    with TestClient(app, headers=headers) as client:
+        app.state.house = replace(app.state.house, clock=lambda: NOON)
+        statuses = [client.post("/v1/recommendations", json={"learner_id": "a"}).status_code for _ in range(4)]
+    assert statuses == [500, 500, 500, 429]
 
 
 def test_every_door_with_a_key_says_what_comes_of_a_share_that_is_used_up(tmp_path: Path) -> None:
