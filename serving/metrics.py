@@ -33,6 +33,8 @@ _WAITS = (0.001, 0.005, 0.01, 0.02, 0.05, 0.1)
 _LAGS = (0, 1, 2, 5, 10, 20, 50, 100, 1000)
 # So often it is looked again where a file went away meanwhile.
 _LOOKS = 5
+# What may become of a bundle that was promoted.
+SWAPS = ("promoted", "rolled_back", "refused")
 _REFUSALS: dict[type[TrailmateError], str] = {OverQuota: "quota", Overloaded: "shed"}
 
 
@@ -77,6 +79,11 @@ class Metrics:
             _share(self.seat)
         for name, metric in (_counters(self.registry) | _gauges(self.registry)).items():
             object.__setattr__(self, name, metric)
+        # Told as 0 from the start: Prometheus sees no increase in a series that begins with its first count.
+        for why in _REFUSALS.values():
+            self.refused.labels(why)
+        for what in SWAPS:
+            self.swaps.labels(what)
 
     def answered(self, method: str, route: str, status: int, seconds: float) -> None:
         """One request, in the series that were looked up once."""

@@ -111,6 +111,16 @@ def test_a_bundle_that_is_no_longer_served_counts_no_worker() -> None:
     assert value(text, "trailmate_bundle_taken_up_timestamp_seconds") > 1_700_000_000
 
 
+def test_what_alerts_wait_for_is_told_before_it_happens_once(tmp_path: Path) -> None:
+    worker = Worker(tmp_path, "spring")
+    for text in (Metrics(CollectorRegistry()).text().decode(), worker.text):
+        for why in ("quota", "shed"):
+            assert value(text, "trailmate_refused_requests_total", why=why) == 0
+        for what in ("promoted", "rolled_back", "refused"):
+            assert value(text, "trailmate_bundle_swaps_total", what=what) == 0
+    worker.kill()
+
+
 def test_what_rules_did_is_counted_by_verb_and_no_id_is_in_it(tmp_path: Path) -> None:
     headers = {"Authorization": f"Bearer {key_for(tmp_path, 'admin')}"}
     resources = [{"resource_id": f"secret-{n}", "title": "Secret", "position": n} for n in range(3)]
