@@ -13,7 +13,7 @@ export OMP_NUM_THREADS := 1
 export MLFLOW_DISABLE_TELEMETRY := true
 export DO_NOT_TRACK := true
 
-.PHONY: help setup test-setup check-setup demo test check serve bench soak browser clean
+.PHONY: help setup test-setup check-setup demo test check serve bench soak browser spark clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -62,6 +62,10 @@ soak: test-setup  ## the long runs
 
 browser:  ## install Debian's Chromium, which the browser tests look for
 	command -v chromium >/dev/null || { $(SUDO) apt-get update && $(SUDO) apt-get install --yes --no-install-recommends chromium; }
+
+spark: test-setup  ## install PySpark and Debian's Java
+	command -v java >/dev/null || { $(SUDO) apt-get update && $(SUDO) apt-get install --yes --no-install-recommends openjdk-17-jre-headless; }
+	$(PIP) --editable '.[spark]'
 
 clean:  ## remove what the targets made
 	rm -rf .venv trailmate-data .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -243,7 +243,10 @@ def _ruled(outcome: Outcome, admission: Admission, slate: Slate, scale: float) -
         placed=outcome.slate,
         lifts=tuple(tuple(lifts_of(admission, p, scale)) for p in slate.chosen),
         by_id=by_id,
-        held=tuple(RuleHeld(rule_id=v.rule_id, held=v.held, effect=v.effect) for v in outcome.verdicts),
+        held=tuple(
+            RuleHeld(rule_id=v.rule_id, held=v.held, effect=v.effect, verb=by_id[v.rule_id].verb)
+            for v in outcome.verdicts
+        ),
         conflict=outcome.conflict,
         message=outcome.message,
     )

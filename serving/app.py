@@ -1,10 +1,13 @@
 """Where serving meets: routes, middleware and errors around one house."""
 
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
+from fastapi.telemetry import TelemetryConfig
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -13,7 +16,7 @@ from engine.domain.errors import TrailmateError
 from serving.current_bundle import CurrentBundle
 from serving.errors import WrongShape, problem_of, request_id_of, status_problem
 from serving.hot_door import HotDoor
-from serving.house import open_house
+from serving.house import house_of, open_house
 from serving.middleware import LimitedBody, Observed
 from serving.openapi import describe
 from serving.routes import (
@@ -30,21 +33,30 @@ from serving.routes import (
     together,
 )
 from serving.settings import Settings
+from serving.traced import Traced
+from serving.traces import traces_wanted
+
+# The framework's own spans and logs would tell addresses, queries and messages, and so learners: ours do not.
+_NO_TELEMETRY: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False, "auto_configure": False}
 
 
-def create_app(settings: Settings, bundles: CurrentBundle | None = None) -> FastAPI:
+def create_app(settings: Settings, bundles: CurrentBundle | None = None, *, counting_in: Path | None = None) -> FastAPI:
     """The app, with nothing opened yet: its lifespan opens the store and the bundle, and closes them.
 
-    `bundles` is the bundle where it was read already.
+    `bundles` is the bundle where it was read already, `counting_in` the folder in which several processes count
+    together; raises BadInput where traces are wanted and cannot be.
     """
+    traces = traces_wanted(os.environ)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with open_house(settings, bundles) as house:
+        async with open_house(settings, bundles, counting_in=counting_in, traces=traces) as house:
             app.state.house = house
             yield
 
-    app = FastAPI(title="Trailmate", version="0.1.0", lifespan=lifespan, docs_url=None, redoc_url=None)
+    app = FastAPI(
+        title="Trailmate", version="0.1.0", lifespan=lifespan, docs_url=None, redoc_url=None, telemetry=_NO_TELEMETRY
+    )
     app.openapi = lambda: describe(app)  # type: ignore[method-assign]
     # Records take any id, also one that ends like the doors of `learners`: those stand first.
     parts = (
@@ -69,11 +81,14 @@ def create_app(settings: Settings, bundles: CurrentBundle | None = None) -> Fast
     app.add_middleware(LimitedBody, max_bytes=settings.max_body_bytes)
     app.add_middleware(Observed)
     app.add_middleware(HotDoor)
+    if traces is not None:
+        app.add_middleware(Traced, traces=traces)
     return app
 
 
 async def _own_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, TrailmateError)
+    house_of(request.scope).metrics.turned_away(error)
     return problem_of(error, request_id=request_id_of(request))
 
 

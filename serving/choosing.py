@@ -26,7 +26,8 @@ from serving.wire import request_in, seq_of
 class Chosen:
     """A decision for somebody, the `seq` it has seen, and what would be different by resource.
 
-    `is_recorded` says whether the store has its record; None where it is not on its way yet.
+    `is_recorded` says whether the store has its record; None where it is not on its way yet. `is_away` where it stands
+    on what was last known; `waited_s` for the events of its token, None where it named none.
     """
 
     decision: Decision
@@ -34,6 +35,8 @@ class Chosen:
     known: KnownLearner
     is_recorded: bool | None = None
     what_if: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    is_away: bool = False
+    waited_s: float | None = None
 
 
 async def recommend_next(
@@ -62,7 +65,8 @@ async def recommend_next(
     decision = reached.labelled(made.decision)
     told = await asyncio.to_thread(_what_if, made.request, known, in_force, decision) if asked.what_if else {}
     await put_questions(tenant, [made], store.approvals)
-    return Chosen(decision, reached.seq, known, what_if=told)
+    waited_s = reached.waited_s if wanted else None
+    return Chosen(decision, reached.seq, known, what_if=told, is_away=reached.is_away, waited_s=waited_s)
 
 
 async def recommend_each(
@@ -95,7 +99,9 @@ async def recommend_each(
     decisions = [reached.labelled(one.decision) for one in made]
     is_recorded = await recorded(decisions, known, tenant=tenant, store=store)
     await put_questions(tenant, made, store.approvals)
-    return [Chosen(d, reached.seq, x, is_recorded) for d, x in zip(decisions, known, strict=True)]
+    return [
+        Chosen(d, reached.seq, x, is_recorded, is_away=reached.is_away) for d, x in zip(decisions, known, strict=True)
+    ]
 
 
 def recommend_many(

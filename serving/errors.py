@@ -71,6 +71,14 @@ class TooLarge(BadInput):
     """The body is larger than the limit."""
 
 
+class OverQuota(Refused):
+    """The tenant has had its share; `retry_after_s` says when the next one begins."""
+
+    def __init__(self, words: str, *, retry_after_s: int) -> None:
+        super().__init__(words)
+        self.retry_after_s = retry_after_s
+
+
 class Unauthenticated(Refused):
     """No key, or none that opens anything."""
 
@@ -89,6 +97,7 @@ TABLE: tuple[tuple[type[TrailmateError], HTTPStatus, str], ...] = (
     (WrongShape, HTTPStatus.UNPROCESSABLE_ENTITY, "wrong-shape"),
     (BadInput, HTTPStatus.UNPROCESSABLE_ENTITY, "bad-input"),
     (Unauthenticated, HTTPStatus.UNAUTHORIZED, "unauthenticated"),
+    (OverQuota, HTTPStatus.TOO_MANY_REQUESTS, "over-quota"),
     (Refused, HTTPStatus.FORBIDDEN, "refused"),
     (Unknown, HTTPStatus.NOT_FOUND, "unknown"),
     (Unavailable, HTTPStatus.SERVICE_UNAVAILABLE, "unavailable"),
@@ -117,7 +126,10 @@ def problem_of(error: TrailmateError, *, request_id: str) -> Response:
     """The answer to one of our own errors."""
     for kind, status, name in TABLE:
         if isinstance(error, kind):
-            return _problem(status, name, str(error), request_id, of=error)
+            answer = _problem(status, name, str(error), request_id, of=error)
+            if isinstance(error, OverQuota):
+                answer.headers["Retry-After"] = str(error.retry_after_s)
+            return answer
     return unexpected(request_id)
 
 

@@ -15,6 +15,7 @@ from serving.auth import require
 from serving.errors import problem_of
 from serving.house import House, house_of
 from serving.middleware import LAST, WATCHED, request_id_of_caller, tell
+from serving.routes.doorway import let_in
 from serving.routes.recommendations import chosen_for
 from serving.schemas import RecommendationIn
 from serving.wire import decoded
@@ -48,6 +49,7 @@ class HotDoor:
         try:
             answer = await _answer(asked, content, house, scope)
         except TrailmateError as problem:
+            house.metrics.turned_away(problem)
             response = problem_of(problem, request_id=request_id)
             response.headers["x-request-id"] = request_id
             await response(scope, receive, send)
@@ -91,7 +93,7 @@ async def _body(receive: Receive) -> bytes | None:
 
 async def _answer(asked: dict[bytes, bytes], content: bytes, house: House, scope: Scope) -> bytes:
     key = await house.keys.verified(asked.get(b"authorization", b"").decode("latin-1") or None)
-    scope["state"]["tenant"] = key.tenant
+    let_in(key, scope, house)
     require(key, "recommend")
     return _encode(await chosen_for(decoded(content, RecommendationIn), key.tenant, house))
 

@@ -1,6 +1,7 @@
 """One learner as a request finds them: what is kept of them, and the state it comes to."""
 
 import asyncio
+from bisect import bisect_right
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -54,6 +55,12 @@ class KnownLearner:
         """The events that count: no voidings, and nothing that was voided."""
         voided = {e.voids for e in self.context.interactions if e.kind == "voided"}
         return [e for e in self.context.interactions if e.kind != "voided" and e.event_id not in voided]
+
+    @property
+    def lag(self) -> int:
+        """How many of their events the state that is kept did not hold when they were read."""
+        arrived, kept = self.context.arrived, self.context.state
+        return len(arrived) if kept is None else len(arrived) - bisect_right(arrived, kept.seq)
 
     @property
     def spoken(self) -> tuple[Spoken, ...] | None:

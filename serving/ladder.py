@@ -17,10 +17,14 @@ _SEEN_WITHIN_S, _PAUSE_S = 0.1, 0.005
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reached:
-    """What is known of each learner asked for; `is_away` where that is only what was last known of them."""
+    """What is known of each learner asked for; `is_away` where that is only what was last known of them.
+
+    `waited_s` is the pauses made for events that had not arrived.
+    """
 
     contexts: Mapping[str, LearnerContext]
     is_away: bool = False
+    waited_s: float = 0.0
 
     @property
     def seq(self) -> int:
@@ -47,7 +51,8 @@ async def reach(
         while learner_ids and reached.seq < at_least and waited < _SEEN_WITHIN_S:
             await asyncio.sleep(pause)
             waited, pause = waited + pause, pause * 2
-            reached = Reached(contexts=await store.events.contexts(tenant, learner_ids, class_id))
+            contexts = await store.events.contexts(tenant, learner_ids, class_id)
+            reached = Reached(contexts=contexts, waited_s=waited)
     except Unavailable:
         remembered = await store.events.remembered(tenant, learner_ids)
         # Of whom nobody had told when they were last looked up, somebody may have told since.

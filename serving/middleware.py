@@ -86,12 +86,17 @@ class LimitedBody:
         return f"the body is larger than {self._max_bytes} bytes; send it in smaller parts"
 
 
+def method_of(scope: Scope) -> str:
+    """The method, or `other`: any word can be sent as one, and each would become a series of its own."""
+    return scope["method"] if scope["method"] in _METHODS else "other"
+
+
 def tell(house: House, scope: Scope, *, route: str, status: int, seconds: float) -> None:
     """One line and two metrics; the route is a template, so no id in a path is ever written."""
-    # Any word can be sent as a method, and each would become a series of its own.
-    method = scope["method"] if scope["method"] in _METHODS else "other"
-    house.metrics.requests.labels(method, route, str(status)).inc()
-    house.metrics.seconds.labels(route).observe(seconds)
+    method = method_of(scope)
+    house.metrics.answered(method, route, status, seconds)
+    # For whoever stands around all this: which route it was is known only now.
+    scope["state"]["route"] = route
     if route == WATCHED:
         # To be refused for lack of room, or while the store is away, is no fault of a bundle.
         house.swapper.watchdog.saw(seconds, failed=status >= 500 and status != 503)

@@ -39,6 +39,7 @@ def door(
                 "description": "made" if status == 201 else "done",
                 "content": _content(answered, examples[answered.__name__]),
             },
+            429: _over_quota(examples["ProblemOut"]),
             "default": {
                 "description": "RFC 9457, `detail` says the next step",
                 "content": {
@@ -61,6 +62,22 @@ def describe(app: FastAPI) -> dict[str, Any]:
                 doors["post"].setdefault("parameters", []).append(_KEY)
         app.openapi_schema = described
     return app.openapi_schema
+
+
+def _over_quota(problem: dict[str, Any]) -> dict[str, Any]:
+    """The answer to a school that has had its share, in the words of `serving.quotas`."""
+    example = problem | {
+        "type": "urn:trailmate:problem:over-quota",
+        "title": "Too Many Requests",
+        "status": 429,
+        "detail": "this school may send 600 requests a minute; send the rest after Retry-After",
+    }
+    wait = {"schema": {"type": "integer", "minimum": 1}, "description": "seconds until there is room again"}
+    return {
+        "description": "the school has had its share for the minute, or its events for the day",
+        "headers": {"Retry-After": wait},
+        "content": {"application/problem+json": {"schema": _ref(ProblemOut), "example": example}},
+    }
 
 
 @lru_cache(maxsize=1)

@@ -45,6 +45,12 @@ class Promotion(msgspec.Struct, frozen=True, kw_only=True):
         """Whether it holds for a server that was started with the bundle of this version."""
         return self.over is None or self.over == base
 
+    def is_back_from(self, then: "Promotion | None") -> bool:
+        """Whether it serves again what was served before `then`."""
+        if then is None or not then.before:
+            return False
+        return (self.current, self.before) == (then.before[-1], then.before[:-1])
+
 
 _read = msgspec.json.Decoder(Promotion).decode
 

@@ -7,6 +7,7 @@ what else was decided meanwhile, and waited for only where too much is on its wa
 import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from contextvars import Context
 from dataclasses import dataclass
 
 from engine.domain.decision import Decision
@@ -41,7 +42,8 @@ class Recorder:
         """Hand it over; returns at once, or when there is room again."""
         self._waiting.append(_Told(tenant, decision, known))
         if self._writing is None or self._writing.done():
-            self._writing = asyncio.create_task(self._write_all())
+            # In a context of its own: it writes for many, and is part of no request.
+            self._writing = asyncio.create_task(self._write_all(), context=Context())
         if len(self._waiting) > _MOST:
             await self.settled()
 

@@ -44,6 +44,13 @@ class Settings(BaseSettings):
         default=900, ge=0, le=86_400, description="seconds a verified key opens while the database is away"
     )
 
+    quota_requests_per_minute: int = Field(
+        default=0, ge=0, description="requests that one tenant may send in a minute to this server; 0 is no limit"
+    )
+    quota_events_per_day: int = Field(
+        default=0, ge=0, description="events that this server takes from one tenant in a day (UTC); 0 is no limit"
+    )
+
     @field_validator("database_url")
     @classmethod
     def _offered(cls, url: str) -> str:

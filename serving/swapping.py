@@ -45,6 +45,8 @@ class Swapper:
         self._stamp: tuple[int, int] | None = None
         self._current: Place | None = None
         self._watched_until: float | None = None
+        self._seen: Promotion | None = None
+        self._follows = False
 
     @property
     def base(self) -> str:
@@ -53,6 +55,7 @@ class Swapper:
 
     async def follow(self) -> None:
         """Look, change and watch, until cancelled."""
+        self._follows = True
         while True:
             try:
                 await self.look()
@@ -73,11 +76,13 @@ class Swapper:
             raise
         if promotion is not None and promotion.refused is not None:
             self.refused = (promotion.refused.version, promotion.refused.reason)
+        before = self._bundles.version
         if promotion is None or not promotion.stands(self.base):
             await self._serve(Place(None, self.base))
         elif not await self._serve(promotion.current):
             await asyncio.to_thread(self._take_back, promotion)
         self._stamp = stamp
+        self._count(before, promotion)
         self.tell()
 
     async def watch(self) -> None:
@@ -111,10 +116,16 @@ class Swapper:
         self._current = place
         self.watchdog.change()
         self._watched_until = time.monotonic() + WATCHED_S
-        self._metrics.bundle.clear()
-        self._metrics.bundle.labels(self._bundles.version).set(1)
+        self._metrics.serves(self._bundles.version, bundle)
         self._log.info("swapped", model_version=self._bundles.version, before=before)
         return True
+
+    def _count(self, before: str, promotion: Promotion | None) -> None:
+        """One change of the bundle; what is taken up at the start is none."""
+        if self._follows and self._bundles.version != before:
+            is_back = promotion is None or promotion.is_back_from(self._seen)
+            self._metrics.swaps.labels("rolled_back" if is_back else "promoted").inc()
+        self._seen = promotion
 
     def _verified(self, place: Place) -> Bundle | None:
         if place.path is None:
@@ -131,6 +142,7 @@ class Swapper:
 
     def _refuse(self, version: str, reason: str) -> None:
         self.refused = (version, reason)
+        self._metrics.swaps.labels("refused").inc()
         self._log.error("refused", bundle=version, reason=reason, model_version=self._bundles.version)
 
     def tell(self) -> None:

@@ -91,6 +91,7 @@ class RuleHeld(msgspec.Struct, frozen=True, kw_only=True):
     rule_id: str
     held: bool
     effect: str
+    verb: str = ""
 
 
 class Decision(msgspec.Struct, frozen=True, kw_only=True):

@@ -22,9 +22,11 @@ async def post_events(request: Request) -> Response:
     batch = decoded(await request.body(), EventsIn)
 
     async def keep() -> EventsOut:
-        kept = await workflows.append_events(batch, tenant=tenant, events=house.store.events, now=house.clock())
-        for fate, n in (("accepted", kept.accepted), ("duplicate", kept.duplicates), ("rejected", len(kept.rejected))):
-            house.metrics.events.labels(fate).inc(n)
+        now = house.clock()
+        house.quotas.require_room(tenant, len(batch.events), now)
+        kept = await workflows.append_events(batch, tenant=tenant, events=house.store.events, now=now)
+        house.quotas.count_events(tenant, kept.accepted, now)
+        house.metrics.heard({"accepted": kept.accepted, "duplicate": kept.duplicates, "rejected": len(kept.rejected)})
         return kept
 
     return await once(request, tenant, keep)

@@ -35,16 +35,17 @@ async def post_recommendations(request: Request) -> Response:
 async def chosen_for(asked: RecommendationIn, tenant: str, house: House) -> RecommendationOut:
     """The answer, whose decision is on its way into the store."""
     async with house.crowd.one():
-        chosen = await choosing.recommend_next(
-            asked,
-            tenant=tenant,
-            store=house.store,
-            bundles=house.bundles,
-            rules=house.rules,
-            approvals=house.approvals,
-            now=house.clock(),
-        )
-    house.metrics.decisions.labels(chosen.decision.mode).inc()
+        with house.span("decision"):
+            chosen = await choosing.recommend_next(
+                asked,
+                tenant=tenant,
+                store=house.store,
+                bundles=house.bundles,
+                rules=house.rules,
+                approvals=house.approvals,
+                now=house.clock(),
+            )
+    _count(house, chosen)
     await house.recorder.record(tenant, chosen.decision, chosen.known)
     return recommendation_out(chosen.decision, seen_token=token_of(chosen.seq), what_if=chosen.what_if)
 
@@ -58,19 +59,27 @@ async def post_batch(request: Request) -> Response:
 
     async def choose() -> BatchOut:
         async with house.crowd.a_class():
-            chosen = await choosing.recommend_each(
-                asked,
-                tenant=tenant,
-                store=house.store,
-                bundles=house.bundles,
-                rules=house.rules,
-                approvals=house.approvals,
-                now=house.clock(),
-            )
+            with house.span("decision"):
+                chosen = await choosing.recommend_each(
+                    asked,
+                    tenant=tenant,
+                    store=house.store,
+                    bundles=house.bundles,
+                    rules=house.rules,
+                    approvals=house.approvals,
+                    now=house.clock(),
+                )
         for one in chosen:
-            house.metrics.decisions.labels(one.decision.mode).inc()
-            if not one.is_recorded:
-                house.metrics.unrecorded.inc()
+            _count(house, one)
         return BatchOut([recommendation_out(c.decision, seen_token=token_of(c.seq)) for c in chosen])
 
     return await once(request, tenant, choose)
+
+
+def _count(house: House, chosen: choosing.Chosen) -> None:
+    house.metrics.decided(chosen.decision, is_away=chosen.is_away, lag=chosen.known.lag)
+    # Where nobody can say yet, the recorder counts what was lost.
+    if chosen.is_recorded is False:
+        house.metrics.unrecorded.inc()
+    if chosen.waited_s is not None:
+        house.metrics.waits.observe(chosen.waited_s)

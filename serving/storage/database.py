@@ -85,6 +85,14 @@ class Database:
         """What `apply` says of this item once it is on disk, together with all that was waiting beside it."""
         return await self._groups.write(apply, item)
 
+    def tell(self, committed: Callable[[int], None] | None) -> None:
+        """Tell from now on how many rows each transaction of `write` put on disk."""
+        self._groups.committed = committed
+
+    def away_s(self) -> float:
+        """For how many seconds it has not answered; 0 while it does."""
+        return self._breaker.open_for_s
+
     def insert(self, table: Table) -> Any:
         """An insert that knows ON CONFLICT in this database's dialect."""
         dialect = postgresql if self.dialect == "postgresql" else sqlite

@@ -41,10 +41,12 @@ class Groups:
     """One writer; while a transaction is on its way to the disk, the next one gathers.
 
     `transact` runs work in one transaction and returns when it is on disk; it raises Unavailable where it is not.
+    `committed` is told how many rows each of them wrote.
     """
 
     def __init__(self, transact: Callable[[Work], Awaitable[list[Any]]]) -> None:
         self._transact = transact
+        self.committed: Callable[[int], None] | None = None
         self._waiting: deque[_Waiting] = deque()
         self._writing: asyncio.Task[None] | None = None
 
@@ -72,6 +74,9 @@ class Groups:
             except Exception as problem:
                 # One of them may be at fault: it must not take the others along.
                 await self._one_by_one(group, problem)
+            else:
+                if self.committed is not None:
+                    self.committed(n_rows)
 
     async def _one_by_one(self, group: list[_Waiting], problem: Exception) -> None:
         """Each in a transaction of its own, until it is plain that the fault lies with none of them."""

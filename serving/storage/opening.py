@@ -1,6 +1,6 @@
 """Where the eleven ports of one database meet, and what stands around them."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
@@ -29,17 +29,20 @@ async def open_store(
     outbox: Path | None = None,
     takes_in: bool = True,
     patience_s: float = PATIENCE_S,
+    committed: Callable[[int], None] | None = None,
 ) -> AsyncIterator[Store]:
     """The store behind `url`, made where it is absent; `redis_url` names the Redis that servers share copies in.
 
     `outbox` is the folder in which events wait while the database is away. Without one they are refused then, and
     where it no longer `takes_in` anything too; what still waits in it is put into the store all the same. A server that
-    takes longer than `patience_s` seconds for a statement counts as away.
+    takes longer than `patience_s` seconds for a statement counts as away. `committed` is told the rows of each group
+    that was written together.
 
     Raises Unavailable where the database is away, BadInput where it is of another version; Redis may be away.
     """
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(connected(url, patience_s=patience_s))
+        database.tell(committed)
         store_id = await prepared(database)
         shared: SharedCopies | None = None
         if redis_url:
@@ -61,6 +64,7 @@ async def open_store(
             approvals=SqlApprovals(database),
             keys=SqlKeys(database),
             audit=SqlAudit(database),
+            away_s=database.away_s,
         )
         if outbox is not None:
             waiting_for_it = await stack.enter_async_context(patient(store, outbox))

@@ -379,7 +379,10 @@ class KeyStore(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Store:
-    """The eleven ports of one database; `store_id` tells two apart, `waiting` how much waits for its return."""
+    """The eleven ports of one database; `store_id` tells two apart.
+
+    `waiting` says how much waits for its return, `away_s` for how many seconds it has not answered, 0 while it does.
+    """
 
     store_id: str
     events: EventStore
@@ -394,3 +397,4 @@ class Store:
     keys: KeyStore
     audit: AuditStore
     waiting: Callable[[], int] = int
+    away_s: Callable[[], float] = float

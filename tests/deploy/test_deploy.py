@@ -1,4 +1,4 @@
-"""What lies in `deploy/` can be read by those it is for, and speaks of settings and doors that exist."""
+"""What lies in `deploy/` can be read by those it is for, and speaks of settings, doors and metrics that exist."""
 
 import json
 import re
@@ -10,8 +10,11 @@ from typing import Any
 
 import pytest
 import yaml
+from prometheus_client import CollectorRegistry
+from prometheus_client.metrics import MetricWrapperBase
 
 from serving.app import create_app
+from serving.metrics import Metrics
 from serving.settings import Settings
 
 ROOT = Path(__file__).parents[2]
@@ -158,3 +161,56 @@ def test_kustomize_puts_the_manifests_together() -> None:
     kinds = [manifest["kind"] for manifest in yaml.safe_load_all(built.stdout)]
     assert sorted(kinds) == ["Deployment", "HorizontalPodAutoscaler", "PodDisruptionBudget", "Service"]
     assert "image: registry.example.org/trailmate:0.1.0" in built.stdout
+
+
+def known_series() -> dict[str, set[str]]:
+    """The labels of each series that `/metrics` can tell."""
+    registry = CollectorRegistry()
+    made = Metrics(registry)
+    series: dict[str, set[str]] = {}
+    for metric in (getattr(made, name) for name in Metrics.__dataclass_fields__):
+        if not isinstance(metric, MetricWrapperBase):
+            continue
+        labels = set(metric._labelnames)
+        ends = {"counter": ["_total"], "gauge": [""], "histogram": ["_bucket", "_sum", "_count"]}[metric._type]
+        series |= {metric._name + end: labels | ({"le"} if end == "_bucket" else set()) for end in ends}
+    return series
+
+
+def require_known(expression: str) -> set[str]:
+    """The metrics an expression names; every one exists, and has the labels it is asked for."""
+    series, scraped = known_series(), {"job", "instance"}
+    named = set(re.findall(r"trailmate_\w+", expression))
+    assert named and named <= series.keys(), expression
+    labels = set().union(*(series[name] for name in named)) | scraped
+    chosen = {label for group in re.findall(r"\{(.*?)\}", expression) for label in re.findall(r"(\w+)\s*=", group)}
+    grouped = {word.strip() for group in re.findall(r"by \((.*?)\)", expression) for word in group.split(",")}
+    assert chosen | grouped <= labels, expression
+    assert expression.count("(") == expression.count(")")
+    return named
+
+
+def test_the_dashboard_shows_every_metric_and_no_other() -> None:
+    board = json.loads((DEPLOY / "monitoring" / "dashboard.json").read_text())
+    assert {"title", "uid", "schemaVersion", "panels", "templating", "time"} <= board.keys()
+    ids, places, shown = set(), set(), set()
+    for panel in board["panels"]:
+        assert panel["type"] == "timeseries" and panel["title"] and panel["targets"]
+        ids.add(panel["id"])
+        places.add((panel["gridPos"]["x"], panel["gridPos"]["y"]))
+        for target in panel["targets"]:
+            shown |= require_known(target["expr"])
+    assert len(ids) == len(places) == len(board["panels"])
+    assert {re.sub(r"_(bucket|sum|count)$", "", name) for name in shown} == {
+        re.sub(r"_(bucket|sum|count)$", "", name) for name in known_series()
+    }
+
+
+def test_alerts_ask_for_what_there_is() -> None:
+    (group,) = loaded(DEPLOY / "monitoring" / "alerts.yaml")["groups"]
+    names = [rule["alert"] for rule in group["rules"]]
+    assert len(set(names)) == len(names) >= 8
+    for rule in group["rules"]:
+        require_known(rule["expr"])
+        assert rule["labels"]["severity"] in ("page", "ticket") and rule["annotations"]["summary"]
+        assert re.fullmatch(r"\d+[mh]", rule["for"])

@@ -1,6 +1,7 @@
 """Who cannot be answered in time is sent away at once, class work before others."""
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -111,3 +112,17 @@ def test_over_http_who_is_sent_away_hears_when_to_come_back_and_nobody_gets_anot
                 assert answer.headers["retry-after"] == "1"
                 assert answer.json()["type"] == "urn:trailmate:problem:unavailable"
         assert client.post("/v1/recommendations", json={"learner_id": "after"}).status_code == 200
+
+
+def test_who_is_sent_away_is_counted_at_each_door(tmp_path: Path) -> None:
+    headers = {"Authorization": f"Bearer {key_for(tmp_path, 'recommend')}"}
+    app = create_app(Settings(data=tmp_path))
+    with TestClient(app, headers=headers) as client:
+        # No room at all, also not for a class.
+        app.state.house = replace(app.state.house, crowd=Crowd(most=-1, patience_s=1))
+        content = b'{"learner_id": "a"}'
+        for given in (content, iter([content])):
+            answer = client.post("/v1/recommendations", content=given, headers={"Content-Type": "application/json"})
+            assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
+        assert client.post("/v1/recommendations/batch", json={"learner_ids": ["a"]}).status_code == 503
+        assert 'trailmate_refused_requests_total{why="shed"} 3.0' in client.get("/metrics").text

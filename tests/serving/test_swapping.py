@@ -1,5 +1,6 @@
 """A bundle under which answers get worse is taken back without anybody's doing; one that stood its time stays."""
 
+import re
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,7 +11,7 @@ from starlette.testclient import TestClient
 from engine.bundle import read_bundle
 from serving import swapping
 from serving.app import create_app
-from serving.promotion import Place, promote, promoted_in
+from serving.promotion import Place, promote, promoted_in, roll_back
 from serving.settings import Settings
 from tests.conftest import train_quietly
 
@@ -95,3 +96,34 @@ def test_a_file_that_cannot_be_read_is_told_of_and_the_bundle_serves_on(app: Tes
     (tmp_path / "promoted.json").write_text("{")
     until(lambda: "refused" in app.get("/readyz").json())
     assert serves(app) == before
+
+
+def test_changes_of_the_bundle_are_counted_by_what_they_were(
+    tmp_path: Path, tiny_bundle: Path, other_bundle: Path
+) -> None:
+    def counted(app: TestClient) -> dict[str, float]:
+        found = re.findall(r'trailmate_bundle_swaps_total\{what="(\w+)"\} (\S+)', app.get("/metrics").text)
+        return {what: float(n) for what, n in found if float(n)}
+
+    one, other = version_of(tiny_bundle), version_of(other_bundle)
+    settings = Settings(data=tmp_path, bundle=tiny_bundle)
+    with TestClient(create_app(settings)) as app:
+        promoted(tmp_path, other_bundle, over=tiny_bundle)
+        until(lambda: serves(app) == other)
+        assert counted(app) == {"promoted": 1}
+        text = app.get("/metrics").text
+        assert f'trailmate_bundle{{version="{other}"}} 1.0' in text
+        assert f'trailmate_bundle{{version="{one}"}} 0.0' in text
+        written = re.findall(r"^trailmate_bundle_written_timestamp_seconds (\S+)$", text, re.MULTILINE)
+        assert [float(at) for at in written] == [(other_bundle / "manifest.json").stat().st_mtime]
+        roll_back(tmp_path)
+        until(lambda: serves(app) == one)
+        assert counted(app) == {"promoted": 1, "rolled_back": 1}
+        promote(tmp_path, Place(str(tmp_path / "nothing"), other), over=one, serving=one)
+        until(lambda: "refused" in app.get("/readyz").json())
+        assert counted(app) == {"promoted": 1, "rolled_back": 1, "refused": 1}
+    promoted(tmp_path, other_bundle, over=tiny_bundle)
+    with TestClient(create_app(settings)) as app:
+        assert serves(app) == other
+        # What is taken up at the start is no change.
+        assert counted(app) == {}

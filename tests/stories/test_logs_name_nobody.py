@@ -46,7 +46,7 @@ def asked() -> list[tuple[str, str, Any]]:
 @pytest.mark.parametrize("broken", [False, True])
 def test_whatever_happens_no_line_names_a_learner_or_says_what_they_read(tmp_path: Path, broken: bool) -> None:
     key = key_for(tmp_path, "admin")
-    with served(tmp_path) as server:
+    with served(tmp_path, quota_requests_per_minute="1000") as server:
         if broken:
             with closing(sqlite3.connect(tmp_path / "store.db")) as store:
                 store.executescript("DROP TABLE interactions; DROP TABLE resources; DROP TABLE decisions")
@@ -66,6 +66,7 @@ def test_whatever_happens_no_line_names_a_learner_or_says_what_they_read(tmp_pat
     assert {requests[a.headers["x-request-id"]]["tenant"] for a in statuses} >= {"school"}
     assert {a.status_code for a in statuses} >= ({503, 422, 404} if broken else {200, 404, 405, 422})
     told = server.log_file.read_text() + metrics
+    told += "".join(path.read_bytes().decode("latin-1") for path in (tmp_path / "quotas").iterdir())
     assert MARK not in told.lower()
     assert key not in told and key.split("_")[2] not in told
     assert "school" not in metrics

@@ -54,6 +54,7 @@ def serve(
 def _run(settings: Settings, listener: socket.socket, *, as_json: bool) -> None:
     """Serve until a signal comes; raises KeyboardInterrupt after the last answer where it was Ctrl-C."""
     from serving.current_bundle import bundle_at
+    from serving.seats import counting_folder
 
     # Read and verified once, also where several processes serve it.
     bundles = bundle_at(settings.bundle)
@@ -61,8 +62,11 @@ def _run(settings: Settings, listener: socket.socket, *, as_json: bool) -> None:
         stopped_by = _serve_here(settings, listener, bundles, lambda: _say_where(listener, settings, bundles, as_json))
     else:
         _import_all()
-        workers = Workers(settings.workers, lambda ready: _serve_here(settings, listener, bundles, ready), listener)
-        stopped_by = workers.run(lambda: _say_where(listener, settings, bundles, as_json))
+        with counting_folder(settings.data) as folder:
+            workers = Workers(
+                settings.workers, lambda ready: _serve_here(settings, listener, bundles, ready, folder), listener
+            )
+            stopped_by = workers.run(lambda: _say_where(listener, settings, bundles, as_json))
     if stopped_by == signal.SIGINT:
         raise KeyboardInterrupt
 
@@ -74,14 +78,23 @@ def _import_all() -> None:
     import serving.app  # noqa: F401
 
 
-def _serve_here(settings: Settings, listener: socket.socket, bundles: CurrentBundle, ready: Callable[[], None]) -> int:
-    """Serve in this process until a signal comes, which is returned; `ready` is called when it answers."""
+def _serve_here(
+    settings: Settings,
+    listener: socket.socket,
+    bundles: CurrentBundle,
+    ready: Callable[[], None],
+    counting_in: Path | None = None,
+) -> int:
+    """Serve in this process until a signal comes, which is returned; `ready` is called when it answers.
+
+    `counting_in` is the folder in which all processes of this server count.
+    """
     import uvicorn
     import uvloop
 
     from serving.app import create_app
 
-    app = create_app(settings, bundles)
+    app = create_app(settings, bundles, counting_in=counting_in)
     config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", http="httptools", backlog=1024)
     server = uvicorn.Server(config)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

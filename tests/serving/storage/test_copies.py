@@ -90,6 +90,20 @@ def test_a_breaker_opens_after_failures_in_a_row_and_closes_when_it_goes_well() 
     assert not breaker.is_open
 
 
+def test_a_breaker_says_since_when_it_is_open() -> None:
+    now = [10.0]
+    breaker = Breaker(failures=2, clock=lambda: now[0])
+    breaker.went_wrong()
+    now[0] = 20
+    assert breaker.open_for_s == 0
+    breaker.went_wrong()
+    now[0] = 25
+    breaker.went_wrong()
+    assert breaker.open_for_s == 5
+    breaker.went_well()
+    assert breaker.open_for_s == 0
+
+
 def test_of_a_redis_that_swallows_what_is_said_three_wait_and_nobody_else_until_it_is_back(
     shaken: tuple[Server, str],
 ) -> None:
