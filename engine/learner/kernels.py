@@ -160,6 +160,7 @@ def library() -> Any:
     loaded.sparse_between.restype = None
     loaded.best_rows.argtypes = [pointer, pointer, pointer, number, number, pointer]
     loaded.best_rows.restype = number
+    loaded.ranker_columns.argtypes = [*[pointer] * 4, number, pointer]
     return loaded
 
 

@@ -197,8 +197,7 @@ class RelevanceModel:
         if not len(known):
             return linear
         top = known[best_of(first.scores[rows[known]])]
-        factors = np.full(self.n_resources, np.nan) if first.factors is None else first.factors
-        added = self.ranker.added(query, rows[top], Said(first.by_day, factors))
+        added = self.ranker.added(query, rows[top], Said(first.by_day, first.factors))
         # A split on what nobody can say of this learner is no reason of its own: it belongs to what is usual.
         silent = [1, 2, 3] if first.cold else [1]
         added[0] += added[silent].sum(axis=0)
