@@ -792,13 +792,19 @@ int net_logits(const Net *net, const float *x, int64_t n, int64_t stride, const 
     return 0;
 }
 
-/* Products (n,) of a vector by (d,) with n others, given as the columns of `across` (d, n): the same whatever is idle. */
-void products(const float *across, int64_t n, int64_t d, const float *by, float *out) {
-    enum { BLOCK_OF = 1024 };
-    memset(out, 0, (size_t)n * sizeof *out);
+/* Products of vectors by (n_by, d) with n others, given as the columns of `across` (d, n), plus biases (n,): (n_by, n), the
+ * same for one on its own and among others. What is across is read once for all of them. */
+void products(const float *across, const double *biases, int64_t n, int64_t d, const float *by, int64_t n_by,
+              double *out) {
+    enum { BLOCK_OF = 512 };
+    float sums[BLOCK_OF];
     for (int64_t from = 0; from < n; from += BLOCK_OF) {
         int64_t many = from + BLOCK_OF < n ? BLOCK_OF : n - from;
-        pour(by, d, across + from, n, many, out + from);
+        for (int64_t k = 0; k < n_by; k++) {
+            memset(sums, 0, (size_t)many * sizeof *sums);
+            pour(by + k * d, d, across + from, n, many, sums);
+            for (int64_t j = 0; j < many; j++) out[k * n + from + j] = (double)sums[j] + biases[from + j];
+        }
     }
 }
 
@@ -807,6 +813,19 @@ void sparse_sums(const int64_t *starts, const int32_t *neighbour, const float *w
                  const double *by, int64_t n_from, double *sums) {
     for (int64_t k = 0; k < n_from; k++)
         for (int64_t e = starts[from[k]]; e < starts[from[k] + 1]; e++) sums[neighbour[e]] += by[k] * (double)weight[e];
+}
+
+/* Add to out (n,), so many times, the logarithm of the sums of rows `from` counted from a floor, where they are above 0.
+ * 0, or -1 without memory. */
+int sparse_logs(const int64_t *starts, const int32_t *neighbour, const float *weight, const int64_t *from,
+                const double *by, int64_t n_from, int64_t n, double floor, double times, double *out) {
+    double *sums = calloc((size_t)n + 1, sizeof *sums);
+    if (!sums) return -1;
+    sparse_sums(starts, neighbour, weight, from, by, n_from, sums);
+    for (int64_t r = 0; r < n; r++)
+        if (sums[r] > 0.0) out[r] += times * log1p(sums[r] / floor);
+    free(sums);
+    return 0;
 }
 
 /* The weights between rows `from` (n_from,) and a few others, out (n_from, n_others); `column` (n,) says which of the

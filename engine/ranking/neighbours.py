@@ -81,6 +81,28 @@ class Neighbours:
             np.add.at(result, self._neighbours[span], weight * self._weights[span].astype(np.float64))
         return result
 
+    def add_logs(
+        self,
+        out: NDArray[np.float64],
+        rows: NDArray[np.int64],
+        weights: NDArray[np.float64],
+        *,
+        floor: float,
+        times: float,
+    ) -> None:
+        """Add to `out` `(n_resources,)`, so many `times`, the logarithm of the sums, where above 0, from a floor.
+
+        Raises:
+            MemoryError: the machine has none left.
+        """
+        loaded = library()
+        if loaded is None:
+            out += times * np.log1p(np.maximum(self.added(rows, weights), 0.0) / floor)
+        elif loaded.sparse_logs(
+            *self.places, address(rows), address(weights), len(rows), self._n, floor, times, address(out)
+        ):
+            raise MemoryError("not enough memory to add up what was taken up")
+
     def between(self, rows: NDArray[np.int32], others: NDArray[np.int32]) -> NDArray[np.float64]:
         """The weight from each of `rows` to each of `others`: `(len(rows), len(others))`, 0 where none."""
         weights = np.zeros((len(rows), len(others)))
