@@ -35,7 +35,7 @@ def _families(query: Query, first: FirstStage | None, rows: Ints, recommender: R
     return recommender.model.families_of(query, first, rows)
 
 
-def relevant_to(
+def relevant_to(  # noqa: PLR0913 - who asks for what, and all that was found so far
     request: Request,
     query: Query,
     allowed: NDArray[np.bool_],
@@ -43,12 +43,12 @@ def relevant_to(
     preferences: Preferences | None,
     recommender: Recommender,
     *,
+    first: FirstStage | None,
     stages: Sequence[LastStage],
     times: int,
 ) -> Ranked:
     """Relevance and the learner's words alone; without a model the plan, and what the learner asked for."""
     model, added = recommender.model, None
-    first = model.first(query, len(recommender.catalogue)) if model else None
     scores = first.scores if first else recommender.planned
     if model is None and preferences is not None:
         added = wishes(
@@ -71,7 +71,7 @@ def relevant_to(
     return Ranked(rows, relevant, None, voice, plain + voice, span, wishes=added)
 
 
-def worthwhile_for(
+def worthwhile_for(  # noqa: PLR0913 - who asks for what, and all that was found so far
     request: Request,
     query: Query,
     allowed: NDArray[np.bool_],
@@ -79,14 +79,13 @@ def worthwhile_for(
     learner: Learner,
     recommender: Recommender,
     *,
+    first: FirstStage,
     stages: Sequence[LastStage],
     times: int,
 ) -> Ranked:
     """Relevance as one term beside those of learning."""
-    model, teaching, weights = recommender.model, recommender.teaching, recommender.weights
-    assert model is not None
+    teaching, weights = recommender.teaching, recommender.weights
     assert teaching is not None
-    first = model.first(query, len(recommender.catalogue))
     n = times * max(N_LEARNING, request.k + N_CONSIDERED)
     wanted = [*_by_rules(stages, first.scores, allowed, recommender, n), *_wanted(learner, allowed, recommender, n)]
     rows = pool_of(first.scores, allowed, recommender.offered, n=n, wanted=wanted)

@@ -113,36 +113,39 @@ def options_of(slate: Slate, ranked: Ranked, answered: Answered, ruled: Ruled | 
     """The options in the order of the slate."""
     chosen = np.array(slate.chosen, dtype=np.int64)
     rows = ranked.rows[chosen]
-    resources = [resource for row in rows if (resource := answered.catalogue.resources[row]) is not None]
+    resources = [resource for row in rows.tolist() if (resource := answered.catalogue.resources[row]) is not None]
     placed = ruled.placed if ruled is not None else (_MODEL,) * len(chosen)
+    ties = _Ties(slate, ranked, answered.catalogue.resource_map.ids)
     return tuple(
-        Option(
-            resource_id=resource.resource_id,
-            title=resource.title,
-            format=resource.format,
-            rank=slot + 1,
-            score=float(ranked.scores[position]),
-            propensity=slate.chances[slot][position],
-            p_success=outlook.p,
-            expected_minutes=outlook.minutes,
-            reasons=(
-                *in_order(*reasons, *(ruled.reasons(slot) if ruled is not None else ())),
-                *_placed(slate, slot, inquiry=bool(answered.inquiry[rows[slot]])),
-            ),
-            near_ties=_considered(slate, slot, ranked, answered.catalogue.resource_map.ids),
-            origin=placed[slot].origin,
-            status=placed[slot].status,
-            due=placed[slot].due,
-        )
-        for slot, (position, resource, outlook, reasons) in enumerate(
-            zip(
-                slate.chosen,
-                resources,
-                _outlooks(chosen, resources, ranked, answered),
-                _reasons(chosen, rows, ranked, answered),
-                strict=True,
+        [
+            Option(
+                resource_id=resource.resource_id,
+                title=resource.title,
+                format=resource.format,
+                rank=slot + 1,
+                score=ties.of[position].score,
+                propensity=slate.chances[slot][position],
+                p_success=outlook.p,
+                expected_minutes=outlook.minutes,
+                reasons=(
+                    *in_order(*reasons, *(ruled.reasons(slot) if ruled is not None else ())),
+                    *_placed(slate, slot, inquiry=bool(answered.inquiry[rows[slot]])),
+                ),
+                near_ties=ties.considered(slot),
+                origin=placed[slot].origin,
+                status=placed[slot].status,
+                due=placed[slot].due,
             )
-        )
+            for slot, (position, resource, outlook, reasons) in enumerate(
+                zip(
+                    slate.chosen,
+                    resources,
+                    _outlooks(chosen, resources, ranked, answered),
+                    _reasons(chosen, rows, ranked, answered),
+                    strict=True,
+                )
+            )
+        ]
     )
 
 
@@ -163,15 +166,27 @@ def _placed(slate: Slate, slot: int, *, inquiry: bool) -> tuple[Reason, ...]:
     return (explored_reason(chances[position]),) if chances[position] < max(chances.values()) else ()
 
 
-def _considered(slate: Slate, slot: int, ranked: Ranked, ids: tuple[str, ...]) -> tuple[NearTie, ...]:
-    chances, places = slate.chances[slot], list(slate.considered(slot))
-    rows, scores = ranked.rows[places].tolist(), ranked.scores[places].tolist()
-    return tuple(
-        [
-            NearTie(resource_id=ids[row], score=score, propensity=chances.get(p, 0.0))
+class _Ties:
+    """Who was considered for the slots; who had no chance in one is told of once, however many slots that is."""
+
+    def __init__(self, slate: Slate, ranked: Ranked, ids: tuple[str, ...]) -> None:
+        self._slate = slate
+        drawn_among = [p for chances in slate.chances for p in chances]
+        places = list(dict.fromkeys((*slate.ranked, *slate.chosen, *drawn_among)))
+        rows, scores = ranked.rows[places].tolist(), ranked.scores[places].tolist()
+        self.of = {
+            p: NearTie(resource_id=ids[row], score=score, propensity=0.0)
             for p, row, score in zip(places, rows, scores, strict=True)
-        ]
-    )
+        }
+
+    def considered(self, slot: int) -> tuple[NearTie, ...]:
+        """The near ties of a slot, the chosen one first."""
+        chances, of = self._slate.chances[slot], self.of
+        return tuple([_with_chance(of[p], chances[p]) if p in chances else of[p] for p in self._slate.considered(slot)])
+
+
+def _with_chance(tie: NearTie, chance: float) -> NearTie:
+    return NearTie(resource_id=tie.resource_id, score=tie.score, propensity=chance) if chance else tie
 
 
 def _outlooks(

@@ -1,8 +1,9 @@
 """The recipe: candidates → relevance → a closer look at the best → learning → selection → reasons."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import islice, repeat
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,11 +24,14 @@ from engine.ranking.candidates import candidates_of
 from engine.ranking.exploration import NEAR
 from engine.ranking.learning import Learner
 from engine.ranking.objective import band_of
+from engine.ranking.relevance import FirstStage
 from engine.ranking.selection import Exploring, Slate, Variety, slate_of
 from engine.rules.preview import Slate as Foreseen
 
-__all__ = ["Recommender", "foreseen", "recommend", "recommender_of"]
+__all__ = ["Prepared", "Recommender", "foreseen", "prepared", "recommend", "recommender_of"]
 _NO_SEED = 0x7472_6169_6C
+# So many learners of a class are scored at once: more would be kept in memory before they are answered.
+_TOGETHER = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,17 +47,21 @@ class _Asking:
     again: Again
     answered: Answered
     state: LearnerState | None
+    first: FirstStage | None
 
     def look(self, shown: NDArray[np.bool_], stages: Sequence[LastStage], times: int) -> Ranked:
         """A closer look at the best of what is `shown` to it, so many times as many as usual."""
         query, learner = self.answered.query, self.learner
         if learner is None:
             return relevant_to(
-                self.request, query, shown, self.voices, self.wished, self.recommender, stages=stages, times=times
-            )
+                self.request, query, shown, self.voices, self.wished, self.recommender,
+                first=self.first, stages=stages, times=times,
+            )  # fmt: skip
+        assert self.first is not None, "a model is served to who is led on"
         return worthwhile_for(
-            self.request, query, shown, self.again, learner, self.recommender, stages=stages, times=times
-        )
+            self.request, query, shown, self.again, learner, self.recommender,
+            first=self.first, stages=stages, times=times,
+        )  # fmt: skip
 
     def choose(self, ranked: Ranked, decision_id: str | None) -> Slate:
         """The slate out of these; near-ties take turns for a decision, where that is asked for."""
@@ -76,6 +84,35 @@ def _among(rows: NDArray[np.int64], some: Iterable[int], n: int) -> NDArray[np.b
     return marked[rows]
 
 
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """One request with its query, as it was asked and as it is answered, and the first stage of the latter.
+
+    `first` is None where no model is served.
+    """
+
+    request: Request
+    query: Query
+    answered: Query
+    first: FirstStage | None
+
+
+def prepared(asked: Iterable[tuple[Request, Query]], recommender: Recommender) -> Iterator[Prepared]:
+    """Several requests made ready, each as if on its own; what is known of resources is read once for some of them."""
+    everyone = iter(asked)
+    while some := list(islice(everyone, _TOGETHER)):
+        answered = [_as_answered(request, query) for request, query in some]
+        model = recommender.model
+        firsts = model.firsts(answered, len(recommender.catalogue)) if model is not None else repeat(None, len(some))
+        for (request, query), own, first in zip(some, answered, firsts, strict=True):
+            yield Prepared(request, query, own, first)
+
+
+def _as_answered(request: Request, query: Query) -> Query:
+    """Who asks as nobody in particular did nothing and has no features."""
+    return replace(query, history=History.empty(), features=()) if request.non_personalised else query
+
+
 def recommend(  # noqa: PLR0913 - who asks for what, and all that is known of them
     request: Request,
     query: Query,
@@ -87,13 +124,14 @@ def recommend(  # noqa: PLR0913 - who asks for what, and all that is known of th
     spoken: Sequence[Spoken] | None = None,
     preferences: Preferences | None = None,
     rules: Rules | None = None,
+    ready: Prepared | None = None,
 ) -> Decision:
     """The decision for one request, always: an unknown learner or an empty catalogue get a labelled answer.
 
     `spoken` and `preferences` are what the learner said, where no state says it. `rules` have the last word, whatever
-    made the order.
+    made the order. `ready` is what was `prepared` for this request and query among others, to the same answer.
     """
-    asking = _asking(request, query, recommender, state=state, spoken=spoken, preferences=preferences)
+    asking = _asking(request, query, recommender, state=state, spoken=spoken, preferences=preferences, ready=ready)
     stage = last_stage(rules, asking.allowed, query, recommender.catalogue)
     ruled = None
     if stage is None:
@@ -175,9 +213,11 @@ def _asking(
     state: LearnerState | None,
     spoken: Sequence[Spoken] | None,
     preferences: Preferences | None,
+    ready: Prepared | None = None,
 ) -> _Asking:
     anybody = request.non_personalised
-    asked = replace(query, history=History.empty(), features=()) if anybody else query
+    ready = ready or next(prepared([(request, query)], recommender))
+    asked = ready.answered
     voices = () if anybody else standing(state.spoken if state is not None else spoken or (), query.now_us)
     learner = None if anybody else learner_led(request, asked, state, voices, recommender)
     allowed, again = _allowed(request, query, learner, voices, recommender)
@@ -203,6 +243,7 @@ def _asking(
         again=again,
         answered=answered,
         state=state,
+        first=ready.first,
     )
 
 

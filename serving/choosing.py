@@ -6,10 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
+from itertools import groupby
 
 from engine.domain.decision import Decision, Request
 from engine.domain.errors import BadInput, Unknown
-from engine.recommender import recommend
+from engine.domain.query import Query
+from engine.recommender import Prepared, prepared, recommend
 from engine.what_if import what_if_of
 from serving.approving import Approved, CurrentApprovals, Permits, approved, class_in_question, put_questions
 from serving.current_bundle import CurrentBundle
@@ -112,12 +114,29 @@ def recommend_many(
     *,
     now: datetime,
 ) -> list[Approved]:
-    """The decision for each request, whose learner stands in the same place, under the rules in force."""
-    return [_decided(request, known, in_force, permits, now) for request, known in zip(requests, learners, strict=True)]
+    """The decision for each request, whose learner stands in the same place, under the rules in force.
+
+    A class is scored together, for each learner as on their own.
+    """
+    asked = [(r, known, known.query(now=now, class_id=r.class_id)) for r, known in zip(requests, learners, strict=True)]
+    made = []
+    for recommender, some in groupby(asked, key=lambda one: one[1].recommender):
+        own = list(some)
+        ready = prepared(((request, query) for request, _, query in own), recommender)
+        made += [_decided(*one, in_force, permits, its, now=now) for one, its in zip(own, ready, strict=True)]
+    return made
 
 
-def _decided(request: Request, known: KnownLearner, in_force: InForce, permits: Permits, now: datetime) -> Approved:
-    query = known.query(now=now, class_id=request.class_id)
+def _decided(
+    request: Request,
+    known: KnownLearner,
+    query: Query,
+    in_force: InForce,
+    permits: Permits,
+    ready: Prepared,
+    *,
+    now: datetime,
+) -> Approved:
     rules = in_force.over(known, query, class_id=request.class_id)
 
     def decide(request: Request) -> Decision:
@@ -131,6 +150,7 @@ def _decided(request: Request, known: KnownLearner, in_force: InForce, permits: 
             spoken=known.spoken,
             preferences=known.preferences if known.state is None else None,
             rules=rules,
+            ready=ready,
         )
 
     plan = None if rules is None else rules.book.plan(rules.who, query.now_us)

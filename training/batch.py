@@ -15,12 +15,12 @@ from engine.domain.decision import Decision, Request
 from engine.domain.history import NO_TIME, History
 from engine.domain.interaction import ENGAGED_KINDS
 from engine.domain.learner import Learner, SchoolClass
-from engine.domain.query import query_with
+from engine.domain.query import Query, query_with
 from engine.golden import check_golden
 from engine.learner.fold import folded
 from engine.learner.preferences import Preferences, preferences_of
 from engine.learner.state import LearnerState
-from engine.recommender import Recommender, recommend, recommender_of
+from engine.recommender import Recommender, prepared, recommend, recommender_of
 from training.log import Log, classes_of, interactions_of, learners_of, read_log, resources_of, skills_of
 
 Report = Callable[[str, float], None]
@@ -74,19 +74,23 @@ def _decisions(
     learners: dict[str, Learner] = {x.learner_id: x for x in learners_of(log.learners())}
     said = preferences(log, moments)
     known = states(log, recommender, moments) if objective == "learning" else repeat(None, len(moments))
-    for (learner_id, history), state in zip(histories(log, recommender.catalogue, moments), known, strict=True):
-        now = moments[learner_id]
-        query = query_with(
-            learner_id,
-            learner=learners.get(learner_id),
-            history=history,
-            classes=classes,
-            now=now,
-            said=said.get(learner_id),
-        )
-        candidates = None if wanted.candidates is None else wanted.candidates.get(learner_id, ())
-        request = Request(learner_id=learner_id, k=k, objective=objective, candidates=candidates, again=False)
-        yield recommend(request, query, recommender, decision_id="", now=now, state=state)
+
+    def asked() -> Iterator[tuple[Request, Query]]:
+        for learner_id, history in histories(log, recommender.catalogue, moments):
+            query = query_with(
+                learner_id,
+                learner=learners.get(learner_id),
+                history=history,
+                classes=classes,
+                now=moments[learner_id],
+                said=said.get(learner_id),
+            )
+            candidates = None if wanted.candidates is None else wanted.candidates.get(learner_id, ())
+            yield Request(learner_id=learner_id, k=k, objective=objective, candidates=candidates, again=False), query
+
+    for one, state in zip(prepared(asked(), recommender), known, strict=True):
+        now = moments[one.request.learner_id]
+        yield recommend(one.request, one.query, recommender, decision_id="", now=now, state=state, ready=one)
 
 
 def preferences(log: Log, moments: Mapping[str, datetime]) -> dict[str, Preferences]:

@@ -31,6 +31,9 @@ class History:
     resource_index: NDArray[np.int32]
     at_us: NDArray[np.int64]
     _seen: NDArray[np.int32] | None = field(default=None, init=False, repr=False, compare=False)
+    _steps: tuple[NDArray[np.int64], NDArray[np.int64]] | None = field(
+        default=None, init=False, repr=False, compare=False
+    )
 
     @classmethod
     def empty(cls) -> "History":
@@ -45,6 +48,16 @@ class History:
             object.__setattr__(self, "_seen", np.unique(self.resource_index))
         assert self._seen is not None
         return self._seen
+
+    @property
+    def first_steps(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """The distinct resources in the order of first engagement, and when that was: `(n,)` both."""
+        if self._steps is None:
+            _, first = np.unique(self.resource_index, return_index=True)
+            first.sort()
+            object.__setattr__(self, "_steps", (self.resource_index[first].astype(np.int64), self.at_us[first]))
+        assert self._steps is not None
+        return self._steps
 
 
 def history_of(interactions: Iterable[Interaction], resource_map: IdMap) -> History:

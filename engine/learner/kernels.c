@@ -792,13 +792,19 @@ int net_logits(const Net *net, const float *x, int64_t n, int64_t stride, const 
     return 0;
 }
 
-/* Products (n,) of a vector by (d,) with n others, given as the columns of `across` (d, n): the same whatever is idle. */
-void products(const float *across, int64_t n, int64_t d, const float *by, float *out) {
-    enum { BLOCK_OF = 1024 };
-    memset(out, 0, (size_t)n * sizeof *out);
+/* Products of vectors by (n_by, d) with n others, given as the columns of `across` (d, n), plus biases (n,): (n_by, n), the
+ * same for one on its own and among others. What is across is read once for all of them. */
+void products(const float *across, const double *biases, int64_t n, int64_t d, const float *by, int64_t n_by,
+              double *out) {
+    enum { BLOCK_OF = 512 };
+    float sums[BLOCK_OF];
     for (int64_t from = 0; from < n; from += BLOCK_OF) {
         int64_t many = from + BLOCK_OF < n ? BLOCK_OF : n - from;
-        pour(by, d, across + from, n, many, out + from);
+        for (int64_t k = 0; k < n_by; k++) {
+            memset(sums, 0, (size_t)many * sizeof *sums);
+            pour(by + k * d, d, across + from, n, many, sums);
+            for (int64_t j = 0; j < many; j++) out[k * n + from + j] = (double)sums[j] + biases[from + j];
+        }
     }
 }
 
@@ -807,6 +813,19 @@ void sparse_sums(const int64_t *starts, const int32_t *neighbour, const float *w
                  const double *by, int64_t n_from, double *sums) {
     for (int64_t k = 0; k < n_from; k++)
         for (int64_t e = starts[from[k]]; e < starts[from[k] + 1]; e++) sums[neighbour[e]] += by[k] * (double)weight[e];
+}
+
+/* Add to out (n,), so many times, the logarithm of the sums of rows `from` counted from a floor, where they are above 0.
+ * 0, or -1 without memory. */
+int sparse_logs(const int64_t *starts, const int32_t *neighbour, const float *weight, const int64_t *from,
+                const double *by, int64_t n_from, int64_t n, double floor, double times, double *out) {
+    double *sums = calloc((size_t)n + 1, sizeof *sums);
+    if (!sums) return -1;
+    sparse_sums(starts, neighbour, weight, from, by, n_from, sums);
+    for (int64_t r = 0; r < n; r++)
+        if (sums[r] > 0.0) out[r] += times * log1p(sums[r] / floor);
+    free(sums);
+    return 0;
 }
 
 /* The weights between rows `from` (n_from,) and a few others, out (n_from, n_others); `column` (n,) says which of the
@@ -865,4 +884,182 @@ int64_t best_rows(const double *score, const uint8_t *allowed, const int64_t *ti
     }
     free(heap);
     return found;
+}
+
+/* What the learned ranker looks at: `models` sum up the learner's own work, each in its reading (engine/ranking/features.py
+ * says the same in numpy and is its oracle). Arrays are over the resources a bundle knows unless said otherwise. */
+typedef struct {
+    const int64_t *starts;
+    const int32_t *neighbour;
+    const float *weight;
+    double half_life;  /* in days; 0 every resource alike, less than 0 only the last few */
+    int64_t unit, kind;
+} Reading;
+
+enum { EASE, AFTER, ALIKE };
+static const double SUM_FLOOR = 1e-2, STEP_FLOOR = 1e-4, UNSAID = -99.0, NO_AGE = -1.0;
+
+typedef struct {
+    int64_t n_resources, n_models, n_formats, n_shared, n_by_day, n_columns, n_last;
+    const Reading *models;
+    const int64_t *formats;
+} Ranking;
+
+/* How a cohort stands: `columns` (n_resources, n_shared), counts by kind, ages, and formats (n_formats,). */
+typedef struct {
+    const float *columns, *votes, *votes_3d, *votes_7d, *median_age;
+    const double *recent, *share, *offered;
+} Standing;
+
+/* A learner's work: distinct resources in order, the days since each, and what was said of all resources, or NULL. */
+typedef struct {
+    const int64_t *rows;
+    const double *days;
+    int64_t n;
+    const double *factors, *by_day;
+} Work;
+
+/* How much each resource of the work speaks. */
+static void readings(const Work *w, double half_life, int64_t unit, int64_t n_last, double *by) {
+    int64_t last = w->n < n_last ? w->n : n_last;
+    double length = 0.0;
+    for (int64_t k = 0; k < w->n; k++) {
+        if (half_life < 0.0) by[k] = k >= w->n - last ? 1.0 / (double)last : 0.0;
+        else by[k] = half_life > 0.0 ? exp2(-w->days[k] / half_life) : 1.0;
+        length += by[k] * by[k];
+    }
+    length = sqrt(length) + 1e-6;
+    for (int64_t k = 0; unit && k < w->n; k++) by[k] /= length;
+}
+
+/* 0 for the highest of v (n,), equals in order: counted, which for a few hundred is quicker than sorted. */
+WIDE static void places(const double *v, int64_t n, float *out, int64_t stride) {
+    for (int64_t i = 0; i < n; i++) {
+        int64_t above = 0;
+        double mine = v[i];
+        for (int64_t j = 0; j < i; j++) above += v[j] >= mine;
+        for (int64_t j = i; j < n; j++) above += v[j] > mine;
+        out[i * stride] = (float)above;
+    }
+}
+
+static double highest(const double *v, int64_t n, double least) {
+    for (int64_t i = 0; i < n; i++) least = larger(least, v[i]);
+    return least;
+}
+
+/* Each is handed the place of its first column and gives back the place after its last. */
+static float *of_cohort(const Ranking *m, const Standing *c, const int64_t *rows, int64_t n, double *v, float *out) {
+    const float *counts[3] = {c->votes, c->votes_3d, c->votes_7d};
+    for (int64_t i = 0; i < n; i++)
+        memcpy(out + i * m->n_columns, c->columns + rows[i] * m->n_shared, (size_t)m->n_shared * sizeof *out);
+    out += m->n_shared;
+    for (int which = 0; which < 3; which++) {
+        for (int64_t i = 0; i < n; i++) v[i] = counts[which][rows[i]];
+        places(v, n, out++, m->n_columns);
+    }
+    double top = highest(v, n, 0.0);
+    for (int64_t i = 0; i < n; i++) out[i * m->n_columns] = (float)log((v[i] + 0.1) / (top + 0.1));
+    return out + 1;
+}
+
+static float *of_reading(const Ranking *m, const Reading *r, const Standing *c, const Work *w, const int64_t *rows,
+                         int64_t n, const int32_t *place, double *by, double *v, float *out) {
+    int64_t wide = m->n_columns;
+    memset(v, 0, (size_t)(n + 1) * sizeof *v);
+    readings(w, r->half_life, r->unit, m->n_last, by);
+    /* What is not asked for is added up at place 0, and forgotten. */
+    for (int64_t k = 0; k < w->n; k++)
+        for (int64_t e = r->starts[w->rows[k]]; by[k] != 0.0 && e < r->starts[w->rows[k] + 1]; e++)
+            v[place[r->neighbour[e]]] += by[k] * (double)r->weight[e];
+    v++;
+    if (r->kind == EASE) {
+        for (int64_t i = 0; i < n; i++) out[i * wide] = (float)v[i];
+        places(v, n, out + 1, wide);
+        return out + 2;
+    }
+    double floor = r->kind == AFTER ? STEP_FLOOR : SUM_FLOOR;
+    for (int64_t i = 0; i < n; i++) v[i] = log(larger(v[i], 0.0) + floor);
+    for (int64_t i = 0; i < n; i++) out[i * wide] = (float)v[i];
+    if (r->kind == AFTER) return out + 1;
+    double top = highest(v, n, log(SUM_FLOOR));
+    for (int64_t i = 0; i < n; i++) {
+        out[i * wide + 1] = (float)(v[i] - top);
+        out[i * wide + 2] = (float)(v[i] - c->recent[rows[i]]);
+    }
+    return out + 3;
+}
+
+/* Factors, the days since the cohort's median shifted by how far the learner's last steps lag behind, and their number. */
+static float *of_learner(const Ranking *m, const Standing *c, const Work *w, const int64_t *rows, int64_t n, double *v,
+                         float *out) {
+    double lag = 0.0, told = 0.0;
+    for (int64_t i = 0; i < n; i++) {
+        double f = w->factors ? w->factors[rows[i]] : 0.0;
+        v[i] = f == f ? f : 0.0;
+    }
+    double top = highest(v, n, -INFINITY);
+    places(v, n, out + 1, m->n_columns);
+    for (int64_t k = w->n > 10 ? w->n - 10 : 0; k < w->n; k++)
+        if (c->median_age[w->rows[k]] != NO_AGE) {
+            lag += w->days[k] - c->median_age[w->rows[k]];
+            told += 1.0;
+        }
+    lag = told ? lag / told : 0.0;
+    for (int64_t i = 0; i < n; i++) {
+        double age = c->median_age[rows[i]];
+        out[i * m->n_columns] = (float)(v[i] - top);
+        out[i * m->n_columns + 2] = (float)(age != NO_AGE ? age + lag : UNSAID);
+        out[i * m->n_columns + 3] = (float)log1p((double)w->n);
+    }
+    return out + 4;
+}
+
+static float *of_formats(const Ranking *m, const Standing *c, const Work *w, const int64_t *rows, int64_t n, double *by,
+                         double *mine, float *out) {
+    double *seen = mine + m->n_formats, all = 0.0;
+    memset(mine, 0, (size_t)(2 * m->n_formats) * sizeof *mine);
+    readings(w, 14.0, 0, m->n_last, by);
+    for (int64_t k = 0; k < w->n; k++) {
+        mine[m->formats[w->rows[k]]] += by[k];
+        seen[m->formats[w->rows[k]]] += 1.0;
+    }
+    for (int64_t f = 0; f < m->n_formats; f++) all += mine[f];
+    for (int64_t i = 0; i < n; i++) {
+        int64_t f = m->formats[rows[i]];
+        float *o = out + i * m->n_columns;
+        o[0] = (float)((mine[f] + 2.0 * c->share[f]) / (all + 2.0));
+        o[1] = (float)(seen[f] / larger(c->offered[f], 1.0));
+        o[2] = (float)log((mine[f] / (all + 1e-6) + 0.02) / (c->share[f] + 0.02));
+    }
+    return out + 3;
+}
+
+static void of_days(const Ranking *m, const Work *w, const int64_t *rows, int64_t n, double *v, float *out) {
+    for (int64_t d = 0; d < m->n_by_day; d++, out += 2) {
+        for (int64_t i = 0; i < n; i++) v[i] = w->by_day ? w->by_day[d * m->n_resources + rows[i]] : UNSAID;
+        double top = w->by_day ? highest(v, n, 0.0) : 0.0;
+        for (int64_t i = 0; i < n; i++) {
+            out[i * m->n_columns] = (float)v[i];
+            out[i * m->n_columns + 1] = (float)(v[i] - top);
+        }
+    }
+}
+
+/* All columns of rows (n,) into out (n, n_columns); 0, or -1 without memory. */
+int ranker_columns(const Ranking *m, const Standing *c, const Work *w, const int64_t *rows, int64_t n, float *out) {
+    int32_t *place = calloc((size_t)m->n_resources + 1, sizeof *place);
+    double *by = malloc((size_t)(w->n + n + 2 + 2 * m->n_formats) * sizeof *by), *v = by + w->n, *formats = v + n + 2;
+    int failed = !place || !by;
+    if (!failed) {
+        for (int64_t i = 0; i < n; i++) place[rows[i]] = (int32_t)(i + 1);
+        out = of_cohort(m, c, rows, n, v, out);
+        for (int64_t k = 0; k < m->n_models; k++) out = of_reading(m, m->models + k, c, w, rows, n, place, by, v, out);
+        out = of_learner(m, c, w, rows, n, v, out);
+        out = of_formats(m, c, w, rows, n, by, formats, out);
+        of_days(m, w, rows, n, v, out);
+    }
+    free(place);
+    free(by);
+    return failed ? -1 : 0;
 }

@@ -152,14 +152,16 @@ def library() -> Any:
     loaded.forest_walk.restype = None
     loaded.forest_strike.argtypes = [pointer, number, number, number, *[pointer] * 6, number, pointer]
     loaded.net_logits.argtypes = [pointer, pointer, number, number, pointer, number, ctypes.c_float, pointer]
-    loaded.products.argtypes = [pointer, number, number, pointer, pointer]
+    loaded.products.argtypes = [pointer, pointer, number, number, pointer, number, pointer]
     loaded.products.restype = None
     loaded.sparse_sums.argtypes = [*[pointer] * 5, number, pointer]
     loaded.sparse_sums.restype = None
+    loaded.sparse_logs.argtypes = [*[pointer] * 5, number, number, ctypes.c_double, ctypes.c_double, pointer]
     loaded.sparse_between.argtypes = [*[pointer] * 4, number, pointer, number, pointer]
     loaded.sparse_between.restype = None
     loaded.best_rows.argtypes = [pointer, pointer, pointer, number, number, pointer]
     loaded.best_rows.restype = number
+    loaded.ranker_columns.argtypes = [*[pointer] * 4, number, pointer]
     return loaded
 
 

@@ -36,12 +36,26 @@ class Neighbourly:
 
     def score(self, query: Query) -> NDArray[np.float64]:
         """Logarithm of the summed weights: `(n_resources,)`; NaN where nothing was taken up."""
-        work = work_of(query, self._n)
-        if not len(work.rows):
+        if not len(work_of(query, self._n).rows):
             return np.full(self._n, np.nan)
-        sums = self._neighbours.sums(work.rows, work.weights(self._half_life_days, unit=self._unit))
-        result: NDArray[np.float64] = np.log1p(np.maximum(sums, 0.0) / self._floor)
+        result = np.zeros(self._n)
+        self.add(result, query, 1.0)
         return result
+
+    def add(self, out: NDArray[np.float64], query: Query, times: float) -> None:
+        """Add the same, so many times, to `out` `(n_resources,)`."""
+        work = work_of(query, self._n)
+        weights = work.weights(self._half_life_days, unit=self._unit)
+        self._neighbours.add_logs(out, work.rows, weights, floor=self._floor, times=times)
+
+
+def added_by(scorer: Scorer, query: Query, times: float, out: NDArray[np.float64]) -> None:
+    """Add what a scorer says, so many times, to `out` `(n_resources,)`; nothing where it cannot say."""
+    if isinstance(scorer, Neighbourly):
+        scorer.add(out, query, times)
+    else:
+        said = scorer.score(query)
+        out += times * np.where(np.isnan(said), 0.0, said)
 
 
 def names_in(arrays: Mapping[str, NDArray[Any]]) -> tuple[str, ...]:

@@ -30,15 +30,13 @@ class Ease:
         if not len(seen):
             return np.full(self._n, np.nan)
         result = np.zeros(self._n)
-        rows, said = self.touched(seen)
-        result[rows] = said
+        self.add(result, seen, 1.0)
         return result
 
-    def touched(self, seen: NDArray[np.int32]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        """The rows that anything seen speaks for, and the logarithms of the summed weights there, `(n,)` both."""
-        sums = self._matrix.sums(seen.astype(np.int64), np.ones(len(seen)))
-        rows = np.flatnonzero(sums > 0)
-        return rows, np.log1p(sums[rows] / EASE_FLOOR)
+    def add(self, out: NDArray[np.float64], seen: NDArray[np.int32], times: float) -> None:
+        """Add the same, so many times, to `out` `(n_resources,)`; nothing where nothing was seen."""
+        rows = seen.astype(np.int64)
+        self._matrix.add_logs(out, rows, np.ones(len(rows)), floor=EASE_FLOOR, times=times)
 
     def speaking_for(self, seen: NDArray[np.int32], rows: NDArray[np.int32]) -> NDArray[np.float64]:
         """The weight from each seen resource to each of some others: `(len(seen), len(rows))`, 0 where none."""
@@ -55,34 +53,38 @@ class Factors:
     def __init__(self, arrays: Mapping[str, NDArray[Any]], features: IdMap) -> None:
         self._vectors = np.ascontiguousarray(arrays["factor_vectors"], dtype=np.float32)
         self._across = np.ascontiguousarray(self._vectors.T)
-        self._biases = np.asarray(arrays["factor_biases"], dtype=np.float64)
+        self._biases = np.ascontiguousarray(arrays["factor_biases"], dtype=np.float64)
         self._feature_vectors = np.asarray(arrays["factor_feature_vectors"], dtype=np.float64)
         self._features = features
 
     def score(self, seen: NDArray[np.int32], features: Sequence[str]) -> NDArray[np.float64]:
         """Dot product with each resource, plus its bias: `(n_resources,)`; all NaN for who has neither."""
-        said = self.said(seen, features)
-        return np.full(len(self._biases), np.nan) if said is None else said
+        learner = self.learner(seen, features)
+        return np.full(len(self._biases), np.nan) if learner is None else self.said([learner])[0]
 
-    def said(self, seen: NDArray[np.int32], features: Sequence[str]) -> NDArray[np.float64] | None:
-        """The same; None for who has neither."""
+    def learner(self, seen: NDArray[np.int32], features: Sequence[str]) -> NDArray[np.float32] | None:
+        """The vector of who took these up and has these features: `(d,)`; None for who has neither."""
         rows = [row for row in (self._features.row(f) for f in features) if row >= 0]
-        if len(seen) == 0 and not rows:
+        if not len(seen) and not rows:
             return None
-        learner = self._feature_vectors[rows].sum(axis=0)
+        learner = self._feature_vectors[rows].sum(axis=0) if rows else np.zeros(self._vectors.shape[1])
         if len(seen):
-            learner = learner + self._vectors[seen].mean(axis=0, dtype=np.float64)
-        result: NDArray[np.float64] = self._products(learner.astype(np.float32)) + self._biases
-        return result
+            learner += np.add.reduce(self._vectors[seen], axis=0, dtype=np.float64) / len(seen)
+        return learner.astype(np.float32)
 
-    def _products(self, learner: NDArray[np.float32]) -> NDArray[np.float32]:
-        """With each resource: `(n_resources,)`, added up dimension by dimension and so alike on every machine."""
-        loaded = library()
-        result = np.zeros(len(self._biases), np.float32)
+    def said(self, learners: Sequence[NDArray[np.float32]]) -> NDArray[np.float64]:
+        """What is said to each of these of each resource: `(n_learners, n_resources)`.
+
+        Added up dimension by dimension, so alike on every machine, and alike for one learner and among others; what is
+        known of resources is read once for all of them.
+        """
+        loaded, by = library(), np.array(learners, np.float32)
+        d, n = self._across.shape
         if loaded is None:
-            for weight, row in zip(learner, self._across, strict=True):
-                result += weight * row
-        else:
-            d, n = self._across.shape
-            loaded.products(address(self._across), n, d, address(learner), address(result))
+            sums = np.zeros((len(by), n), np.float32)
+            for weights, row in zip(by.T, self._across, strict=True):
+                sums += weights[:, None] * row
+            return sums + self._biases
+        result = np.empty((len(by), n))
+        loaded.products(address(self._across), address(self._biases), n, d, address(by), len(by), address(result))
         return result

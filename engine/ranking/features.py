@@ -1,7 +1,7 @@
 """What the learned ranker looks at: a row of numbers for each resource it is asked about."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 from engine.domain.id_map import IdMap
 from engine.domain.query import Query
+from engine.learner.kernels import library
+from engine.ranking.columns import AFTER, ALIKE, EASE, Columns, Compiled
 from engine.ranking.neighbours import LAST, PLAIN, Neighbours, Work, work_of
 from engine.ranking.pulse import HALF_LIVES, NO_AGE, TOUCH_HALF_LIVES, WINDOWS, Pulse, Standing
 
@@ -37,6 +39,8 @@ _STANDING = (
     "votes", "share", "rising", "age_least", "age_tenth", "age_median", "age_nine_tenths", "age_most",
 )  # fmt: skip
 _FORMAT_STANDING = ("format_recent", "format_offered")
+# Of what is counted, by which candidates are put in their places: votes ever, of three days, of a week.
+_COUNTED = (0, 2, 3)
 _PLACES = ("place_votes", "place_3d", "place_7d", "below_top_7d")
 _FORMATS = ("format_mine", "format_seen", "format_lift")
 FAMILY_OF_BLOCK = {"others": 0, "course_time": 1, "own_work": 2, "format": 3}
@@ -44,20 +48,32 @@ FAMILY_OF_BLOCK = {"others": 0, "course_time": 1, "own_work": 2, "format": 3}
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """What the first stage already said of all resources: terms of `CourseDay` (None without), LightFM's factors."""
+    """What the first stage already said of all resources: terms of `CourseDay`, LightFM's factors; None without."""
 
     by_day: Values | None
-    factors: Values
+    factors: Values | None
 
 
 @dataclass(frozen=True, slots=True)
-class _Cohort:
-    """What is alike for all learners of a cohort: `columns` `(n_resources, n)`, and shares of formats."""
+class Cohort:
+    """What is alike for all learners of a cohort: `columns` `(n_resources, n)`, and shares of formats.
+
+    `recent`: `(n_resources,)` logarithm of the votes of a week.
+    """
 
     columns: NDArray[np.float32]
     standing: Standing
+    recent: Values
     format_share: Values
     format_offered: Values
+    compiled: Compiled = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        counts = [np.ascontiguousarray(self.standing.counts[k]) for k in _COUNTED]
+        own = (self.recent, self.format_share, self.format_offered)
+        object.__setattr__(
+            self, "compiled", Compiled(self.columns, *counts, np.ascontiguousarray(self.standing.ages[2]), *own)
+        )
 
 
 class Features:
@@ -66,10 +82,10 @@ class Features:
     def __init__(self, arrays: Mapping[str, NDArray[Any]], courses: IdMap, n_resources: int, n_by_day: int) -> None:
         self._pulse = Pulse(arrays, courses, n_resources)
         self._models = {n: Neighbours(arrays, n, n_resources) for n in READINGS if f"{n}_starts" in arrays}
-        self._formats = np.asarray(arrays["resource_format"], np.int64)
+        self._formats = np.ascontiguousarray(arrays["resource_format"], np.int64)
         self._n_formats = int(self._formats.max(initial=0)) + 1
         self._n_by_day = n_by_day
-        self._kept: dict[int, _Cohort] = {}
+        self._kept: dict[int, Cohort] = {}
         blocks = [
             ("others", _STANDING),
             ("format", _FORMAT_STANDING),
@@ -81,16 +97,27 @@ class Features:
         ]
         self.names = tuple(name for _, names in blocks for name in names)
         self.families = np.array([FAMILY_OF_BLOCK[f] for f, names in blocks for _ in names], np.int32)
+        self._columns = Columns(
+            [(model, *READINGS[name], _kind(name)) for name, model in self._models.items()],
+            self._formats,
+            self._n_formats,
+            n_shared=len(_STANDING) + len(_FORMAT_STANDING),
+            n_by_day=n_by_day,
+            n_columns=len(self.names),
+        )
 
     def of(self, query: Query, rows: Rows, said: Said) -> NDArray[np.float32]:
         """`(len(rows), n_columns)` for rows the bundle knows."""
-        work = work_of(query, len(self._formats))
-        cohort, standing = self._pulse.standing(query)
-        if cohort not in self._kept:
-            self._kept[cohort] = self._of_cohort(standing)
-        known = self._kept[cohort]
-        own = [*_places(standing, rows), *self._own(work, rows, standing), *_factors(said.factors[rows])]
-        own += [_lagged(work, rows, standing), np.full(len(rows), np.log1p(len(work.rows)))]
+        work, known = work_of(query, len(self._formats)), self._cohort(query)
+        if library() is None:
+            return self.listed(work, known, rows, said)
+        return self._columns.of(known.compiled, work, rows, factors=said.factors, by_day=said.by_day)
+
+    def listed(self, work: Work, known: Cohort, rows: Rows, said: Said) -> NDArray[np.float32]:
+        """The same in numpy: the compiled columns' oracle and stand-in."""
+        factors = np.zeros(len(rows)) if said.factors is None else said.factors[rows]
+        own = [*_places(known.standing, rows), *self._own(work, rows, known.recent[rows]), *_factors(factors)]
+        own += [_lagged(work, rows, known.standing), np.full(len(rows), np.log1p(len(work.rows)))]
         own += [*self._own_formats(work, rows, known), *self._by_day(said.by_day, rows)]
         result: NDArray[np.float32] = np.empty((len(rows), len(self.names)), np.float32)
         n_shared = known.columns.shape[1]
@@ -99,31 +126,37 @@ class Features:
             result[:, n_shared + place] = column
         return result
 
-    def _of_cohort(self, standing: Standing) -> _Cohort:
+    def _cohort(self, query: Query) -> Cohort:
+        cohort, standing = self._pulse.standing(query)
+        if cohort not in self._kept:
+            self._kept[cohort] = self._of_cohort(standing)
+        return self._kept[cohort]
+
+    def _of_cohort(self, standing: Standing) -> Cohort:
         votes = standing.counts.astype(np.float64)
         lately = votes[4] if votes[4].any() else votes[0]
         share = np.bincount(self._formats, lately, self._n_formats)
         share = share / max(share.sum(), 1e-9)
         offered = np.bincount(self._formats, votes[0] > 0, self._n_formats).astype(np.float64)
         columns = [*_standing_columns(standing), np.log(share + 1e-3)[self._formats], offered[self._formats]]
-        return _Cohort(np.stack(columns, axis=1).astype(np.float32), standing, share, offered)
+        recent = np.log(votes[3] + 0.1)
+        return Cohort(np.stack(columns, axis=1).astype(np.float32), standing, recent, share, offered)
 
-    def _own(self, work: Work, rows: Rows, standing: Standing) -> list[Values]:
-        recent = np.log(standing.counts[3, rows].astype(np.float64) + 0.1)
+    def _own(self, work: Work, rows: Rows, recent: Values) -> list[Values]:
         columns: list[Values] = []
         for name, model in self._models.items():
             half_life_days, unit = READINGS[name]
             sums = model.sums(work.rows, work.weights(half_life_days, unit=unit))[rows]
-            if name.startswith("ease"):
+            if _kind(name) == EASE:
                 columns += [sums, _place(sums)]
-            elif name.startswith("after"):
+            elif _kind(name) == AFTER:
                 columns.append(np.log(np.maximum(sums, 0.0) + _STEP_FLOOR))
             else:
                 logs = np.log(np.maximum(sums, 0.0) + _SUM_FLOOR)
                 columns += [logs, logs - logs.max(initial=np.log(_SUM_FLOOR)), logs - recent]
         return columns
 
-    def _own_formats(self, work: Work, rows: Rows, known: _Cohort) -> list[Values]:
+    def _own_formats(self, work: Work, rows: Rows, known: Cohort) -> list[Values]:
         formats, share = self._formats[rows], known.format_share
         mine = np.bincount(self._formats[work.rows], work.weights(14.0, unit=False), self._n_formats)
         seen = np.bincount(self._formats[work.rows], minlength=self._n_formats)
@@ -138,10 +171,13 @@ class Features:
         return [column for term in offered for column in (term, term - term.max(initial=0.0))]
 
 
+def _kind(model: str) -> int:
+    return EASE if model.startswith("ease") else AFTER if model.startswith("after") else ALIKE
+
+
 def _columns_of(model: str) -> list[str]:
-    if model.startswith("ease"):
-        return [model, f"place_{model}"]
-    return [model] if model.startswith("after") else [model, f"{model}_top", f"{model}_lift"]
+    told = {EASE: [model, f"place_{model}"], AFTER: [model], ALIKE: [model, f"{model}_top", f"{model}_lift"]}
+    return told[_kind(model)]
 
 
 def _standing_columns(standing: Standing) -> list[Values]:

@@ -41,22 +41,20 @@ class Work:
 
 def work_of(query: Query, n_resources: int) -> Work:
     """The work of the learner who asks."""
-    history = query.history
-    known = history.resource_index < n_resources
-    rows, at_us = history.resource_index[known].astype(np.int64), history.at_us[known]
+    rows, at_us = query.history.first_steps
+    if rows.max(initial=-1) >= n_resources:
+        known = rows < n_resources
+        rows, at_us = rows[known], at_us[known]
     if query.now_us == NO_TIME or not len(rows) or (at_us == NO_TIME).any():
-        days = np.zeros(len(rows))
-    else:
-        days = np.maximum(query.now_us - at_us, 0) / DAY_US
-    _, first = np.unique(rows, return_index=True)
-    order = np.argsort(first, kind="stable")
-    return Work(rows[first[order]], days[first[order]])
+        return Work(rows, np.zeros(len(rows)))
+    return Work(rows, np.maximum(query.now_us - at_us, 0) / DAY_US)
 
 
 class Neighbours:
     """One sparse matrix of weights from resources to resources.
 
-    Row `i` holds the entries `starts[i]:starts[i + 1]` of `neighbour` (int32) and `weight` (float32).
+    Row `i` holds the entries `starts[i]:starts[i + 1]` of `neighbour` (int32) and `weight` (float32); `places` says
+    where the three lie.
     """
 
     def __init__(self, arrays: Mapping[str, NDArray[Any]], name: str, n_resources: int) -> None:
@@ -64,7 +62,7 @@ class Neighbours:
         self._neighbours = np.ascontiguousarray(arrays[f"{name}_neighbour"], np.int32)
         self._weights = np.ascontiguousarray(arrays[f"{name}_weight"], np.float32)
         self._n = n_resources
-        self._places = (address(self._starts), address(self._neighbours), address(self._weights))
+        self.places = (address(self._starts), address(self._neighbours), address(self._weights))
 
     def sums(self, rows: NDArray[np.int64], weights: NDArray[np.float64]) -> NDArray[np.float64]:
         """The weighted sum of these rows: `(n_resources,)`."""
@@ -72,7 +70,7 @@ class Neighbours:
         if loaded is None:
             return self.added(rows, weights)
         result = np.zeros(self._n)
-        loaded.sparse_sums(*self._places, address(rows), address(weights), len(rows), address(result))
+        loaded.sparse_sums(*self.places, address(rows), address(weights), len(rows), address(result))
         return result
 
     def added(self, rows: NDArray[np.int64], weights: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -83,6 +81,28 @@ class Neighbours:
             np.add.at(result, self._neighbours[span], weight * self._weights[span].astype(np.float64))
         return result
 
+    def add_logs(
+        self,
+        out: NDArray[np.float64],
+        rows: NDArray[np.int64],
+        weights: NDArray[np.float64],
+        *,
+        floor: float,
+        times: float,
+    ) -> None:
+        """Add to `out` `(n_resources,)`, so many `times`, the logarithm of the sums, where above 0, from a floor.
+
+        Raises:
+            MemoryError: the machine has none left.
+        """
+        loaded = library()
+        if loaded is None:
+            out += times * np.log1p(np.maximum(self.added(rows, weights), 0.0) / floor)
+        elif loaded.sparse_logs(
+            *self.places, address(rows), address(weights), len(rows), self._n, floor, times, address(out)
+        ):
+            raise MemoryError("not enough memory to add up what was taken up")
+
     def between(self, rows: NDArray[np.int32], others: NDArray[np.int32]) -> NDArray[np.float64]:
         """The weight from each of `rows` to each of `others`: `(len(rows), len(others))`, 0 where none."""
         weights = np.zeros((len(rows), len(others)))
@@ -92,7 +112,7 @@ class Neighbours:
         if loaded is not None:
             rows = rows.astype(np.int64)
             loaded.sparse_between(
-                *self._places, address(rows), len(rows), address(column), len(others), address(weights)
+                *self.places, address(rows), len(rows), address(column), len(others), address(weights)
             )
             return weights
         for place, row in enumerate(rows.tolist()):

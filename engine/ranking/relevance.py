@@ -1,7 +1,7 @@
 """How likely this learner takes a resource up: a weighted sum of what each model says."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from engine.bundle import Bundle
 from engine.domain.id_map import IdMap
 from engine.domain.query import Query
-from engine.ranking.beside import Scorer, beside_from
+from engine.ranking.beside import Scorer, added_by, beside_from
 from engine.ranking.collaborative import Ease, Factors
 from engine.ranking.features import Said
 from engine.ranking.popularity import CourseDay, HalfLives, Popularity
@@ -116,36 +116,56 @@ class RelevanceModel:
         return self.popularity.n_resources
 
     def first(self, query: Query, n_resources: int) -> FirstStage:
-        """What the scorers say of every row of a catalogue, as the sum of their terms.
+        """What the scorers say of every row of a catalogue, as the sum of their terms."""
+        return self.firsts([query], n_resources)[0]
 
-        What is alike for a cohort on a day is added up once and kept.
+    def firsts(self, queries: Sequence[Query], n_resources: int) -> list[FirstStage]:
+        """The same for several learners, for each as on their own.
+
+        What is alike for a cohort on a day is added up once and kept; the factors of resources are read once for all.
         """
+        stages = [self._own(query, n_resources) for query in queries]
+        asked = [(k, vector) for k, (_, vector, _) in enumerate(stages) if vector is not None]
+        said = self.factors.said([vector for _, vector in asked]) if asked else np.empty((0, 0))
+        for place, (k, _) in enumerate(asked):
+            stage, _, weight = stages[k]
+            stages[k] = (self._with_factors(stage, said[place], weight), None, weight)
+        return [stage for stage, _, _ in stages]
+
+    def _own(self, query: Query, n_resources: int) -> tuple[FirstStage, NDArray[np.float32] | None, float]:
+        """All but the factors, with the learner's vector, None where they have no say, and the weight of that."""
         seen = query.history.seen
-        seen = seen[seen < self.n_resources]
+        seen = seen[: seen.searchsorted(self.n_resources)]
         by_day = self.course_day.score(query)
         guided = by_day is not None and not bool(np.isnan(by_day).any())
         situation = f"{'cold_' if not len(seen) else ''}{'guided' if guided else 'unguided'}"
         weights = self.weights[situation]
         shared = self._shared(query, situation, by_day if guided else None, n_resources)
-        known = self.n_resources
         own = np.zeros(n_resources)
-        if len(seen) and weights[-2]:
-            spoken, ease = self.ease.touched(seen)
-            own[spoken] = weights[-2] * ease
-        for weight, scorer in zip(weights[-2 - len(self.beside) : -2], self.beside, strict=True):
-            if len(seen) and weight:
-                said = scorer.score(query)
-                own[:known] += weight * np.where(np.isnan(said), 0.0, said)
-        factors = self.factors.said(seen, query.features) if weights[-1] or self.ranker else None
-        if factors is not None and weights[-1]:
-            term = weights[-1] * factors
-            own[:known] += term
-            # Nothing is known of a resource newer than the bundle: it counts as the least that is said of any.
-            own[known:] = weights[-1] * float(factors.min(initial=0.0))
-        return FirstStage(
+        if len(seen):
+            for weight, scorer in zip(weights[-2 - len(self.beside) : -2], self.beside, strict=True):
+                if weight:
+                    added_by(scorer, query, weight, own[: self.n_resources])
+            if weights[-2]:
+                self.ease.add(own[: self.n_resources], seen, weights[-2])
+        asked = weights[-1] or (self.ranker is not None and not guided)
+        stage = FirstStage(
             scores=shared.total + own, others=shared.others, course_time=shared.course_time, own_work=own,
-            cold=not len(seen), guided=guided, by_day=by_day if guided else None, factors=factors,
+            cold=not len(seen), guided=guided, by_day=by_day if guided else None, factors=None,
         )  # fmt: skip
+        return stage, self.factors.learner(seen, query.features) if asked else None, float(weights[-1])
+
+    def _with_factors(self, stage: FirstStage, said: NDArray[np.float64], weight: float) -> FirstStage:
+        if weight:
+            own, known = stage.own_work, self.n_resources
+            term = weight * said
+            own[:known] += term
+            stage.scores[:known] += term
+            if len(own) > known:
+                # Nothing is known of a resource newer than the bundle: it counts as the least that is said of any.
+                own[known:] += weight * float(said.min(initial=0.0))
+                stage.scores[known:] += own[known:]
+        return replace(stage, factors=said)
 
     def _shared(self, query: Query, situation: str, by_day: NDArray[np.float64] | None, n_resources: int) -> Shared:
         key = (situation, self.popularity.course(query), self.course_day.key(query) if by_day is not None else None)
@@ -197,8 +217,7 @@ class RelevanceModel:
         if not len(known):
             return linear
         top = known[best_of(first.scores[rows[known]])]
-        factors = np.full(self.n_resources, np.nan) if first.factors is None else first.factors
-        added = self.ranker.added(query, rows[top], Said(first.by_day, factors))
+        added = self.ranker.added(query, rows[top], Said(first.by_day, first.factors))
         # A split on what nobody can say of this learner is no reason of its own: it belongs to what is usual.
         silent = [1, 2, 3] if first.cold else [1]
         added[0] += added[silent].sum(axis=0)

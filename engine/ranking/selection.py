@@ -30,10 +30,12 @@ class Slate:
 
     def considered(self, slot: int) -> tuple[int, ...]:
         """The candidates considered for a slot: the chosen one, then the best that no earlier slot had taken."""
-        earlier = set(self.chosen[:slot])
-        drawn_among = [p for p in self.chances[slot] if p != self.chosen[slot]]
-        others = [p for p in self.ranked if p not in earlier and p != self.chosen[slot] and p not in drawn_among]
-        return (self.chosen[slot], *drawn_among, *others)[: max(N_CONSIDERED, 1 + len(drawn_among))]
+        chosen = self.chosen[slot]
+        taken = {*self.chosen[: slot + 1], *self.chances[slot]}
+        drawn_among = [p for p in self.chances[slot] if p != chosen]
+        return (chosen, *drawn_among, *[p for p in self.ranked if p not in taken])[
+            : max(N_CONSIDERED, 1 + len(drawn_among))
+        ]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

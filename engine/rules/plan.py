@@ -1,7 +1,7 @@
 """What the rules of one combination of scopes come to, merged: masks, demands, quotas, bands and limits."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -52,7 +52,8 @@ class Plan:
     `allowed` is what hard `bars` leave, `forbidden` what of them bars every option, pinned ones too; `out`
     `(n_bars, n_words)` the bits of what each takes out. `bands` and `lifts` say for which rows each rule counts,
     `lifted` the same of lifts as bits, `lift` their sum in units of the scores' scale. `limits` are minutes by `day`,
-    `week`, `ceiling` and `floor`, `quotas` counts by side and format, `firsts` rules on what comes first.
+    `week`, `ceiling` and `floor`, `quotas` counts by side and format, `firsts` rules on what comes first. `under` keeps
+    which rules speak of a row, as far as a proof asked.
     """
 
     contents: Contents
@@ -73,6 +74,7 @@ class Plan:
     firsts: tuple[Rule, ...]
     waived: Mask | None
     mastery: Mapping[str, tuple[Rule, float]]
+    under: dict[int, frozenset[str]] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def reorders(self) -> bool:

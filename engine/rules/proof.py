@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from engine.domain.resource import Resource
@@ -10,20 +10,27 @@ from engine.domain.rule import Rule
 from engine.rules.admission import Admission, done
 from engine.rules.matching import Mask, fits
 from engine.rules.outcome import Placed, Ranked, Situation
+from engine.rules.plan import Plan
 from engine.rules.scope import counting
 from engine.rules.values import band_of, factor_of, named_of, quotas_of
 
 _CLOSE = 1e-9
+# Resources of which is kept, for each plan, which rules speak of them.
+_MOST_KEPT = 4_096
 _OF_MINUTES = ("cap_minutes", "pace_bounds")
 Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """One option as it is shown: the resource, its row, chance, minutes, what rules added, and who put it there."""
+    """One option as it is shown: the resource, its row, chance, minutes, what rules added, and who put it there.
+
+    `under` are the ids of the rules in force that speak of the resource.
+    """
 
     resource: Resource
     row: int
+    under: frozenset[str]
     p: float
     minutes: float
     added: float
@@ -43,6 +50,7 @@ class Finished:
     k: int
     limits: Mapping[tuple[str, str], list[tuple[Rule, float]]]
     quotas: Mapping[tuple[str, str], list[tuple[Rule, int]]]
+    lifts: dict[frozenset[str], float] = field(default_factory=dict)
 
     @property
     def chosen(self) -> list[Shown]:
@@ -106,7 +114,17 @@ def _shown(admission: Admission, ranked: Ranked, position: int, status: str) -> 
     resource = admission.plan.contents.resources[row]
     assert resource is not None
     added = 0.0 if ranked.added is None else float(ranked.added[position])
-    return Shown(resource, row, float(ranked.p[position]), float(ranked.minutes[position]), added, status)
+    under = _under(admission.plan, row, resource)
+    return Shown(resource, row, under, float(ranked.p[position]), float(ranked.minutes[position]), added, status)
+
+
+def _under(plan: Plan, row: int, resource: Resource) -> frozenset[str]:
+    """The rules that speak of a resource, each by its definition: asked once, as neither changes under a plan."""
+    if row not in plan.under:
+        if len(plan.under) >= _MOST_KEPT:
+            plan.under.clear()
+        plan.under[row] = frozenset(r.rule_id for r in plan.rules if fits(r.what, resource))
+    return plan.under[row]
 
 
 def _may(rule: Rule, option: Shown, proof: Finished) -> bool:
@@ -114,7 +132,7 @@ def _may(rule: Rule, option: Shown, proof: Finished) -> bool:
     if rule.strength == "soft":
         return True
     if rule.verb in ("hide", "only"):
-        return fits(rule.what, option.resource) == (rule.verb == "only")
+        return (rule.rule_id in option.under) == (rule.verb == "only")
     if rule.verb == "freeze_path":
         return _on_path(rule, option, proof)
     if rule.verb == "success_band":
@@ -123,11 +141,11 @@ def _may(rule: Rule, option: Shown, proof: Finished) -> bool:
 
 
 def _hidden(rule: Rule, proof: Finished) -> bool:
-    return not any(fits(rule.what, s.resource) for s in proof.slate)
+    return all(rule.rule_id not in s.under for s in proof.slate)
 
 
 def _only(rule: Rule, proof: Finished) -> bool:
-    return all(fits(rule.what, s.resource) for s in proof.slate)
+    return all(rule.rule_id in s.under for s in proof.slate)
 
 
 def _pinned(rule: Rule, proof: Finished) -> bool:
@@ -214,19 +232,25 @@ def _frozen(rule: Rule, proof: Finished) -> bool:
 
 def _on_path(rule: Rule, option: Shown, proof: Finished) -> bool:
     if rule.what.of_content:
-        return fits(rule.what, option.resource)
+        return rule.rule_id in option.under
     return option.row in (proof.situation.frozen or ())
 
 
 def _lifted(rule: Rule, proof: Finished) -> bool:
-    lifts = [r for r in proof.rules if r.verb in ("boost", "demote")]
     for option in proof.slate:
-        if fits(rule.what, option.resource):
-            count = counting((r, math.log(factor_of(r))) for r in lifts if fits(r.what, option.resource))
-            due = proof.ranked.scale * sum(lift for _, lift in count)
+        if rule.rule_id in option.under:
+            due = proof.ranked.scale * _lift(option.under, proof)
             if abs(option.added - due) > _CLOSE * max(abs(due), 1.0):
                 return False
     return True
+
+
+def _lift(under: frozenset[str], proof: Finished) -> float:
+    """What the boosts and demotions among these rules come to, of which several speak of most options."""
+    if under not in proof.lifts:
+        lifts = (r for r in proof.rules if r.verb in ("boost", "demote") and r.rule_id in under)
+        proof.lifts[under] = sum(lift for _, lift in counting((r, math.log(factor_of(r))) for r in lifts))
+    return proof.lifts[under]
 
 
 def _banded(rule: Rule, proof: Finished) -> bool:
@@ -235,9 +259,9 @@ def _banded(rule: Rule, proof: Finished) -> bool:
 
 def _inside(rule: Rule, option: Shown, proof: Finished) -> bool:
     """A chance that is not known passes, and so does what another band counts for."""
-    if math.isnan(option.p) or not fits(rule.what, option.resource):
+    if math.isnan(option.p) or rule.rule_id not in option.under:
         return True
-    bands = ((r, r) for r in proof.rules if r.verb == "success_band" and fits(r.what, option.resource))
+    bands = ((r, r) for r in proof.rules if r.verb == "success_band" and r.rule_id in option.under)
     low, high = band_of(rule)
     return low <= option.p <= high or not any(r is rule for r, _ in counting(bands))
 
