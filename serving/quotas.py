@@ -86,6 +86,11 @@ class Quotas:
     events_per_day: int
     counts: Counts | None
 
+    @property
+    def limits_requests(self) -> bool:
+        """Whether anybody's requests are counted."""
+        return self.counts is not None and self.requests_per_minute > 0
+
     def count_request(self, tenant: str, now: datetime) -> None:
         """One request more; raises OverQuota where the minute's are used up."""
         if self.counts is None or not self.requests_per_minute:
