@@ -13,7 +13,7 @@ from engine.ranking.neighbours import DAY_US, Neighbours
 from engine.ranking.popularity import SHARE_FLOOR
 
 # So many days away from the day it was fitted for, what follows from the work done is another matter.
-_NEAR_DAYS = 21.0
+_NEAR_DAYS = 28.0
 # Its arrays in a bundle, each `likewise_…`.
 KINDS = ("course", "day", "since_us", "share", "idle", "starts", "neighbour", "weight")
 
