@@ -37,8 +37,10 @@ class Likewise:
     def score(self, query: Query) -> NDArray[np.float64]:
         """Logarithm of how much likelier than their cohort: `(n_resources,)`; NaN where no earlier cohort can say."""
         entry = self._entry(query)
+        if entry is None:
+            return np.full(self._n, np.nan)
         rows, days = days_worked(query.history, self._n)
-        if entry is None or not len(rows):
+        if not len(rows):
             return np.full(self._n, np.nan)
         share = self._share[entry].astype(np.float64)
         likely = share + self._idle[entry] + self._neighbours.sums(rows + entry * self._n, days)
