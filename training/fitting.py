@@ -19,6 +19,7 @@ from engine.ranking.popularity import HalfLives
 from engine.ranking.relevance import RelevanceModel, half_lives_from, relevance_from, term_names
 from engine.ranking.weights import ObjectiveWeights
 from training.least_squares import least_squares_arrays
+from training.likewise import likewise_arrays
 from training.pruning import unread
 from training.pulses import pulse_arrays
 from training.relevance_models import (
@@ -116,6 +117,7 @@ def fit(school: School, settings: ModelSettings, *, seed: int) -> Fitted:
         **pulse_arrays(votes),
         **work_arrays(votes, plain),
         **usual_order_arrays(votes),
+        **likewise_arrays(votes, plain),
         **least_squares_arrays(votes, plain, seed=seed),
         "resource_format": _formats(school),
     }

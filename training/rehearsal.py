@@ -109,5 +109,6 @@ def _split(votes: Votes, actor: int, seed: int) -> tuple[Votes, int]:
         class_starts_us=np.append(votes.class_starts_us, votes.class_starts_us[actor] + YEAR_US),
         school_class=np.where(moved, row, votes.school_class).astype(np.int32),
         at_us=np.where(moved, votes.at_us + YEAR_US, votes.at_us),
+        touch_at_us=np.where(moved[votes.touch_vote], votes.touch_at_us + YEAR_US, votes.touch_at_us),
     )
     return staged, row

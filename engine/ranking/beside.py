@@ -6,9 +6,12 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.domain.id_map import IdMap
 from engine.domain.query import Query
 from engine.ranking.features import READINGS
 from engine.ranking.least_squares import LeastSquares
+from engine.ranking.likewise import KINDS as LIKEWISE
+from engine.ranking.likewise import Likewise
 from engine.ranking.neighbours import Neighbours, work_of
 from engine.ranking.usual_order import UsualOrder
 
@@ -62,17 +65,22 @@ def names_in(arrays: Mapping[str, NDArray[Any]]) -> tuple[str, ...]:
     """The scorers that these arrays could carry, in the order of their terms."""
     linear = [n for n in _LINEAR if f"{n}_starts" in arrays]
     usual = ["usual_order"] if "usual_order_place" in arrays else []
-    return (*usual, *linear, *sorted(n.removesuffix("_solve") for n in arrays if n.endswith("_solve")))
+    likewise = ["likewise"] if "likewise_course" in arrays else []
+    return (*usual, *likewise, *linear, *sorted(n.removesuffix("_solve") for n in arrays if n.endswith("_solve")))
 
 
-def beside_from(arrays: Mapping[str, NDArray[Any]], names: Sequence[str], n_resources: int) -> tuple[Scorer, ...]:
+def beside_from(
+    arrays: Mapping[str, NDArray[Any]], names: Sequence[str], courses: IdMap, n_resources: int
+) -> tuple[Scorer, ...]:
     """The named scorers over the arrays of a bundle."""
-    return tuple(_scorer(arrays, name, n_resources) for name in names)
+    return tuple(_scorer(arrays, name, courses, n_resources) for name in names)
 
 
-def _scorer(arrays: Mapping[str, NDArray[Any]], name: str, n_resources: int) -> Scorer:
+def _scorer(arrays: Mapping[str, NDArray[Any]], name: str, courses: IdMap, n_resources: int) -> Scorer:
     if name == "usual_order":
         return UsualOrder(arrays)
+    if name == "likewise":
+        return Likewise(arrays, courses, n_resources)
     if name.startswith("ials"):
         return LeastSquares(arrays, name)
     return Neighbourly(arrays, name, n_resources)
@@ -82,5 +90,7 @@ def arrays_of(name: str) -> tuple[str, ...]:
     """The names of the arrays a scorer reads, or one of the ranker's matrices."""
     if name == "usual_order":
         return ("usual_order_place",)
+    if name == "likewise":
+        return tuple(f"likewise_{kind}" for kind in LIKEWISE)
     kinds = ("vectors", "solve") if name.startswith("ials") else ("starts", "neighbour", "weight")
     return tuple(f"{name}_{kind}" for kind in kinds)

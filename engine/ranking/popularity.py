@@ -20,7 +20,7 @@ PRIOR_VOTES = 0.1
 _KEPT_ANSWERS = 256
 # The share of those still without a resource who take it up soon: so many more are counted as still without it, that
 # two or three learners are no certainty, and shares count from this one on.
-_DOUBTERS, _SHARE_FLOOR = 5.0, 0.01
+DOUBTERS, SHARE_FLOOR = 5.0, 0.01
 
 
 class Popularity:
@@ -155,7 +155,7 @@ class CourseDay:
         share = np.where(days == 0, 1.0 - hour / 24.0, days > 0)
         ahead, behind = votes * share, votes * (1.0 - share)
         n_learners = float(self._arrays["cohort_learners"][self._earlier(course, starts_us)].sum())
-        without = n_learners - np.bincount(resources, behind, self._n) + _DOUBTERS
+        without = n_learners - np.bincount(resources, behind, self._n) + DOUBTERS
 
         def faded(counted: NDArray[np.float64], half_life: float) -> NDArray[np.float64]:
             return np.bincount(resources, counted * 0.5 ** (np.abs(days) / half_life), self._n).astype(np.float64)
@@ -163,6 +163,6 @@ class CourseDay:
         around = [faded(counted, h) for counted in (ahead, behind) for h in self._half_lives.around]
         due = [faded(ahead, h) / without for h in self._half_lives.due]
         result: NDArray[np.float64] = np.vstack(
-            [np.log1p(np.array(around) / PRIOR_VOTES), np.log1p(np.array(due) / _SHARE_FLOOR)]
+            [np.log1p(np.array(around) / PRIOR_VOTES), np.log1p(np.array(due) / SHARE_FLOOR)]
         )
         return result

@@ -290,5 +290,5 @@ def relevance_from(
         ease=Ease(arrays, n_resources),
         factors=Factors(arrays, IdMap(ids["learner_features"])),
         ranker=ranker_from(arrays, courses, n_resources, by_day.n_terms),
-        beside=beside_from(arrays, beside, n_resources),
+        beside=beside_from(arrays, beside, courses, n_resources),
     )

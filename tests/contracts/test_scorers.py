@@ -47,7 +47,7 @@ def _said(name: str, *, timed: bool, history: list[int], copies: int = 1) -> np.
     if name == "ease":
         return Ease(fitted.arrays, N).score(query.history.seen)
     if name.startswith(("ials", "term_")):
-        return beside_from(fitted.arrays, [name.removeprefix("term_")], N)[0].score(query)
+        return beside_from(fitted.arrays, [name.removeprefix("term_")], IdMap([""]), N)[0].score(query)
     work, (half_life_days, unit) = work_of(query, N), READINGS[name]
     return Neighbours(fitted.arrays, name, N).sums(work.rows, work.weights(half_life_days, unit=unit))
 
