@@ -1,6 +1,7 @@
 """Spans show what took how long and nobody's name; without a wish for them nothing of it is loaded."""
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -163,3 +164,26 @@ def test_the_framework_tells_nobody_anything_of_its_own(tmp_path: Path) -> None:
         cwd=Path(__file__).parents[2],
     )
     assert told.stdout == ""
+
+
+def test_both_ways_to_a_recommendation_are_the_same_span(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with traced(tmp_path, monkeypatch) as (client, kept):
+        head = {"content-type": "application/json", "x-request-id": "mine"}
+        # A body whose length is not told goes to the route itself.
+        for content in (b'{"learner_id": "a"}', iter([b'{"learner_id": "a"}']), b"{}", iter([b"{}"])):
+            client.post("/v1/recommendations", content=content, headers=head)
+    found = [s for s in kept.get_finished_spans() if s.name.startswith("POST")]
+    quick, route, refused, refused_there = [(s.name, dict(s.attributes or {})) for s in found]
+    assert quick == route
+    assert refused == refused_there
+    assert [x[1]["http.response.status_code"] for x in (quick, refused)] == [200, 422]
+
+
+def test_the_operators_guide_names_every_span(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with traced(tmp_path, monkeypatch) as (client, kept):
+        client.post("/v1/recommendations", json={"learner_id": LEARNER})
+        client.get("/v1/rules")
+    table = (Path(__file__).parents[2] / "docs" / "operator.md").read_text().partition("## Traces")[2]
+    assert all(f"`{name}`" in table for name in ("POST /v1/recommendations", "decision", "store.PORT.WHAT"))
+    forms = re.compile(r"(GET|POST) /v1/[\w/]+|decision|store\.[a-z]+\.[a-z_]+")
+    assert [s.name for s in kept.get_finished_spans() if not forms.fullmatch(s.name)] == []
