@@ -209,7 +209,7 @@ def _frame_of_slots(slots: Sequence[Slot]) -> pl.DataFrame:
     import polars as pl
 
     near_tie = {"resource_id": pl.String(), "score": pl.Float64(), "propensity": pl.Float64()}
-    rule = {"rule_id": pl.String(), "held": pl.Boolean(), "effect": pl.String()}
+    rule = {"rule_id": pl.String(), "held": pl.Boolean(), "effect": pl.String(), "verb": pl.String()}
     schema = {
         "decision_id": pl.String(),
         "at": pl.Datetime("us", "UTC"),
