@@ -28,11 +28,21 @@ Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
 
+def _first(query: Query, recommender: Recommender) -> FirstStage | None:
+    """What the cheap scorers say of every row, newcomers among them; None without a model."""
+    if recommender.model is None:
+        return None
+    first = recommender.model.first(query, len(recommender.catalogue))
+    return recommender.newcomers.stood_for(first) if recommender.newcomers else first
+
+
 def _families(query: Query, first: FirstStage | None, rows: Ints, recommender: Recommender) -> NDArray[np.float64]:
     """What each family of relevance adds to each of these rows: `(n_families, n_rows)`."""
     if recommender.model is None or first is None:
         return recommender.planned[rows][None]
-    return recommender.model.families_of(query, first, rows)
+    if recommender.newcomers is None:
+        return recommender.model.families_of(query, first, rows)
+    return recommender.newcomers.families_of(recommender.model, query, first, rows)
 
 
 def relevant_to(
@@ -48,7 +58,7 @@ def relevant_to(
 ) -> Ranked:
     """Relevance and the learner's words alone; without a model the plan, and what the learner asked for."""
     model, added = recommender.model, None
-    first = model.first(query, len(recommender.catalogue)) if model else None
+    first = _first(query, recommender)
     scores = first.scores if first else recommender.planned
     if model is None and preferences is not None:
         added = wishes(
@@ -86,7 +96,8 @@ def worthwhile_for(
     model, teaching, weights = recommender.model, recommender.teaching, recommender.weights
     assert model is not None
     assert teaching is not None
-    first = model.first(query, len(recommender.catalogue))
+    first = _first(query, recommender)
+    assert first is not None
     n = times * max(N_LEARNING, request.k + N_CONSIDERED)
     wanted = [*_by_rules(stages, first.scores, allowed, recommender, n), *_wanted(learner, allowed, recommender, n)]
     rows = pool_of(first.scores, allowed, recommender.offered, n=n, wanted=wanted)

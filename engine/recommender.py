@@ -192,6 +192,7 @@ def _asking(
         query=asked,
         state=None if anybody else state,
         words=_words(voices, recommender),
+        newcomers=recommender.newcomers,
     )
     return _Asking(
         request=request,
