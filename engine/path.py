@@ -38,9 +38,9 @@ Floats = NDArray[np.float64]
 class PathStep:
     """One skill on the way. `status`: the `next` one, others that are `ready` too, or `waiting` for `waits_for`.
 
-    `mastery` is the chance of success on its usual items, `known` that it is known, by which it counts as mastered. `steps` and `minutes` are expected until it is mastered,
-    `minutes_so_far` with everything before it on the path. `resources` are the best for it now,
-    best first; `can_be_checked` says that a short check may let it be skipped.
+    `mastery` is the chance of success on its usual items, `known` that it is known, by which it counts as mastered.
+    `steps` and `minutes` are expected until then, `minutes_so_far` with everything before it on the path. `resources`
+    are the best for it now, best first; `can_be_checked` says that a short check may let it be skipped.
     """
 
     skill_id: str

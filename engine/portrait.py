@@ -21,7 +21,7 @@ AUDIENCES = ("learner", "teacher")
 class SkillPortrait:
     """One skill: chance of success on a usual item with its 90 % interval, recall, when a review is due, and why.
 
-    `known`: the chance that the skill is known, who knows it may slip; by it, and on some answer, it counts as `mastered`.
+    `known`: the chance that the skill is known; by it, and with an answer, it counts as `mastered`.
     """
 
     skill_id: str

@@ -110,8 +110,8 @@ class SyncReport:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Skill:
     """What is known of one skill: the chance of success on a usual item of it lies between `low` and `high`, nine times
-    in ten; `known` is the chance that it is known, by which it counts as mastered. `recall` and `due_at` are None before
-    any answer.
+    in ten; `known` is the chance that it is known, by which it is mastered. `recall` and `due_at` are None before any
+    answer.
     """
 
     skill_id: str
