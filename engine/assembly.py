@@ -17,6 +17,7 @@ from engine.learner.menu import menu_of
 from engine.learner.model import LearnerModel, learner_model_of
 from engine.learner.rows import item_key, skill_key
 from engine.ranking.learning import Teaching, teaching_of
+from engine.ranking.newcomers import Newcomers, newcomers_of
 from engine.ranking.plain import planned_order
 from engine.ranking.pool import Offered
 from engine.ranking.relevance import RelevanceModel, relevance_of
@@ -32,7 +33,8 @@ class Recommender:
 
     `planned`: `(n_resources,)` minus the place in the teacher's plan. `skill_rows` are the rows of the catalogue that
     teach each skill, `titles` the names of skills, `graph` the skills needed before each. `teaching` is what the bundle
-    and the catalogue know of learning, None without a bundle.
+    and the catalogue know of learning, None without a bundle. `newcomers` are what the bundle does not know, with what
+    is like it.
     """
 
     version: str
@@ -49,6 +51,7 @@ class Recommender:
     graph: Mapping[str, tuple[str, ...]]
     titles: Mapping[str, str]
     weights: ObjectiveWeights
+    newcomers: Newcomers | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +110,7 @@ def recommender_of(
         graph=graph,
         titles={s.skill_id: s.title for s in known},
         weights=weights,
+        newcomers=newcomers_of(catalogue, len(bundle.resource_ids)) if bundle else None,
     )
 
 

@@ -32,7 +32,9 @@ def _families(query: Query, first: FirstStage | None, rows: Ints, recommender: R
     """What each family of relevance adds to each of these rows: `(n_families, n_rows)`."""
     if recommender.model is None or first is None:
         return recommender.planned[rows][None]
-    return recommender.model.families_of(query, first, rows)
+    if recommender.newcomers is None:
+        return recommender.model.families_of(query, first, rows)
+    return recommender.newcomers.families_of(recommender.model, query, first, rows)
 
 
 def relevant_to(  # noqa: PLR0913 - who asks for what, and all that was found so far

@@ -10,9 +10,9 @@ from engine.domain.catalogue import Catalogue
 from engine.domain.decision import Request
 from engine.domain.query import Query
 from engine.learner.menu import Menu
+from engine.learner.tracing import MASTERED
 from engine.ranking.candidates import candidates_of
 from engine.ranking.learning import Learning
-from engine.ranking.worth import MASTERED
 
 EMPTY = "The catalogue is empty: send resources with PUT /v1/resources."
 NOT_NOW = "Nothing on offer is available at this moment: check available_from and available_until of the resources."
@@ -77,7 +77,7 @@ def why_no_gain(request: Request, query: Query, gained: Gained, catalogue: Catal
     menu, learning = gained.menu, gained.learning
     if not learning.has_goal or not menu.teaching.lengths[learning.aims].any():
         return GOAL_UNTAUGHT
-    if (learning.known.mastery[learning.aims] >= MASTERED).all():
+    if (learning.known.known[learning.aims] >= MASTERED).all():
         return GOAL_MASTERED
     if gained.spent:
         spent = [gained.titles.get(s, s) for s in gained.spent]

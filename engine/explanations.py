@@ -18,6 +18,7 @@ from engine.learner.rows import skill_key
 from engine.learner.state import LearnerState
 from engine.phrases import reason
 from engine.ranking.learning import REPEATED_WITHIN, TERMS, Learning
+from engine.ranking.newcomers import Newcomers
 from engine.ranking.objective import N_LOOP, band_of
 from engine.ranking.relevance import RelevanceModel
 
@@ -31,16 +32,21 @@ def reasons_of(
     query: Query,
     model: RelevanceModel,
     catalogue: Catalogue,
+    newcomers: Newcomers | None = None,
 ) -> list[tuple[Reason, ...]]:
     """Why each of these resources is relevant: `contributions` `(n_families, len(rows))`, a reason for each family."""
-    strongest = _strongest(rows, query, model, catalogue)
+    # For a newcomer what is most like it is asked.
+    stands = {row: x for row in rows.tolist() if (x := newcomers.most_like(row)) is not None} if newcomers else {}
+    asked = np.array([stands.get(row, row) for row in rows.tolist()], np.int64) if stands else rows
+    strongest = _strongest(asked, query, model, catalogue)
     found = []
-    for row, terms, titles in zip(rows, contributions.T, strongest, strict=True):
+    for row, terms, titles in zip(rows.tolist(), contributions.T, strongest, strict=True):
         by = dict(zip(model.families, terms.tolist(), strict=True))
+        like = f"“{catalogue.title(stands[row])}”" if row in stands else ""
         made = (
-            _others(by["others"], model.votes(query, int(row))),
-            _course_time(by["course_time"], model.cohort_votes(query, int(row))),
-            _own_work(by["own_work"], titles),
+            _others(by["others"], model.votes(query, row), like),
+            _course_time(by["course_time"], model.cohort_votes(query, row)),
+            _own_work(by["own_work"], titles, like),
             _format(by["format"]),
         )
         found.append(tuple(r for r in made if r is not None))
@@ -159,7 +165,9 @@ def explored_reason(chance: float) -> Reason:
     return reason("explored", "explored", 0.0, chance=chance)
 
 
-def _others(contribution: float, votes: float) -> Reason:
+def _others(contribution: float, votes: float, like: str) -> Reason:
+    if like:
+        return reason("others", "others_like", contribution, learners=votes, like=like)
     if votes < 1:
         return reason("others", "others_new", contribution, learners=votes)
     phrase = "others_past" if contribution < 0 else "others_many" if votes >= _FEW else "others_few"
@@ -173,10 +181,12 @@ def _course_time(contribution: float, votes: float | None) -> Reason | None:
     return reason("course_time", phrase, contribution, learners=votes)
 
 
-def _own_work(contribution: float, strongest: Sequence[str] | None) -> Reason | None:
+def _own_work(contribution: float, strongest: Sequence[str] | None, like: str) -> Reason | None:
     if strongest is None and not contribution:
         return None
     because_of = " and ".join(f"“{title}”" for title in strongest or ())
+    if like and because_of and contribution > 0:
+        return reason("own_work", "own_work_like", contribution, because_of=because_of, like=like)
     phrase = "own_work" if because_of and contribution > 0 else "own_work_unlike"
     return reason("own_work", phrase, contribution, because_of=because_of)
 

@@ -223,7 +223,7 @@ def _situation(stage: LastStage, answered: Answered) -> Situation:
 
 
 def _mastery(skills: Iterable[str], answered: Answered) -> dict[str, float]:
-    """Mastery of these skills; nothing of a learner nobody knows."""
+    """How surely these skills are known; nothing of a learner nobody knows."""
     if answered.teaching is None or answered.learner is None or answered.state is None:
         return {}
     menu = answered.teaching.menu
@@ -234,7 +234,7 @@ def _mastery(skills: Iterable[str], answered: Answered) -> dict[str, float]:
         menu, np.empty(0, np.int64), asked,
         state=answered.state, model=answered.learner, now_us=answered.query.now_us,
     )  # fmt: skip
-    return {menu.skills[k]: float(known.mastery[k]) for k in asked.tolist()}
+    return {menu.skills[k]: float(known.known[k]) for k in asked.tolist()}
 
 
 def _ruled(outcome: Outcome, admission: Admission, slate: Slate, scale: float) -> Ruled:

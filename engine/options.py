@@ -32,6 +32,7 @@ from engine.learner.menu import Known, Menu, known_of
 from engine.learner.model import LearnerModel
 from engine.learner.state import LearnerState
 from engine.ranking.learning import Learning, Teaching
+from engine.ranking.newcomers import Newcomers
 from engine.ranking.relevance import RelevanceModel
 from engine.ranking.selection import Slate
 from engine.rules.outcome import Placed
@@ -78,6 +79,7 @@ class Answered:
     query: Query
     state: LearnerState | None
     words: Mapping[int, str]
+    newcomers: Newcomers | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -219,7 +221,10 @@ def _reasons(
             return _planned_reasons(chosen, rows, ranked, voices, answered)
     if answered.model is None:
         raise AssertionError("what is known of learning comes with a model")
-    told_of = reasons_of(rows, relevant, query=answered.query, model=answered.model, catalogue=answered.catalogue)
+    told_of = reasons_of(
+        rows, relevant,
+        query=answered.query, model=answered.model, catalogue=answered.catalogue, newcomers=answered.newcomers,
+    )  # fmt: skip
     if ranked.learning is None or answered.state is None or answered.teaching is None:
         return [in_order(*one, voice) for one, voice in zip(told_of, voices, strict=True)]
     told = Told(

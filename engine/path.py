@@ -15,15 +15,16 @@ from engine.learner.menu import Known, known_of, usual_time
 from engine.learner.pace_line import pace_line, week_minutes
 from engine.learner.preferences import Goal
 from engine.learner.state import LearnerState
+from engine.learner.tracing import MASTERED
 from engine.learner.voices import DAY_US
 from engine.learner.weeks import USUAL_WEEK_MINUTES, days_of
 from engine.ranking.candidates import candidates_of
 from engine.ranking.learning import Teaching
-from engine.ranking.worth import MASTERED, Worth, worth_of
+from engine.ranking.worth import Worth, worth_of
 from engine.recommender import Recommender
 
 STATUSES = ("next", "ready", "waiting")
-# From this mastery on a short check may show that a skill can be skipped.
+# Known as surely as this, a short check may show that a skill can be skipped.
 CHECKABLE = 0.7
 # Steps on one skill that a plan foresees at most: what takes longer is planned again long before.
 _MOST_STEPS = 40.0
@@ -37,14 +38,16 @@ Floats = NDArray[np.float64]
 class PathStep:
     """One skill on the way. `status`: the `next` one, others that are `ready` too, or `waiting` for `waits_for`.
 
-    `steps` and `minutes` are expected until it is mastered, `minutes_so_far` with everything before it on the path.
-    `resources` are the best for it now, best first; `can_be_checked` says that a short check may let it be skipped.
+    `mastery` is the chance of success on its usual items, `known` that it is known, by which it counts as mastered.
+    `steps` and `minutes` are expected until then, `minutes_so_far` with everything before it on the path. `resources`
+    are the best for it now, best first; `can_be_checked` says that a short check may let it be skipped.
     """
 
     skill_id: str
     title: str
     status: str
     mastery: float
+    known: float
     waits_for: tuple[str, ...]
     is_goal: bool
     can_be_checked: bool
@@ -98,7 +101,7 @@ def path_of(
     aims = np.array(sorted({menu.number[s] for s in goal.skills if s in menu.number}), np.int64)
     way = np.array(menu.closure(aims.tolist()), np.int64)
     known, worth = _looked_at(way, aims, teaching, recommender, state, query)
-    left = [int(k) for k in way if known.mastery[k] < MASTERED]
+    left = [int(k) for k in way if known.known[k] < MASTERED]
     order = _ordered(left, known, worth, teaching, first=menu.number.get(choose or "", -1))
     usual, sd = usual_time(menu, np.array(order, np.int64), state=state, model=teaching.model, now_us=query.now_us)
     steps = _steps(order, known, worth, teaching, recommender, aims, usual)
@@ -121,7 +124,7 @@ def _looked_at(
     rows = rows[np.unique(place[np.isin(skill, way)])]
     asked = np.array(menu.closure([*way.tolist(), *menu.pairs(rows)[1].tolist()]), np.int64)
     known = known_of(menu, rows, asked, state=state, model=teaching.model, now_us=query.now_us)
-    return known, worth_of(menu, known, teaching.gains, aims, state)
+    return known, worth_of(menu, known, teaching.gains, aims)
 
 
 def _ordered(left: list[int], known: Known, worth: Worth, teaching: Teaching, *, first: int) -> list[int]:
@@ -152,7 +155,7 @@ def _steps(
     menu, left, so_far = teaching.menu, set(order), 0.0
     found: list[PathStep] = []
     for k, usual in zip(order, usual_minutes.tolist(), strict=True):
-        steps, minutes, best = _way_through(k, known, worth, usual)
+        steps, minutes, best = _way_through(k, known, worth, usual, teaching.gains.tracing.span)
         so_far += steps * minutes
         waits = tuple(menu.skills[int(q)] for q in menu.needed_by(k) if int(q) in left)
         found.append(
@@ -161,9 +164,10 @@ def _steps(
                 title=recommender.titles.get(menu.skills[k], menu.skills[k]),
                 status="waiting" if waits else "ready" if found else "next",
                 mastery=float(known.mastery[k]),
+                known=float(known.known[k]),
                 waits_for=waits,
                 is_goal=k in aims,
-                can_be_checked=bool(known.mastery[k] >= CHECKABLE) and len(menu.answering(k)) > 0,
+                can_be_checked=bool(known.known[k] >= CHECKABLE) and len(menu.answering(k)) > 0,
                 steps=steps,
                 minutes=steps * minutes,
                 minutes_so_far=so_far,
@@ -173,10 +177,13 @@ def _steps(
     return tuple(found)
 
 
-def _way_through(skill: int, known: Known, worth: Worth, usual: float) -> tuple[float, float, list[int]]:
-    """Steps until a skill is mastered, minutes of one, and the places of the three best resources for it."""
+def _way_through(skill: int, known: Known, worth: Worth, usual: float, span: float) -> tuple[float, float, list[int]]:
+    """Steps until a skill is mastered, minutes of one, and the places of the three best resources for it.
+
+    `span`: how much more often who knows a skill is right, as gains are of chances.
+    """
     pairs = np.flatnonzero(worth.skill == skill)
-    room = MASTERED - float(known.mastery[skill])
+    room = span * (MASTERED - float(known.known[skill]))
     if not len(pairs):
         return min(room / 0.02, _MOST_STEPS), usual, []
     minutes = np.maximum(known.minutes[worth.place[pairs]], 0.25)

@@ -19,6 +19,10 @@ class Phrase:
 
 PHRASES = {
     "others_new": Phrase("This is new: nobody here has tried it yet.", "Nobody took this up so far."),
+    "others_like": Phrase(
+        "This is new here, and like {like}.",
+        "Nobody took this up before the last training: until then it counts as what is most like it does, as {like}.",
+    ),
     "others_few": Phrase("A few others here tried this.", "Taken up by {learners:.0f} so far; recent ones count more."),
     "others_many": Phrase(
         "Others here are taking this up.", "{learners:.0f} learners took this up so far; recent ones count more."
@@ -39,6 +43,10 @@ PHRASES = {
     "own_work": Phrase(
         "It goes well with {because_of}, which you worked on.",
         "Learners who took up {because_of}, as this learner did, often take this up too.",
+    ),
+    "own_work_like": Phrase(
+        "It is like {like}, which goes well with {because_of} that you worked on.",
+        "Learners who took up {because_of}, as this learner did, often take up what is like this: {like}.",
     ),
     "own_work_unlike": Phrase(
         "It is unlike what you worked on so far.", "What this learner took up does not speak for this resource."

@@ -12,18 +12,22 @@ from engine.learner.preferences import Preferences, goal_of, preferences_of
 from engine.learner.rows import skill_key
 from engine.learner.state import Check, LearnerState
 from engine.learner.style import Style, format_shares
+from engine.learner.tracing import MASTERED
 
 AUDIENCES = ("learner", "teacher")
-MASTERED = 0.85
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SkillPortrait:
-    """One skill: chance of success on a usual item with its 90 % interval, recall, when a review is due, and why."""
+    """One skill: chance of success on a usual item with its 90 % interval, recall, when a review is due, and why.
+
+    `known`: the chance that the skill is known; by it, and with an answer, it counts as `mastered`.
+    """
 
     skill_id: str
     title: str
     mastery: float
+    known: float
     low: float
     high: float
     mastered: bool
@@ -103,9 +107,10 @@ def _skill(mastery: SkillMastery, title: str, audience: str, now_us: int) -> Ski
         skill_id=mastery.skill_id,
         title=title,
         mastery=mastery.p,
+        known=mastery.known,
         low=mastery.low,
         high=mastery.high,
-        mastered=mastery.p >= MASTERED and told.n > 0,
+        mastered=mastery.known >= MASTERED and told.n > 0,
         recall=mastery.recall,
         due_at=_moment(mastery.due_us),
         answers=told.n,

@@ -104,8 +104,14 @@ def prepared(asked: Iterable[tuple[Request, Query]], recommender: Recommender) -
         answered = [_as_answered(request, query) for request, query in some]
         model = recommender.model
         firsts = model.firsts(answered, len(recommender.catalogue)) if model is not None else repeat(None, len(some))
+        newcomers = recommender.newcomers
         for (request, query), own, first in zip(some, answered, firsts, strict=True):
-            yield Prepared(request, query, own, first)
+            yield Prepared(
+                request,
+                query,
+                own,
+                newcomers.stood_for(first) if newcomers is not None and first is not None else first,
+            )
 
 
 def _as_answered(request: Request, query: Query) -> Query:
@@ -232,6 +238,7 @@ def _asking(
         query=asked,
         state=None if anybody else state,
         words=_words(voices, recommender),
+        newcomers=recommender.newcomers,
     )
     return _Asking(
         request=request,

@@ -15,9 +15,9 @@ from engine.learner.evidence import day_of
 from engine.learner.fold import caught_up, folded, place_of
 from engine.learner.menu import Known, known_of
 from engine.learner.state import LearnerState
+from engine.learner.tracing import MASTERED
 from engine.phrases import WHAT_IF
 from engine.ranking.learning import Teaching
-from engine.ranking.worth import MASTERED
 from engine.recommender import Recommender, recommend
 
 # So many of the last answers are asked about, and so far down a rank is told.
@@ -128,7 +128,8 @@ def _opened(
     waiting = [k for k in range(len(menu.skills)) if set(menu.needed_by(k).tolist()) & set(skills.tolist())]
     needed = [q for k in waiting for q in menu.needed_by(k).tolist()]
     asked = np.unique(np.array([*skills.tolist(), *waiting, *needed], np.int64))
-    now, then = (_known(one, asked, asking).mastery for one in (state, after))
+    before, later = (_known(one, asked, asking) for one in (state, after))
+    now, then = before.known, later.known
     opened = [
         k
         for k in waiting
@@ -139,6 +140,7 @@ def _opened(
     if opened:
         names = " and ".join(_title(menu.skills[k], asking) for k in opened[:2])
         return [WHAT_IF["opens"].format(skills=names)]
+    now, then = before.mastery, later.mastery
     change = then[skills] - now[skills]
     best = int(np.argmax(np.abs(change)))
     if abs(float(change[best])) < _LEAST_CHANGE:

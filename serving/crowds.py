@@ -246,8 +246,9 @@ def _abilities(
     states = [known[x].state for x in ids]
     told = [state for state in states if state is not None]
     if recommender.teaching is not None and len(told) == len(states):
-        mastery, answers = estimated(told, skills, recommender.teaching, now_us=microseconds(now))
+        mastery, sure, answers = estimated(told, skills, recommender.teaching, now_us=microseconds(now))
     else:
         mastery, answers = counted([known[x].standing for x in ids], skills, recommender.offer.skills)
+        sure = mastery
     ready = readiness_of(np.nan_to_num(mastery, nan=1.0), skills, recommender.graph)
-    return abilities_of(skills, mastery, answers, ready)
+    return abilities_of(skills, mastery, answers, ready, sure=sure)

@@ -144,7 +144,7 @@ def _mastery(drafts: Sequence[Rule], sight: Sight, now_us: int) -> dict[str, dic
                 teaching.menu, np.empty(0, np.int64), asked[order],
                 state=one.state, model=recommender.learner, now_us=now_us,
             )  # fmt: skip
-            found[one.learner_id] = {s: float(seen.mastery[k]) for s, k in zip(skills, asked.tolist(), strict=True)}
+            found[one.learner_id] = {s: float(seen.known[k]) for s, k in zip(skills, asked.tolist(), strict=True)}
     return found
 
 

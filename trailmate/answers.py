@@ -110,7 +110,8 @@ class SyncReport:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Skill:
     """What is known of one skill: the chance of success on a usual item of it lies between `low` and `high`, nine times
-    in ten; `recall` and `due_at` are None before any answer.
+    in ten; `known` is the chance that it is known, by which it is mastered. `recall` and `due_at` are None before any
+    answer.
     """
 
     skill_id: str
@@ -120,6 +121,7 @@ class Skill:
     high: float
     mastered: bool
     text: str
+    known: float | None = None
     recall: float | None = None
     due_at: datetime | None = None
     answers: int = 0
@@ -245,6 +247,7 @@ class PathStep:
     minutes: float
     minutes_so_far: float
     steps: float
+    known: float | None = None
     waits_for: tuple[str, ...] = ()
     is_goal: bool = False
     can_be_checked: bool = False

@@ -12,13 +12,13 @@ from engine.learner.menu import known_of
 from engine.learner.preferences import Goal, Preferences
 from engine.learner.rows import skill_key
 from engine.learner.state import LearnerState
+from engine.learner.tracing import MASTERED
 from engine.ranking.learning import Teaching
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
-MASTERED = 0.85
 # Of what a skill builds on, each must be known this well before work on it makes sense.
 _READY = 0.6
 _NOTHING_SAID = Preferences()
@@ -55,10 +55,15 @@ class Abilities:
     gap: Floats
 
 
-def abilities_of(skills: tuple[str, ...], mastery: Floats, answers: Ints, ready: Bools) -> Abilities:
-    """Abilities with all that follows from them, looked at once for many questions."""
+def abilities_of(
+    skills: tuple[str, ...], mastery: Floats, answers: Ints, ready: Bools, *, sure: Floats | None = None
+) -> Abilities:
+    """Abilities with all that follows from them, looked at once for many questions.
+
+    `sure`: `(n, n_skills)` how surely each skill is known, where somebody can say it better than mastery does.
+    """
     known = np.nan_to_num(mastery, nan=0.5)
-    mastered = (known >= MASTERED) & (answers > 0)
+    mastered = ((known if sure is None else np.nan_to_num(sure, nan=0.5)) >= MASTERED) & (answers > 0)
     gap = np.where(ready & ~mastered, 1.0 - known, 0.0)
     return Abilities(
         skills=skills, mastery=mastery, answers=answers, ready=ready, known=known, mastered=mastered, gap=gap
@@ -126,8 +131,9 @@ def crowd_of(people: Sequence[Person], abilities: Abilities, titles: Mapping[str
 
 def estimated(
     states: Sequence[LearnerState], skills: Sequence[str], teaching: Teaching, *, now_us: int
-) -> tuple[Floats, Ints]:
-    """Mastery of these skills by the learner model, and how many answers it stands on: `(n, n_skills)` both.
+) -> tuple[Floats, Floats, Ints]:
+    """Mastery of these skills by the learner model, how surely they are known, and how many answers that stands on:
+    `(n, n_skills)` each.
 
     NaN for skills the menu does not know.
     """
@@ -137,13 +143,15 @@ def estimated(
     keys = np.array([skill_key(skills[k]) for k in known], np.uint64)
     order = np.argsort(asked, kind="stable")
     asked, keys, place = asked[order], keys[order], np.array(known, np.int64)[order]
-    mastery, answers = np.full((len(states), len(skills)), np.nan), np.zeros((len(states), len(skills)), np.int64)
+    mastery, sure = (np.full((len(states), len(skills)), np.nan) for _ in range(2))
+    answers = np.zeros((len(states), len(skills)), np.int64)
     none = np.empty(0, np.int64)
     for row, state in enumerate(states) if len(asked) else ():
-        mastery[row, place] = known_of(menu, none, asked, state=state, model=model, now_us=now_us).mastery[asked]
+        said = known_of(menu, none, asked, state=state, model=model, now_us=now_us)
+        mastery[row, place], sure[row, place] = said.mastery[asked], said.known[asked]
         met = dict(zip(state.blocks["key"].tolist(), state.blocks["n"].tolist(), strict=True))
         answers[row, place] = [int(met.get(key, 0)) for key in keys.tolist()]
-    return mastery, answers
+    return mastery, sure, answers
 
 
 def counted(

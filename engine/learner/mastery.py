@@ -39,12 +39,15 @@ class Evidence:
 class SkillMastery:
     """P(success on a usual item of the skill, now) with the ends of its 90 % interval, recall, and the evidence.
 
+    `known` is P(the skill is known), which slips and guesses do not blur: by it a skill counts as mastered.
+
     `recall` is the chance that the skill is still remembered as it was, None before any answer; `due_us` the day from
     when it is worth a review.
     """
 
     skill_id: str
     p: float
+    known: float
     low: float
     high: float
     recall: float | None
@@ -105,8 +108,11 @@ def skill_masteries(state: LearnerState, skills: Sequence[str], model: LearnerMo
     p, mean, sd = (
         np.bincount(of_skill, of, len(skills)) * share for of in (said.p, said.log_seconds_mean, said.log_seconds_sd)
     )
+    known = model.tracing.of_state(keys, state.blocks, p, n_events=int(state.whole["n_events"][0]))
     return [
-        _mastery(skill, float(p[k]), state, int(keys[k]), model, now_us, (float(mean[k]), float(sd[k])))
+        _mastery(
+            skill, (float(p[k]), float(known[k])), state, int(keys[k]), model, now_us, (float(mean[k]), float(sd[k]))
+        )
         for k, skill in enumerate(skills)
     ]
 
@@ -140,20 +146,21 @@ def due_reviews(memories: Mapping[int, Memory], skills: Sequence[str], now_us: i
 
 def _mastery(
     skill: str,
-    p: float,
+    chances: tuple[float, float],
     state: LearnerState,
     key: int,
     model: LearnerModel,
     now_us: int,
     seconds: tuple[float, float],
 ) -> SkillMastery:
-    block, memory = state.block(key), state.memories.get(key)
+    (p, known), block, memory = chances, state.block(key), state.memories.get(key)
     information = 0.0 if block is None else float(block["info"])
     z, sd = math.log(p / (1.0 - p)), float(model.logit_sd(np.array([information]))[0])
     low, high = certain(np.array([z - _Z * sd, z + _Z * sd]))
     return SkillMastery(
         skill_id=skill,
         p=p,
+        known=known,
         low=float(low),
         high=float(high),
         recall=None if memory is None else retrievability(memory, now_us),

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from engine.learner.forest import Forest, forest_from
 from engine.learner.kernels import ARRAYS, Prepared, Statics
 from engine.learner.line import LINE_COLUMNS
 from engine.learner.rows import Vocabulary
+from engine.learner.tracing import USUAL_TRACING, Tracing, tracing_from
 
 # Beyond this no answer is certain: a slip or a guess stays possible.
 SUREST = 0.999
@@ -42,7 +43,8 @@ class LearnerModel:
     `columns`: `(n_columns,)` int32, the features that are looked at: those of the line first, then the usual log
     seconds, then the rest. `pace` adds to the usual log seconds where `from_usual` is set, else it says them whole.
     `skill_items`: `(n_skills, 5)` int32 rows of the items most met under each skill, -1 for none. `doubt`: a, b of the
-    variance 1 / (a + b * information) of a logit. `silent_formats`: those of which no answer ever came.
+    variance 1 / (a + b * information) of a logit. `silent_formats`: those of which no answer ever came. `tracing`: by
+    what law answers tell whether a skill is known.
     """
 
     version: str
@@ -58,6 +60,7 @@ class LearnerModel:
     doubt: tuple[float, float]
     format_mix: Mapping[str, float]
     silent_formats: frozenset[str] = frozenset()
+    tracing: Tracing = USUAL_TRACING
 
     def outlook(self, x: NDArray[np.float32], item_row: NDArray[np.int32]) -> Outlook:
         """What features say: `x` `(n, n_columns)` of `columns`, `item_row` `(n,)`, -1 for an unknown item."""
@@ -95,7 +98,8 @@ def certain(z: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def learner_model_of(bundle: Bundle) -> LearnerModel:
     """The learner model a bundle carries."""
-    return learner_model_from(bundle.arrays, bundle.settings["learner"], version=bundle.version)
+    model = learner_model_from(bundle.arrays, bundle.settings["learner"], version=bundle.version)
+    return replace(model, tracing=tracing_from(bundle.arrays, bundle.settings["gain"]["tracing"]))
 
 
 def learner_model_from(

@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+# Known as surely as this, a skill counts as mastered, wherever a learner, a teacher or a policy is told so.
+MASTERED = 0.85
 # So many answers back are read; what came before them is forgotten by then.
 REMEMBERED = 16
 # More exposures than these without an answer say nothing more.

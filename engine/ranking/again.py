@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 
 from engine.domain.history import History
 from engine.learner.menu import known_of
+from engine.learner.tracing import MASTERED
 from engine.ranking.learning import Learner, Teaching, aims_of
-from engine.ranking.worth import MASTERED
 
 Ints = NDArray[np.int64]
 
@@ -65,7 +65,7 @@ def _spent(
     known = known_of(
         menu, np.empty(0, np.int64), left, state=learner.state, model=teaching.model, now_us=learner.now_us
     )
-    return tuple(left[known.mastery[left] < MASTERED].tolist())
+    return tuple(left[known.known[left] < MASTERED].tolist())
 
 
 def added_by_again(again: Again, rows: Ints, history: History, *, weight: float) -> NDArray[np.float64]:

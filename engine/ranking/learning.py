@@ -140,7 +140,7 @@ def learning_of(rows: Ints, learner: Learner, teaching: Teaching) -> Learning:
     p_spoken = known.p[len(rows) :]
     if words:
         known = _without(known, len(rows))
-    worth = worth_of(menu, known, teaching.gains, aims, state)
+    worth = worth_of(menu, known, teaching.gains, aims)
     terms = np.zeros((len(TERMS), len(rows)))
     terms[: len(OF_LEARNING) - 1] = added_by_learning(
         menu, known, worth, state, model=teaching.model, weights=weights, has_goal=has_goal
@@ -180,7 +180,7 @@ def _asked_about(menu: Menu, aims: Ints, has_goal: bool) -> Ints:
 
 def _without(known: Known, n: int) -> Known:
     """Only the first `n` rows."""
-    return Known(known.rows[:n], known.p[:n], known.minutes[:n], known.own[:n], known.mastery, known.facts)
+    return Known(known.rows[:n], known.p[:n], known.minutes[:n], known.own[:n], known.mastery, known.known, known.facts)
 
 
 def _repeated(rows: Ints, history: History, *, weight: float) -> Floats:

@@ -8,10 +8,8 @@ from numpy.typing import NDArray
 
 from engine.learner.gains import FACTS, GainModel, step_facts
 from engine.learner.menu import Known, Menu
-from engine.learner.state import LearnerState
+from engine.learner.tracing import MASTERED
 
-# From this chance of success on usual items a skill counts as mastered, and when it is known as surely as that.
-MASTERED = 0.85
 _READINESS = [FACTS.index("readiness"), FACTS.index("readiness_mean")]
 # A minute is the shortest step that is planned with.
 _SHORTEST = 0.25
@@ -40,8 +38,8 @@ class Worth:
     readiness: Floats
 
 
-def worth_of(menu: Menu, known: Known, gains: GainModel, aims: Ints, state: LearnerState) -> Worth:
-    """The worth of the resources in `known` to a learner in this state who aims at the skills `aims`.
+def worth_of(menu: Menu, known: Known, gains: GainModel, aims: Ints) -> Worth:
+    """The worth of the resources in `known` to a learner who aims at the skills `aims`.
 
     Skills that were not asked about, whose mastery is NaN, are worth nothing: no pair speaks of them.
     """
@@ -49,11 +47,7 @@ def worth_of(menu: Menu, known: Known, gains: GainModel, aims: Ints, state: Lear
     asked = ~np.isnan(known.mastery)
     mine = asked[skill]
     place, skill = place[mine], skill[mine]
-    skills, traced = np.flatnonzero(asked), np.full(len(asked), np.nan)
-    n_events = int(state.whole["n_events"][0])
-    traced[skills] = gains.tracing.of_state(
-        menu.skill_keys[skills], state.blocks, known.mastery[skills], n_events=n_events
-    )
+    skills, traced = np.flatnonzero(asked), known.known
     readiness, mean = readiness_of(menu, traced, skills)
     of_format = np.array([gains.format_number(name) for name in menu.format_names])
     facts = step_facts(

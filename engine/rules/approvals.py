@@ -11,7 +11,7 @@ from engine.domain.resource import Resource
 from engine.learner.menu import Menu, known_of
 from engine.learner.model import LearnerModel
 from engine.learner.state import LearnerState
-from engine.ranking.worth import MASTERED
+from engine.learner.tracing import MASTERED
 from engine.rules.plan import Plan
 
 WAITING, APPROVED, DECLINED, EXPIRED = "waiting", "approved", "declined", "expired"
@@ -87,7 +87,7 @@ def mastered_of(
         nothing: NDArray[np.int64] = np.empty(0, np.int64)
         skills = np.arange(len(menu.skills), dtype=np.int64)
         known = known_of(menu, nothing, skills, state=state, model=model, now_us=now_us)
-        found = dict(zip(menu.skills, known.mastery.tolist(), strict=True))
+        found = dict(zip(menu.skills, known.known.tolist(), strict=True))
     if plan is not None:
         found |= {skill: value for skill, (_, value) in plan.mastery.items()}
     return frozenset(skill for skill, value in found.items() if value >= MASTERED)

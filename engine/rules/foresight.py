@@ -3,7 +3,7 @@
 import numpy as np
 
 from engine.domain.rule import Rule
-from engine.ranking.worth import MASTERED
+from engine.learner.tracing import MASTERED
 from engine.rules.bars import outside
 from engine.rules.compiled import RuleBook
 from engine.rules.plan import Plan

@@ -7,7 +7,7 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.ranking.worth import MASTERED
+from engine.learner.tracing import MASTERED
 from engine.rules.matching import Mask
 
 Floats = NDArray[np.float64]

@@ -11,14 +11,15 @@ from hypothesis import strategies as st
 from engine.domain.history import history_of
 from engine.domain.query import query_with
 from engine.learner.fold import folded
+from engine.learner.menu import known_of
 from engine.learner.preferences import Goal, Preferences, value_of
+from engine.learner.tracing import MASTERED
 from engine.path import path_of, ready_skills
 from engine.phrases import PHRASES
 from engine.ranking.exploration import EPSILON
 from engine.ranking.objective import GENTLE_BAND, band_of
 from engine.ranking.pool import pool_of, way_rows
 from engine.ranking.selection import INQUIRY_FORMATS
-from engine.ranking.worth import MASTERED
 from engine.what_if import what_if_of
 from tests.lessons import NOW, ask, event, practice, resources_of
 
@@ -209,7 +210,9 @@ def test_a_path_never_puts_a_skill_before_what_it_waits_for(lesson, skills, seed
     menu = lesson.teaching.menu
     way = {menu.skills[k] for k in menu.closure([menu.number[s] for s in goal.skills])}
     assert set(order) | set(path.mastered) == way
-    assert all(step.mastery < MASTERED for step in path.steps)
+    numbers = np.array(sorted(menu.number[s] for s in way), np.int64)
+    known = known_of(menu, np.zeros(0, np.int64), numbers, state=state, model=lesson.learner, now_us=query.now_us).known
+    assert set(path.mastered) == {menu.skills[k] for k in numbers.tolist() if known[k] >= MASTERED}
     for place, step in enumerate(path.steps):
         assert set(step.waits_for) <= set(order[:place])
         assert (step.status == "waiting") == bool(step.waits_for)

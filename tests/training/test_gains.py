@@ -1,5 +1,6 @@
 """What steps are worth is found where it is, not found where it is not, and read online as it was read in the log."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -92,12 +93,13 @@ def taught(tmp_path_factory):
 
 def expected_gains(log, model, gains):
     """The mean gain of a fresh learner's step on each resource."""
+    model = replace(model, tracing=gains.tracing)
     menu = menu_of(RESOURCES, NEEDED, model)
     from engine.learner.fold import fresh
 
     state = fresh(model, offer_of(RESOURCES))
     known = known_of(menu, np.arange(len(RESOURCES)), np.arange(3), state=state, model=model, now_us=0)
-    worth = worth_of(menu, known, gains, np.arange(3), state)
+    worth = worth_of(menu, known, gains, np.arange(3))
     return dict(zip([r.resource_id for r in RESOURCES], worth.gain.tolist(), strict=True))
 
 
@@ -135,6 +137,7 @@ def test_the_way_is_found_where_hardly_anybody_of_the_log_ever_went_it(tmp_path)
     log = school(tmp_path / "log", teaches=0.3, n_steps=8, ready=0.9)
     model = fitted(log)
     gains, _ = gain_model_for(log, model, seed=0)
+    model = replace(model, tracing=gains.tracing)
     menu, offer = menu_of(RESOURCES, NEEDED, model), offer_of(RESOURCES)
     aim = np.array([menu.number["doubling"]])
     told = []
@@ -142,7 +145,7 @@ def test_the_way_is_found_where_hardly_anybody_of_the_log_ever_went_it(tmp_path)
         told += [answer(skill, k) for k in range(6) if skill]
         state = folded(told, model, offer)
         known = known_of(menu, np.arange(len(RESOURCES)), np.arange(3), state=state, model=model, now_us=0)
-        rate = worth_of(menu, known, gains, aim, state).rate
+        rate = worth_of(menu, known, gains, aim).rate
         assert RESOURCES[int(rate.argmax())].skills == (FOLLOWS[skill],)
 
 
@@ -181,13 +184,12 @@ def test_facts_read_from_a_state_are_those_read_in_the_log(taught):
         state = folded(before, model, offer)
         at_us = int(attempts.frame["at"].dt.epoch("us")[row])
         rows, every = np.array([number[ids[row]]]), np.arange(len(menu.skills))
-        known = known_of(menu, rows, every, state=state, model=model, now_us=at_us)
+        known = known_of(menu, rows, every, state=state, model=replace(model, tracing=law), now_us=at_us)
         place, skill = menu.pairs(rows)
-        traced = law.of_state(menu.skill_keys, state.blocks, known.mastery, n_events=int(state.whole["n_events"][0]))
-        least, mean = readiness_of(menu, traced, every)
+        least, mean = readiness_of(menu, known.known, every)
         online = step_facts(
             mastery=known.mastery[skill], readiness=(least[skill], mean[skill]), p=known.p[place],
             of_skill=known.facts[skill], own=known.own[place], log_minutes=np.log(np.array([5.0])),
-            formats=np.array([float(ids[row].endswith("quiz"))]), known=traced[skill],
+            formats=np.array([float(ids[row].endswith("quiz"))]), known=known.known[skill],
         )  # fmt: skip
         np.testing.assert_allclose(online[0], found.facts[k], rtol=1e-6, atol=1e-7, err_msg=str(FACTS))

@@ -9,6 +9,7 @@ from engine.domain.history import NO_TIME, History
 from engine.domain.id_map import IdMap
 from engine.domain.query import Query
 from engine.ranking.neighbours import work_of
+from engine.ranking.newcomers import Newcomers
 from engine.ranking.popularity import DAY_US
 from engine.ranking.ranker import best_of
 from training.fitting import Fitted, School, fit
@@ -139,3 +140,16 @@ def test_what_is_added_up_at_once_is_the_sum_of_the_weighted_terms(ranked: Fitte
         np.testing.assert_allclose(first.scores, by_term.sum(axis=0), atol=1e-5)
         rows = np.array([3, N_RESOURCES + 2, 25])
         np.testing.assert_allclose(model.families_of(query, first, rows).sum(axis=0), first.scores[rows], atol=1e-12)
+
+
+def test_a_newcomer_is_ranked_as_the_mean_of_what_stands_for_it(ranked: Fitted) -> None:
+    model, query, new = ranked.model, _query([20, 21]), N_RESOURCES
+    assert model.ranker is not None
+    newcomers = Newcomers(np.array([new]), np.array([[22, 23, 22, 22]]), np.array([[0.5, 0.5, 0.0, 0.0]]))
+    first = newcomers.stood_for(model.first(query, N_RESOURCES + 1))
+    rows = np.array([3, 24, 30, new])
+    said = newcomers.families_of(model, query, first, rows)
+    beside = np.array([3, 22, 23, 24, 30, new])
+    plain = model.families_of(query, first, beside)
+    np.testing.assert_allclose(said[:, 3], plain[:, [1, 2]].mean(axis=1))
+    np.testing.assert_array_equal(said[:, :3], plain[:, [0, 3, 4]])
