@@ -1,12 +1,13 @@
 """A closer look at the best candidates: relevance, and what they are worth to a learner."""
 
-from collections.abc import Sequence
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.assembly import Recommender
-from engine.domain.decision import Request
+from engine.domain.decision import Reason, Request
 from engine.domain.query import Query
 from engine.last_stage import LastStage
 from engine.learner.preferences import Preferences, goal_of, preferences_of
@@ -15,7 +16,7 @@ from engine.learner.voices import Spoken
 from engine.options import Ranked
 from engine.ranking.again import Again, added_by_again
 from engine.ranking.learning import TERMS as LEARNING_TERMS
-from engine.ranking.learning import Learner, aims_of, learning_of, minutes_left
+from engine.ranking.learning import Learner, Teaching, aims_of, learning_of, minutes_left
 from engine.ranking.needs import needs_of
 from engine.ranking.plain import wishes
 from engine.ranking.pool import N_LEARNING, N_UPTAKE, due_rows, pool_of, way_rows
@@ -26,85 +27,193 @@ from engine.ranking.selection import N_CONSIDERED
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
+_NO_ROWS = np.empty(0, np.int64)
 
 
-def _families(query: Query, first: FirstStage | None, rows: Ints, recommender: Recommender) -> NDArray[np.float64]:
-    """What each family of relevance adds to each of these rows: `(n_families, n_rows)`."""
-    if recommender.model is None or first is None:
-        return recommender.planned[rows][None]
-    if recommender.newcomers is None:
-        return recommender.model.families_of(query, first, rows)
-    return recommender.newcomers.families_of(recommender.model, query, first, rows)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asking:
+    """One request with who it is for; `learner` is None where nothing but relevance is asked for, or no state is there.
+
+    `wished` is what they asked for where no model is served; `again` what was done before and may come back.
+    `conditions` are all that says which candidates there are and how relevant, beside rules.
+    """
+
+    request: Request
+    query: Query
+    recommender: Recommender
+    learner: Learner | None
+    voices: tuple[Spoken, ...]
+    wished: Preferences | None
+    again: Again
+    conditions: tuple[object, ...]
+
+    @property
+    def n(self) -> int:
+        """How many candidates are usually looked at."""
+        return max(N_UPTAKE if self.learner is None else N_LEARNING, self.request.k + N_CONSIDERED)
 
 
-def relevant_to(  # noqa: PLR0913 - who asks for what, and all that was found so far
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """What may be `shown` `(n_resources,)` under the rules of a `stage`, and how many `times` as many are looked at.
+
+    `first` is what the cheap scorers say, where that is known already.
+    """
+
+    shown: Callable[[], Mask]
+    stage: LastStage | None
+    times: int
+    first: FirstStage | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pool:
+    """The candidates looked at, with what each family of relevance adds: `rows` `(n,)`, `relevant` `(n_families, n)`.
+
+    `plain` `(n,)` adds it up and `span` says how far it reaches. `told` are reasons by row, as they come to be said.
+    """
+
+    rows: Ints
+    relevant: Floats
+    plain: Floats
+    span: float
+    told: dict[int, tuple[Reason, ...]]
+
+
+def looked_at(asking: Asking, look: Look) -> Ranked:
+    """A closer look at the best of what is shown to it."""
+    if asking.learner is not None:
+        return _worthwhile_for(asking, asking.learner, look)
+    return _planned(asking, look) if asking.recommender.model is None else _relevant_to(asking, look)
+
+
+def conditions_of(
     request: Request,
     query: Query,
-    allowed: NDArray[np.bool_],
+    learner: Learner | None,
     voices: tuple[Spoken, ...],
-    preferences: Preferences | None,
+    again: Again,
     recommender: Recommender,
-    *,
-    first: FirstStage | None,
-    stages: Sequence[LastStage],
-    times: int,
-) -> Ranked:
-    """Relevance and the learner's words alone; without a model the plan, and what the learner asked for."""
-    model, added = recommender.model, None
-    scores = first.scores if first else recommender.planned
-    if model is None and preferences is not None:
-        added = wishes(
-            preferences, query, catalogue=recommender.catalogue, plain=scores[allowed], weights=recommender.weights
-        )
-        scores = added_up(np.vstack([scores, added]))
-    n = times * max(N_UPTAKE, request.k + N_CONSIDERED)
-    wanted = [*_by_rules(stages, scores, allowed, recommender, n), *accepted_rows(voices, recommender).tolist()]
-    rows = pool_of(scores, allowed, recommender.offered, n=n, wanted=wanted)
-    relevant = _families(query, first, rows, recommender)
+) -> tuple[object, ...]:
+    """What the candidates and their relevance follow from, beside the history and rules."""
+    course_day = recommender.model.course_day.key(query) if recommender.model is not None else ()
+    needs = () if learner is None else (learner.goal, tuple(learner.needs.checks), tuple(learner.needs.reviews))
+    return (
+        recommender, recommender.catalogue.available(query.now_us), request.k, request.candidates, request.exclude,
+        request.formats, request.minutes, query.access_needs, query.languages, query.features, query.course_id,
+        course_day, query.starts_us, query.hour_us, voices, again.key, needs,
+    )  # fmt: skip
+
+
+def _pool(asking: Asking, look: Look) -> Pool:
+    """The pool, kept with the learner's history until anything that it follows from is another."""
+    return asking.query.history.kept(
+        f"pool for {asking.request.objective}", _made_of(asking, look.stage, look.times), lambda: _made(asking, look)
+    )
+
+
+def is_kept(asking: Asking, stage: LastStage | None) -> bool:
+    """Whether a usual look needs nothing of the cheap scorers any more."""
+    return asking.query.history.keeps(f"pool for {asking.request.objective}", _made_of(asking, stage, 1))
+
+
+def _made_of(asking: Asking, stage: LastStage | None, times: int) -> tuple[object, ...]:
+    return (*asking.conditions, times, None if stage is None else stage.plan)
+
+
+def _made(asking: Asking, look: Look) -> Pool:
+    model, query = asking.recommender.model, asking.query
+    assert model is not None
+    first = look.first or model.first(query, len(asking.recommender.catalogue))
+    newcomers = asking.recommender.newcomers
+    if newcomers is None:
+        rows = _rows(asking, look, first.scores)
+        relevant = model.families_of(query, first, rows)
+    else:
+        first = newcomers.stood_for(first)
+        rows = _rows(asking, look, first.scores)
+        relevant = newcomers.families_of(model, query, first, rows)
     plain = added_up(relevant)
-    span = (float(np.ptp(plain)) if len(plain) else 0.0) or 1.0
+    return Pool(rows=rows, relevant=relevant, plain=plain, span=float(np.ptp(plain)) if len(plain) else 0.0, told={})
+
+
+def _rows(asking: Asking, look: Look, scores: Floats) -> Ints:
+    """The rows of the catalogue that are looked at closely, ascending; everything where it is few."""
+    recommender, n, shown = asking.recommender, look.times * asking.n, look.shown()
+    wanted: list[int] = []
+    if np.count_nonzero(shown) > n:
+        if look.stage is not None:
+            wanted += look.stage.wanted(scores, recommender.offered)
+        wanted += accepted_rows(asking.voices, recommender).tolist()
+        if asking.learner is not None and recommender.teaching is not None:
+            wanted += _due(asking.learner, recommender.teaching, shown, n)
+    return pool_of(scores, shown, recommender.offered, n=n, wanted=wanted)
+
+
+def _due(learner: Learner, teaching: Teaching, shown: Mask, n: int) -> list[int]:
+    """What a learner needs a close look at, however relevant it is."""
+    menu, promising = teaching.menu, teaching.promising
+    due = [*learner.needs.checks, *learner.needs.reviews]
+    way = menu.closure(aims_of(learner.goal, menu).tolist())
+    return [*due_rows(due, menu, promising, shown), *way_rows(way, promising, shown, n)]
+
+
+def _relevant_to(asking: Asking, look: Look) -> Ranked:
+    """Relevance and the learner's words alone."""
+    pool = _pool(asking, look)
+    span = pool.span or 1.0
+    voice, scores = _with_voices(asking, pool.rows, pool.plain, span)
+    return Ranked(pool.rows, pool.relevant, None, voice, scores, span, told=pool.told)
+
+
+def _planned(asking: Asking, look: Look) -> Ranked:
+    """The plan, and what the learner asked for, where no model is served."""
+    recommender, added = asking.recommender, None
+    scores = recommender.planned
+    if asking.wished is not None:
+        plain, weights, catalogue = scores[look.shown()], recommender.weights, recommender.catalogue
+        added = wishes(asking.wished, asking.query, catalogue=catalogue, plain=plain, weights=weights)
+        scores = added_up(np.vstack([scores, added]))
+    rows = _rows(asking, look, scores)
+    planned = recommender.planned[rows]
+    span = (float(np.ptp(planned)) if len(planned) else 0.0) or 1.0
     if added is not None:
         added = added[:, rows]
-        plain = added_up(np.vstack([plain, added]))
-    voice = np.zeros(len(rows))
-    if voices:
-        voice = added_by_voices(voices, recommender.keys[rows], weight=recommender.weights.voice * span)
-        voice += lift_of(plain + voice, voice, accepted_rows(voices, recommender, rows))
-    return Ranked(rows, relevant, None, voice, plain + voice, span, wishes=added)
+        plain = added_up(np.vstack([planned, added]))
+    else:
+        plain = planned
+    voice, scores = _with_voices(asking, rows, plain, span)
+    return Ranked(rows, planned[None], None, voice, scores, span, wishes=added)
 
 
-def worthwhile_for(  # noqa: PLR0913 - who asks for what, and all that was found so far
-    request: Request,
-    query: Query,
-    allowed: NDArray[np.bool_],
-    again: Again,
-    learner: Learner,
-    recommender: Recommender,
-    *,
-    first: FirstStage,
-    stages: Sequence[LastStage],
-    times: int,
-) -> Ranked:
+def _with_voices(asking: Asking, rows: Ints, plain: Floats, span: float) -> tuple[Floats, Floats]:
+    """What the learner's words add to each row, and the scores with it: `(n,)` both."""
+    voices, recommender = asking.voices, asking.recommender
+    if not voices:
+        return np.zeros(len(rows)), plain
+    voice = added_by_voices(voices, recommender.keys[rows], weight=recommender.weights.voice * span)
+    voice += lift_of(plain + voice, voice, accepted_rows(voices, recommender, rows))
+    return voice, plain + voice
+
+
+def _worthwhile_for(asking: Asking, learner: Learner, look: Look) -> Ranked:
     """Relevance as one term beside those of learning."""
-    teaching, weights = recommender.teaching, recommender.weights
-    assert teaching is not None
-    n = times * max(N_LEARNING, request.k + N_CONSIDERED)
-    wanted = [*_by_rules(stages, first.scores, allowed, recommender, n), *_wanted(learner, allowed, recommender, n)]
-    rows = pool_of(first.scores, allowed, recommender.offered, n=n, wanted=wanted)
-    relevant = _families(query, first, rows, recommender)
-    plain = added_up(relevant)
-    span = float(np.ptp(plain)) if len(plain) else 0.0
-    learning = learning_of(rows, learner, teaching)
+    recommender, again, weights = asking.recommender, asking.again, asking.recommender.weights
+    assert recommender.teaching is not None
+    pool = _pool(asking, look)
+    rows = pool.rows
+    learning = learning_of(rows, learner, recommender.teaching)
     if len(again.rows):
-        repeat = added_by_again(again, rows, query.history, weight=weights.repeat)
+        repeat = added_by_again(again, rows, asking.query.history, weight=weights.repeat)
         learning.terms[LEARNING_TERMS.index("repeat")] += repeat
     share = weights.relevance if learning.has_goal else weights.relevance_without_goal
-    relevant = relevant * (share / span if span else 0.0)
+    relevant = pool.relevant * (share / pool.span if pool.span else 0.0)
     scores = added_up(np.vstack([relevant, learning.terms]))
     if len(accepted := accepted_rows(learner.spoken, recommender, rows)):
         learning.voice[:] += lift_of(scores, learning.voice, accepted)
         scores = added_up(np.vstack([relevant, learning.terms]))
-    return Ranked(rows, relevant, learning, learning.voice, scores, 1.0, again=frozenset(again.rows.tolist()))
+    done_before = frozenset(again.rows.tolist())
+    return Ranked(rows, relevant, learning, learning.voice, scores, 1.0, again=done_before, told=pool.told)
 
 
 def learner_led(
@@ -132,36 +241,10 @@ def learner_led(
     )
 
 
-def _wanted(learner: Learner, allowed: NDArray[np.bool_], recommender: Recommender, n: int) -> list[int]:
-    """What a learner needs a close look at, however relevant it is; nothing where everything is looked at."""
-    teaching = recommender.teaching
-    if teaching is None or np.count_nonzero(allowed) <= n:
-        return []
-    menu, promising = teaching.menu, teaching.promising
-    way = menu.closure(aims_of(learner.goal, menu).tolist())
-    return [
-        *accepted_rows(learner.spoken, recommender).tolist(),
-        *due_rows([*learner.needs.checks, *learner.needs.reviews], menu, promising, allowed),
-        *way_rows(way, promising, allowed, n),
-    ]
-
-
-def _by_rules(
-    stages: Sequence[LastStage],
-    scores: NDArray[np.float64],
-    allowed: NDArray[np.bool_],
-    recommender: Recommender,
-    n: int,
-) -> list[int]:
-    """What rules need a close look at; nothing where everything is looked at."""
-    if not stages or np.count_nonzero(allowed) <= n:
-        return []
-    return [row for stage in stages for row in stage.wanted(scores, recommender.offered)]
-
-
 def accepted_rows(voices: tuple[Spoken, ...], recommender: Recommender, rows: Ints | None = None) -> Ints:
     """Places among these rows, or all, of what the learner accepted and has not worked on yet: it stays on the list."""
-    keys = np.array([v.key for v in voices if v.kind == "accepted"], np.uint64)
-    if not len(keys):
-        return np.empty(0, np.int64)
+    accepted = [v.key for v in voices if v.kind == "accepted"]
+    if not accepted:
+        return _NO_ROWS
+    keys = np.array(accepted, np.uint64)
     return np.flatnonzero(np.isin(recommender.keys if rows is None else recommender.keys[rows], keys))

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +17,7 @@ from engine.options import Answered, Ranked, Ruled
 from engine.ranking.best import best_rows
 from engine.ranking.pool import Offered
 from engine.ranking.selection import Slate
-from engine.rules.admission import Admission, added_by_rules, admitted, lifts_of
+from engine.rules.admission import Admission, LetIn, added_by_rules, let_in, lifts_of
 from engine.rules.bars import bars_of
 from engine.rules.compiled import RuleBook
 from engine.rules.outcome import Outcome, Situation
@@ -33,6 +34,7 @@ _FOR_EACH = 16
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
+_NOBODY = np.empty(0, np.int64)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,14 +51,23 @@ class Rules:
     frozen: frozenset[str] | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class LastStage:
-    """The rules of one decision with what they let in; `looked_at` `(n_resources,)` is what may be scored."""
+    """The rules of one decision; what they let in is found out once somebody asks, by `_let_in`."""
 
     rules: Rules
     plan: Plan
-    admission: Admission
-    looked_at: Mask
+    _let_in: Callable[[], LetIn]
+
+    @cached_property
+    def admission(self) -> LetIn:
+        """What the rules let in."""
+        return self._let_in()
+
+    @property
+    def looked_at(self) -> Mask:
+        """What may be scored: `(n_resources,)`."""
+        return self.admission.looked_at
 
     @property
     def looks_like(self) -> tuple[object, ...]:
@@ -80,15 +91,19 @@ class LastStage:
         return rows
 
 
-def last_stage(rules: Rules | None, allowed: Mask, query: Query, catalogue: Catalogue) -> LastStage | None:
+def last_stage(
+    rules: Rules | None, allowed: Callable[[], Mask], query: Query, catalogue: Catalogue
+) -> LastStage | None:
     """The last stage of a decision over what is `allowed` `(n_resources,)`; None where the learner is under no rule."""
     plan = rules.book.plan(rules.who, query.now_us) if rules is not None else None
     if rules is None or plan is None or not plan.rules:
         return None
-    admission = admitted(plan, allowed, offered=on_offer(query, catalogue), history=query.history)
-    looked_at = np.zeros(len(catalogue), bool)
-    looked_at[admission.rows] = True
-    return LastStage(rules=rules, plan=plan, admission=admission, looked_at=looked_at)
+
+    def admission() -> LetIn:
+        offered = on_offer(query, catalogue) if plan.demands else allowed()
+        return let_in(plan, allowed(), offered=offered, history=query.history)
+
+    return LastStage(rules=rules, plan=plan, _let_in=admission)
 
 
 def on_offer(query: Query, catalogue: Catalogue) -> Mask:
@@ -117,8 +132,7 @@ def under_rules(
     """
     n_all = int(np.count_nonzero(stage.looked_at))
     for times in (1, _WIDER, n_all):
-        ranked = look(times)
-        ranked, slate, ruled = _decided(stage, ranked, choose, answered, k)
+        ranked, slate, ruled = _decided(stage, look(times), choose, answered, k)
         if len(ranked.rows) >= n_all or (len(slate.chosen) >= k and not ruled.conflict and ruled.all_held):
             break
     return ranked, slate, ruled
@@ -127,23 +141,25 @@ def under_rules(
 def _decided(
     stage: LastStage, ranked: Ranked, choose: Callable[[Ranked, bool], Slate], answered: Answered, k: int
 ) -> tuple[Ranked, Slate, Ruled]:
-    admission = _of_rows(stage.admission, ranked.rows)
+    admission = stage.admission.at(ranked.rows)
     added = added_by_rules(admission, ranked.span)
     ranked = replace(ranked, scores=ranked.scores + added, ruled=added)
     p, minutes = _outlooks(stage.plan, ranked, answered)
     situation = _situation(stage, answered)
-    told = RankedForRules(order=np.arange(0), p=p, minutes=minutes, added=added, scale=ranked.span)
-    free = np.flatnonzero(~bars_of(admission, told, situation).for_chosen)
-    picked = _at(choose(_some(ranked, free), not stage.plan.reorders), free)
-    outcome = decided(admission, replace(told, order=_order(picked, ranked, free, admission)), situation, k=k)
+    told = RankedForRules(order=_NOBODY, p=p, minutes=minutes, added=added, scale=ranked.span)
+    bars = bars_of(admission, told, situation)
+    in_turn = not stage.plan.reorders
+    if bars.for_chosen.any():
+        free = np.flatnonzero(~bars.for_chosen)
+        picked = _at(choose(_some(ranked, free), in_turn), free)
+    else:
+        free, picked = np.arange(len(ranked.rows)), choose(ranked, in_turn)
+    # Where the slate is full and no rule asks for another, nobody stands in line behind it.
+    is_full = in_turn and len(picked.chosen) >= k
+    order = np.array(picked.chosen, np.int64) if is_full else _order(picked, ranked, free, admission)
+    outcome = decided(admission, replace(told, order=order), situation, k=k, bars=bars)
     slate = _slate(picked, [p.position for p in outcome.slate])
     return ranked, slate, _ruled(outcome, admission, slate, ranked.span)
-
-
-def _of_rows(admission: Admission, rows: Ints) -> Admission:
-    """The admission of some of its rows alone."""
-    place = np.searchsorted(admission.rows, rows)
-    return replace(admission, rows=rows.astype(np.int32), own=admission.own[place])
 
 
 def _some(ranked: Ranked, positions: Ints) -> Ranked:

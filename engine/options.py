@@ -1,7 +1,7 @@
 """The options of a slate, each with its chances, its minutes and its reasons."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 from engine.domain.catalogue import Catalogue
 from engine.domain.decision import Flag, NearTie, Option, Reason, RuleHeld
 from engine.domain.query import Query
-from engine.domain.resource import Resource
 from engine.domain.rule import Rule
 from engine.explanations import (
     Told,
@@ -28,7 +27,7 @@ from engine.explanations import (
 )
 from engine.learner.fold import Offer, fresh
 from engine.learner.mastery import ResourceOutlook
-from engine.learner.menu import Known, Menu, known_of
+from engine.learner.menu import Known, Menu, expected
 from engine.learner.model import LearnerModel
 from engine.learner.state import LearnerState
 from engine.ranking.learning import Learning, Teaching
@@ -37,7 +36,6 @@ from engine.ranking.relevance import RelevanceModel
 from engine.ranking.selection import Slate
 from engine.rules.outcome import Placed
 
-_NONE = np.empty(0, np.int64)
 _MODEL = Placed(position=-1)
 
 
@@ -48,7 +46,7 @@ class Ranked:
     `rows`: `(n,)` of the catalogue. `relevant`: `(n_families, n)`. `learning` is None where nothing but relevance was
     asked for. `voice` `(n,)` says what the learner's words add, `wishes` `(2, n)` what they asked for where no model is
     served, `ruled` `(n,)` what teachers' rules add. `scores` `(n,)` add up all of it, on a scale of `span`. `again` are
-    rows that were done before.
+    rows that were done before, `told` the reasons of relevance by row, as far as they were said.
     """
 
     rows: NDArray[np.int64]
@@ -60,6 +58,7 @@ class Ranked:
     wishes: NDArray[np.float64] | None = None
     ruled: NDArray[np.float64] | None = None
     again: frozenset[int] = frozenset()
+    told: dict[int, tuple[Reason, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,15 +110,28 @@ class Ruled:
         return [*said, *(lifted_reason(rule, added) for rule, added in self.lifts[slot])]
 
 
-def options_of(slate: Slate, ranked: Ranked, answered: Answered, ruled: Ruled | None = None) -> tuple[Option, ...]:
-    """The options in the order of the slate."""
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What a decision comes to: what was looked at, the slate, and the word of rules on it, None without any."""
+
+    ranked: Ranked
+    slate: Slate
+    ruled: Ruled | None
+
+
+def options_of(settled: Settled, answered: Answered, outlooks: Sequence[ResourceOutlook]) -> tuple[Option, ...]:
+    """The options in the order of the slate; `outlooks` are those of `outlooks_of`."""
+    ranked, slate, ruled = settled.ranked, settled.slate, settled.ruled
     chosen = np.array(slate.chosen, dtype=np.int64)
     rows = ranked.rows[chosen]
-    resources = [resource for row in rows.tolist() if (resource := answered.catalogue.resources[row]) is not None]
     placed = ruled.placed if ruled is not None else (_MODEL,) * len(chosen)
     ties = _Ties(slate, ranked, answered.catalogue.resource_map.ids)
-    return tuple(
-        [
+    options = []
+    for slot, (row, reasons) in enumerate(zip(rows.tolist(), _reasons(chosen, rows, ranked, answered), strict=True)):
+        position, resource, outlook = slate.chosen[slot], answered.catalogue.resources[row], outlooks[slot]
+        assert resource is not None, "what was withdrawn is never a candidate"
+        by_rules = ruled.reasons(slot) if ruled is not None else ()
+        options.append(
             Option(
                 resource_id=resource.resource_id,
                 title=resource.title,
@@ -129,26 +141,14 @@ def options_of(slate: Slate, ranked: Ranked, answered: Answered, ruled: Ruled | 
                 propensity=slate.chances[slot][position],
                 p_success=outlook.p,
                 expected_minutes=outlook.minutes,
-                reasons=(
-                    *in_order(*reasons, *(ruled.reasons(slot) if ruled is not None else ())),
-                    *_placed(slate, slot, inquiry=bool(answered.inquiry[rows[slot]])),
-                ),
+                reasons=(*in_order(*reasons, *by_rules), *_placed(slate, slot, inquiry=bool(answered.inquiry[row]))),
                 near_ties=ties.considered(slot),
                 origin=placed[slot].origin,
                 status=placed[slot].status,
                 due=placed[slot].due,
             )
-            for slot, (position, resource, outlook, reasons) in enumerate(
-                zip(
-                    slate.chosen,
-                    resources,
-                    _outlooks(chosen, resources, ranked, answered),
-                    _reasons(chosen, rows, ranked, answered),
-                    strict=True,
-                )
-            )
-        ]
-    )
+        )
+    return tuple(options)
 
 
 def flags_of(ranked: Ranked, answered: Answered) -> tuple[Flag, ...]:
@@ -191,23 +191,61 @@ def _with_chance(tie: NearTie, chance: float) -> NearTie:
     return NearTie(resource_id=tie.resource_id, score=tie.score, propensity=chance) if chance else tie
 
 
-def _outlooks(
-    chosen: NDArray[np.int64], resources: list[Resource], ranked: Ranked, answered: Answered
-) -> list[ResourceOutlook]:
-    """Chance and minutes of what was chosen; for nobody in particular, those of who is not known yet."""
-    if ranked.learning is not None and answered.teaching is not None:
-        return _told(answered.teaching.menu, ranked.learning.known, chosen.tolist())
-    if answered.learner is None or answered.teaching is None:
-        return [ResourceOutlook(None, r.minutes) for r in resources]
-    menu, model = answered.teaching.menu, answered.learner
-    state = answered.state or fresh(model, answered.offer)
-    known = known_of(menu, ranked.rows[chosen], _NONE, state=state, model=model, now_us=answered.query.now_us)
-    return _told(menu, known, range(len(chosen)))
+def outlooks_of(found: Sequence[tuple[Answered, Settled]]) -> list[Sequence[ResourceOutlook]]:
+    """Chance and minutes of what was chosen, for each decision.
+
+    For nobody in particular they are those of who is not known yet. Where learning did not say them already, the
+    learner model is asked for all decisions at once.
+    """
+    told: list[Sequence[ResourceOutlook]] = [()] * len(found)
+    asked: list[AskedOf] = []
+    for nth, (answered, settled) in enumerate(found):
+        ranked, chosen = settled.ranked, settled.slate.chosen
+        if ranked.learning is not None and answered.teaching is not None:
+            told[nth] = _told(answered.teaching.menu, ranked.learning.known, chosen)
+        elif answered.learner is None or answered.teaching is None:
+            rows = ranked.rows[list(chosen)].tolist()
+            resources = [r for row in rows if (r := answered.catalogue.resources[row]) is not None]
+            told[nth] = [ResourceOutlook(None, r.minutes) for r in resources]
+        else:
+            state = answered.state or fresh(answered.learner, answered.offer)
+            asked.append(AskedOf(nth, ranked.rows[np.array(chosen, np.int64)], state, answered.query.now_us))
+    if asked:
+        _tell(told, asked, found[asked[0].nth][0])
+    return told
 
 
-def _told(menu: Menu, known: Known, places: Iterable[int]) -> list[ResourceOutlook]:
+@dataclass(frozen=True, slots=True)
+class AskedOf:
+    """Rows that a learner's state is asked about at a moment, for the `nth` decision."""
+
+    nth: int
+    rows: NDArray[np.int64]
+    state: LearnerState
+    now_us: int
+
+
+def _tell(told: list[Sequence[ResourceOutlook]], asked: Sequence[AskedOf], answered: Answered) -> None:
+    """Fill in what the learner model says of these, in one pass."""
+    assert answered.teaching is not None
+    assert answered.learner is not None
+    menu = answered.teaching.menu
+    p, minutes = expected(menu, [(one.rows, one.state, one.now_us) for one in asked], model=answered.learner)
+    at = 0
+    for one in asked:
+        some = slice(at, at + len(one.rows))
+        told[one.nth] = [ResourceOutlook(*pair) for pair in zip(p[some].tolist(), _said(minutes[some]), strict=True)]
+        at = some.stop
+
+
+def _said(minutes: NDArray[np.float64]) -> list[float | None]:
+    """Minutes, None where nobody can say."""
+    return [None if x != x else x for x in minutes.tolist()]
+
+
+def _told(menu: Menu, known: Known, places: Sequence[int]) -> list[ResourceOutlook]:
     """Chance and minutes of some of what is known; minutes only where the log or the catalogue says any."""
-    told = menu.timed[known.rows] | ~np.isnan(menu.minutes[known.rows])
+    told = menu.tells_minutes[known.rows]
     return [ResourceOutlook(float(known.p[k]), float(known.minutes[k]) if told[k] else None) for k in places]
 
 
@@ -221,10 +259,7 @@ def _reasons(
             return _planned_reasons(chosen, rows, ranked, voices, answered)
     if answered.model is None:
         raise AssertionError("what is known of learning comes with a model")
-    told_of = reasons_of(
-        rows, relevant,
-        query=answered.query, model=answered.model, catalogue=answered.catalogue, newcomers=answered.newcomers,
-    )  # fmt: skip
+    told_of = _relevance(rows, relevant, ranked.told, answered)
     if ranked.learning is None or answered.state is None or answered.teaching is None:
         return [in_order(*one, voice) for one, voice in zip(told_of, voices, strict=True)]
     told = Told(
@@ -242,6 +277,24 @@ def _reasons(
         in_order(*first, *learning_reasons(int(row), int(position), told))
         for row, position, first in zip(rows, chosen, told_of, strict=True)
     ]
+
+
+def _relevance(
+    rows: NDArray[np.int64],
+    relevant: NDArray[np.float64],
+    told: dict[int, tuple[Reason, ...]],
+    answered: Answered,
+) -> list[tuple[Reason, ...]]:
+    """Why these are relevant; what was not said yet is said, and kept in `told`."""
+    assert answered.model is not None
+    new = [place for place, row in enumerate(rows.tolist()) if row not in told]
+    if new:
+        said = reasons_of(
+            rows[new], relevant[:, new],
+            query=answered.query, model=answered.model, catalogue=answered.catalogue, newcomers=answered.newcomers,
+        )  # fmt: skip
+        told.update(zip(rows[new].tolist(), said, strict=True))
+    return [told[row] for row in rows.tolist()]
 
 
 def _planned_reasons(

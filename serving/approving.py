@@ -3,7 +3,7 @@
 import asyncio
 import uuid
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -13,7 +13,7 @@ import msgspec
 from engine.domain.decision import Decision, Flag, Option, Request
 from engine.domain.errors import Unavailable
 from engine.domain.query import Query, current_class
-from engine.recommender import Recommender
+from engine.recommender import Ask, Recommender
 from engine.rules.approvals import (
     APPROVED,
     JUMP,
@@ -30,7 +30,6 @@ from serving.storage.port import LearnerContext
 from serving.storage.questions import Approval, ApprovalStore
 
 FLAG = "waits_for_approval"
-Decide = Callable[[Request], Decision]
 _MOST_NAMES = 3
 
 
@@ -112,27 +111,31 @@ class Approved:
     questions: tuple[Approval, ...] = ()
 
 
+def asks_of(ask: Ask, barred: Mapping[str, Sequence[str]]) -> list[Ask]:
+    """What to decide: the ask itself; where something waits, the ask without it, and what would be shown with it."""
+    if not barred:
+        return [ask]
+    bound = replace(ask.request, exclude=(*ask.request.exclude, *barred))
+    # In the plain order: whose turn it is among near-ties shall not put questions.
+    return [replace(ask, request=bound), replace(ask, request=replace(ask.request, explore=False))]
+
+
 def approved(
-    request: Request,
-    decide: Decide,
+    asks: Sequence[Ask],
+    decisions: Sequence[Decision],
+    barred: Mapping[str, tuple[str, ...]],
     *,
     known: KnownLearner,
-    query: Query,
-    plan: Plan | None,
     permits: Permits,
 ) -> Approved:
     """The decision, out of what needs no word of the teacher; what else would be shown becomes a question.
 
-    What a teacher pinned or assigned is their word already. Without any setting this is `decide` alone.
+    `decisions` are those of `asks_of`. What a teacher pinned or assigned is their word already.
     """
-    barred = barred_for(known, query, plan, permits)
+    decision, request, query = decisions[0], asks[0].request, asks[0].query
     if not barred:
-        return Approved(decision=decide(request), request=request)
-    bound = replace(request, exclude=(*request.exclude, *barred))
-    decision = decide(bound)
-    # What would be shown, in the plain order: whose turn it is among near-ties shall not put questions.
-    wished = decide(replace(request, explore=False))
-    held = [o for o in wished.slate if o.resource_id in barred and o.origin != "teacher"]
+        return Approved(decision=decision, request=request)
+    held = [o for o in decisions[1].slate if o.resource_id in barred and o.origin != "teacher"]
     titles = known.recommender.titles
     flags = tuple(_flag(o.title, barred[o.resource_id], titles) for o in held)
     setting = permits.settings[query.class_id or ""]
@@ -143,7 +146,7 @@ def approved(
         if is_open(said.get(o.resource_id), setting, decision.at)
     )
     shown = msgspec.structs.replace(decision, flags=(*decision.flags, *flags))
-    return Approved(decision=shown, request=bound, questions=questions)
+    return Approved(decision=shown, request=request, questions=questions)
 
 
 def barred_for(known: KnownLearner, query: Query, plan: Plan | None, permits: Permits) -> dict[str, tuple[str, ...]]:

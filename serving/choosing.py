@@ -6,14 +6,22 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
-from itertools import groupby
 
 from engine.domain.decision import Decision, Request
 from engine.domain.errors import BadInput, Unknown
-from engine.domain.query import Query
-from engine.recommender import Prepared, prepared, recommend
+from engine.recommender import Ask
+from engine.recommender import recommend_each as engine_each
 from engine.what_if import what_if_of
-from serving.approving import Approved, CurrentApprovals, Permits, approved, class_in_question, put_questions
+from serving.approving import (
+    Approved,
+    CurrentApprovals,
+    Permits,
+    approved,
+    asks_of,
+    barred_for,
+    class_in_question,
+    put_questions,
+)
 from serving.current_bundle import CurrentBundle
 from serving.current_rules import CurrentRules, InForce
 from serving.known_learner import KnownLearner, known_learner, learner_in_sight
@@ -114,47 +122,37 @@ def recommend_many(
     *,
     now: datetime,
 ) -> list[Approved]:
-    """The decision for each request, whose learner stands in the same place, under the rules in force.
+    """The decision for each request, whose learner stands in the same place, under the rules in force, in one pass.
 
-    A class is scored together, for each learner as on their own.
+    All learners stand beside the same recommender.
     """
-    asked = [(r, known, known.query(now=now, class_id=r.class_id)) for r, known in zip(requests, learners, strict=True)]
-    made = []
-    for recommender, some in groupby(asked, key=lambda one: one[1].recommender):
-        own = list(some)
-        ready = prepared(((request, query) for request, _, query in own), recommender)
-        made += [_decided(*one, in_force, permits, its, now=now) for one, its in zip(own, ready, strict=True)]
-    return made
+    each = [_ask(request, known, in_force, now) for request, known in zip(requests, learners, strict=True)]
+    barred = [_barred(ask, known, permits) for ask, known in zip(each, learners, strict=True)]
+    asks = [asks_of(ask, some) for ask, some in zip(each, barred, strict=True)]
+    made = iter(engine_each([one for some in asks for one in some], learners[0].recommender))
+    return [
+        approved(some, [next(made) for _ in some], waiting, known=known, permits=permits)
+        for some, waiting, known in zip(asks, barred, learners, strict=True)
+    ]
 
 
-def _decided(
-    request: Request,
-    known: KnownLearner,
-    query: Query,
-    in_force: InForce,
-    permits: Permits,
-    ready: Prepared,
-    *,
-    now: datetime,
-) -> Approved:
-    rules = in_force.over(known, query, class_id=request.class_id)
+def _ask(request: Request, known: KnownLearner, in_force: InForce, now: datetime) -> Ask:
+    query = known.query(now=now, class_id=request.class_id)
+    return Ask(
+        request=request,
+        query=query,
+        decision_id=uuid.uuid4().hex,
+        now=now,
+        state=known.state,
+        spoken=known.spoken,
+        preferences=known.preferences if known.state is None else None,
+        rules=in_force.over(known, query, class_id=request.class_id),
+    )
 
-    def decide(request: Request) -> Decision:
-        return recommend(
-            request,
-            query,
-            known.recommender,
-            decision_id=uuid.uuid4().hex,
-            now=now,
-            state=known.state,
-            spoken=known.spoken,
-            preferences=known.preferences if known.state is None else None,
-            rules=rules,
-            ready=ready,
-        )
 
-    plan = None if rules is None else rules.book.plan(rules.who, query.now_us)
-    return approved(request, decide, known=known, query=query, plan=plan, permits=permits)
+def _barred(ask: Ask, known: KnownLearner, permits: Permits) -> dict[str, tuple[str, ...]]:
+    plan = None if ask.rules is None else ask.rules.book.plan(ask.rules.who, ask.query.now_us)
+    return barred_for(known, ask.query, plan, permits)
 
 
 def _what_if(

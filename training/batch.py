@@ -15,17 +15,19 @@ from engine.domain.decision import Decision, Request
 from engine.domain.history import NO_TIME, History
 from engine.domain.interaction import ENGAGED_KINDS
 from engine.domain.learner import Learner, SchoolClass
-from engine.domain.query import Query, query_with
+from engine.domain.query import query_with
 from engine.golden import check_golden
 from engine.learner.fold import folded
 from engine.learner.preferences import Preferences, preferences_of
 from engine.learner.state import LearnerState
-from engine.recommender import Recommender, prepared, recommend, recommender_of
+from engine.recommender import Ask, Recommender, recommend_each, recommender_of
 from training.log import Log, classes_of, interactions_of, learners_of, read_log, resources_of, skills_of
 
 Report = Callable[[str, float], None]
 # So many learners' events are in memory at a time.
 _LEARNERS_AT_ONCE = 2_000
+# So many are answered in one pass.
+_TOGETHER = 64
 _SEQUENCE = (pl.col("at").dt.epoch("us").fill_null(NO_TIME), pl.col("order").fill_null(0), "event_id")
 
 
@@ -74,23 +76,24 @@ def _decisions(
     learners: dict[str, Learner] = {x.learner_id: x for x in learners_of(log.learners())}
     said = preferences(log, moments)
     known = states(log, recommender, moments) if objective == "learning" else repeat(None, len(moments))
-
-    def asked() -> Iterator[tuple[Request, Query]]:
-        for learner_id, history in histories(log, recommender.catalogue, moments):
-            query = query_with(
-                learner_id,
-                learner=learners.get(learner_id),
-                history=history,
-                classes=classes,
-                now=moments[learner_id],
-                said=said.get(learner_id),
-            )
-            candidates = None if wanted.candidates is None else wanted.candidates.get(learner_id, ())
-            yield Request(learner_id=learner_id, k=k, objective=objective, candidates=candidates, again=False), query
-
-    for one, state in zip(prepared(asked(), recommender), known, strict=True):
-        now = moments[one.request.learner_id]
-        yield recommend(one.request, one.query, recommender, decision_id="", now=now, state=state, ready=one)
+    asks: list[Ask] = []
+    for (learner_id, history), state in zip(histories(log, recommender.catalogue, moments), known, strict=True):
+        now = moments[learner_id]
+        query = query_with(
+            learner_id,
+            learner=learners.get(learner_id),
+            history=history,
+            classes=classes,
+            now=now,
+            said=said.get(learner_id),
+        )
+        candidates = None if wanted.candidates is None else wanted.candidates.get(learner_id, ())
+        request = Request(learner_id=learner_id, k=k, objective=objective, candidates=candidates, again=False)
+        asks.append(Ask(request=request, query=query, decision_id="", now=now, state=state))
+        if len(asks) == _TOGETHER:
+            yield from recommend_each(asks, recommender)
+            asks = []
+    yield from recommend_each(asks, recommender)
 
 
 def preferences(log: Log, moments: Mapping[str, datetime]) -> dict[str, Preferences]:

@@ -1,8 +1,9 @@
 """What a learner took up so far, as arrays."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,9 @@ from engine.domain.interaction import ENGAGED_KINDS, Interaction
 NO_TIME = int(np.iinfo(np.int64).min)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+# What is compared by what it says; everything else only by whether it is the very same object.
+_PLAIN = (int, float, str, tuple, frozenset)
+Made = TypeVar("Made")
 
 
 def microseconds(at: datetime | None) -> int:
@@ -33,6 +37,9 @@ class History:
     _seen: NDArray[np.int32] | None = field(default=None, init=False, repr=False, compare=False)
     _steps: tuple[NDArray[np.int64], NDArray[np.int64]] | None = field(
         default=None, init=False, repr=False, compare=False
+    )
+    _kept: dict[str, tuple[tuple[object, ...], object]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
     )
 
     @classmethod
@@ -58,6 +65,32 @@ class History:
             object.__setattr__(self, "_steps", (self.resource_index[first].astype(np.int64), self.at_us[first]))
         assert self._steps is not None
         return self._steps
+
+    def kept(self, name: str, made_of: tuple[object, ...], make: Callable[[], Made]) -> Made:
+        """What was made last of this history under a name, where it was made of the same things; else it is made.
+
+        Numbers and names are the same where they are equal, all else where it is the same object. What is made must
+        follow from the history and these things alone, and be written to by nobody. There is one thing to a name.
+        """
+        found = self._kept.get(name)
+        if found is not None and _are_same(found[0], made_of):
+            return found[1]  # type: ignore[return-value]
+        made = make()
+        self._kept[name] = (made_of, made)
+        return made
+
+    def keeps(self, name: str, made_of: tuple[object, ...]) -> bool:
+        """Whether what is asked for under this name would not have to be made."""
+        found = self._kept.get(name)
+        return found is not None and _are_same(found[0], made_of)
+
+
+def _are_same(some: tuple[object, ...], others: tuple[object, ...]) -> bool:
+    return len(some) == len(others) and all(map(_is_same, some, others))
+
+
+def _is_same(one: object, other: object) -> bool:
+    return one is other or (isinstance(one, _PLAIN) and one == other)
 
 
 def history_of(interactions: Iterable[Interaction], resource_map: IdMap) -> History:

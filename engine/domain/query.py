@@ -6,9 +6,11 @@ from datetime import datetime
 from typing import Protocol
 
 from engine.domain.catalogue import Catalogue
-from engine.domain.history import History, history_of, microseconds
+from engine.domain.history import NO_TIME, History, history_of, microseconds
 from engine.domain.interaction import Interaction
 from engine.domain.learner import Learner, SchoolClass
+
+HOUR_US = 3_600_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +31,11 @@ class Query:
     class_id: str | None = None
     course_id: str | None = None
     starts_us: int = microseconds(None)
+
+    @property
+    def hour_us(self) -> int:
+        """The full hour before `now_us`: within one, the same work says the same of relevance, and it can be kept."""
+        return self.now_us if self.now_us == NO_TIME else self.now_us - self.now_us % HOUR_US
 
 
 class Said(Protocol):

@@ -378,23 +378,10 @@ static void lean_on(Self *self, const Asked *q, double y) {
     }
 }
 
-static void features(const Asked *q, const Statics *m, const Self *self, uint64_t item_key, double gap, double t,
-                     double z, float *out) {
-    double o[N_FEATURES], i = (double)self->n_events;
-    memset(o, 0, sizeof o);
-    describe(&self->block, m, i, t, o);
-    if (q->n_skills) describe(q->rarest, m, i, t, o + N_BLOCK);
-    describe(q->item, m, i, t, o + 2 * N_BLOCK);
-    double *x = o + 3 * N_BLOCK;
+/* What is the same for whatever a learner is asked about at a moment, of the last N_ROW numbers. */
+static void of_self(const Self *self, double gap, double t, double *x) {
+    double i = (double)self->n_events;
     x[0] = log1p(i);
-    x[1] = z - q->item->ability;
-    x[2] = z;
-    x[3] = q->b;
-    x[4] = q->b_skills;
-    x[5] = log1p(at(m->item_n, q->fold, m->n_items, q->item_row));
-    x[6] = q->m;
-    x[7] = q->same;
-    x[8] = self->n_events > 0 && item_key == self->prev_item;
     x[9] = log(0.01 + gap);
     x[10] = log(0.01 + larger(gap - self->prev_minutes, 0.0));
     x[11] = self->prev_rt;
@@ -411,14 +398,27 @@ static void features(const Asked *q, const Statics *m, const Self *self, uint64_
     x[22] = self->session_k;
     x[23] = self->run_n;
     x[24] = self->run_wins;
-    x[25] = (double)q->n_skills;
     x[26] = self->n_new / (i + 1.0);
-    x[27] = q->b_item;
     x[28] = self->run_rt;
-    x[29] = q->n_skills ? log1p(q->n_rarest) : 0.0;
-    x[30] = q->m + self->rt_mid;
     x[31] = gap < 60.0 ? gap - self->prev_minutes : 60.0;
     x[32] = self->prev2_y;
+    for (int k = 0; k < N_LEAN; k++) x[41 + k] = self->lean[k];
+}
+
+/* The others of them. */
+static void of_row(const Asked *q, const Statics *m, const Self *self, uint64_t item_key, double z, double *x) {
+    x[1] = z - q->item->ability;
+    x[2] = z;
+    x[3] = q->b;
+    x[4] = q->b_skills;
+    x[5] = log1p(at(m->item_n, q->fold, m->n_items, q->item_row));
+    x[6] = q->m;
+    x[7] = q->same;
+    x[8] = self->n_events > 0 && item_key == self->prev_item;
+    x[25] = (double)q->n_skills;
+    x[27] = q->b_item;
+    x[29] = q->n_skills ? log1p(q->n_rarest) : 0.0;
+    x[30] = q->m + self->rt_mid;
     x[33] = q->item->ability + q->ability;
     x[34] = q->regime_item;
     x[35] = q->regime_skill;
@@ -427,7 +427,17 @@ static void features(const Asked *q, const Statics *m, const Self *self, uint64_
     x[38] = q->logit + q->leaning;
     x[39] = q->leaning;
     x[40] = q->lean_var;
-    for (int k = 0; k < N_LEAN; k++) x[41 + k] = self->lean[k];
+}
+
+static void features(const Asked *q, const Statics *m, const Self *self, uint64_t item_key, double gap, double t,
+                     double z, float *out) {
+    double o[N_FEATURES], i = (double)self->n_events;
+    memset(o, 0, sizeof o);
+    describe(&self->block, m, i, t, o);
+    if (q->n_skills) describe(q->rarest, m, i, t, o + N_BLOCK);
+    describe(q->item, m, i, t, o + 2 * N_BLOCK);
+    of_self(self, gap, t, o + 3 * N_BLOCK);
+    of_row(q, m, self, item_key, z, o + 3 * N_BLOCK);
     for (int c = 0; c < N_FEATURES; c++) out[c] = (float)o[c];
 }
 
@@ -595,49 +605,110 @@ int learner_encode(const Statics *m, const Rows *rows, const int64_t *learner_pt
     return failed ? -1 : 0;
 }
 
+/* A block as it stands at the moment of asking, with its numbers once somebody needed them. */
+typedef struct {
+    Block block;
+    double told[N_BLOCK];
+    int is_told;
+} Met;
+
+/* One moment of asking: the blocks of the learner by key, and those of skills that were met so far. */
+typedef struct {
+    const Statics *m;
+    Block *blocks;
+    Index of_blocks, of_met;
+    Met *met;
+    int64_t n_met;
+    double i, t;
+} Moment;
+
+/* Take a block as it stands now, as if nothing were known where the key was never met: whether it was. */
+static int taken(const Moment *now, uint64_t key, Met *met) {
+    int32_t at = *slot(&now->of_blocks, now->blocks, key);
+    met->is_told = 0;
+    if (at < 0) reset(&met->block, key, now->m->mean);
+    else {
+        met->block = now->blocks[at];
+        decay(&met->block, now->m, now->i, now->t);
+    }
+    return at >= 0;
+}
+
+static Met *met_once(Moment *now, uint64_t key) {
+    uint64_t at = (key ^ (key >> 29)) & now->of_met.mask;
+    int32_t *slots = now->of_met.slots;
+    while (slots[at] >= 0 && now->met[slots[at]].block.key != key) at = (at + 1) & now->of_met.mask;
+    if (slots[at] < 0) {
+        slots[at] = (int32_t)now->n_met++;
+        taken(now, key, &now->met[slots[at]]);
+    }
+    return &now->met[slots[at]];
+}
+
+static const double *told(const Moment *now, Met *met) {
+    if (!met->is_told) describe(&met->block, now->m, now->i, now->t, met->told);
+    met->is_told = 1;
+    return met->told;
+}
+
 /* Features of rows of a larger set, `which` (n,), all asked at one moment t without a trace: `columns` of them into out
- * (n, n_columns), `more` of them into out_more (n, n_more). 0, or -1 without memory. */
-int learner_ask(const Statics *m, const Rows *rows, const int64_t *which, int64_t n, double t, Self *self, Block *blocks,
-                int64_t n_blocks, const int32_t *columns, int64_t n_columns, float *out, const int32_t *more,
-                int64_t n_more, float *out_more) {
-    enum { SEGMENT = 128 };
-    int64_t n_skills = 0;
-    for (int64_t r = 0; r < n; r++) n_skills += rows->skill_ptr[which[r] + 1] - rows->skill_ptr[which[r]];
-    double *numbers = malloc((size_t)(3 * n + 1) * sizeof *numbers);
-    uint64_t *keys = malloc((size_t)(n + n_skills + 1) * sizeof *keys);
-    int32_t *places = malloc((size_t)(n + n_skills + 1) * sizeof *places);
-    int64_t *ptr = malloc((size_t)(n + 1) * sizeof *ptr);
-    float *all = malloc((size_t)SEGMENT * N_FEATURES * sizeof *all);
-    int failed = !numbers || !keys || !places || !ptr || !all;
+ * (n, n_columns), `more` of them into out_more (n, n_more). 0, or -1 without memory. The same numbers as one_learner
+ * gives; what is the same for many rows, the learner, a skill, an item nobody met, is worked out once. */
+int learner_ask(const Statics *m, const Rows *rows, const int64_t *which, int64_t n, double t, const Self *self,
+                Block *blocks, int64_t n_blocks, const int32_t *columns, int64_t n_columns, float *out,
+                const int32_t *more, int64_t n_more, float *out_more) {
+    int64_t n_skills = 0, most = 0;
+    for (int64_t r = 0; r < n; r++) {
+        int64_t k = rows->skill_ptr[which[r] + 1] - rows->skill_ptr[which[r]];
+        n_skills += k;
+        most = k > most ? k : most;
+    }
+    Self who = *self;
+    double gap = advance(&who, &t);
+    Moment now = {.m = m, .blocks = blocks, .i = (double)who.n_events, .t = t};
+    now.met = malloc((size_t)(n_skills + 1) * sizeof *now.met);
+    Met **skills = malloc((size_t)(most + 1) * sizeof *skills);
+    Block **own = malloc((size_t)(most + 1) * sizeof *own);
+    int failed = !now.met || !skills || !own || !place(&now.of_blocks, n_blocks + 1) || !place(&now.of_met, n_skills + 1);
     if (!failed) {
-        ptr[0] = 0;
+        for (int64_t k = 0; k < n_blocks; k++) *slot(&now.of_blocks, blocks, blocks[k].key) = (int32_t)k;
+        decay(&who.block, m, now.i, t);
+        double o[N_FEATURES];
+        memset(o, 0, sizeof o);
+        describe(&who.block, m, now.i, t, o);
+        of_self(&who, gap, t, o + 3 * N_BLOCK);
+        Met item, nobody = {.is_told = 0};
+        reset(&nobody.block, 0, m->mean);
         for (int64_t r = 0; r < n; r++) {
-            int64_t row = which[r], from = rows->skill_ptr[row], k = rows->skill_ptr[row + 1] - from;
-            numbers[r] = t;
-            numbers[n + r] = rows->y[row];
-            numbers[2 * n + r] = rows->seconds[row];
-            keys[r] = rows->item_key[row];
-            places[r] = rows->item_row[row];
-            ptr[r + 1] = ptr[r] + k;
-            memcpy(keys + n + ptr[r], rows->skill_key + from, (size_t)k * sizeof *keys);
-            memcpy(places + n + ptr[r], rows->skill_row + from, (size_t)k * sizeof *places);
+            int64_t row = which[r], a = rows->skill_ptr[row];
+            uint64_t key = rows->item_key[row];
+            Met *it = taken(&now, key, &item) ? &item : &nobody;
+            Asked q = {.item = &it->block, .skills = own, .skill_rows = rows->skill_row + a,
+                       .n_skills = rows->skill_ptr[row + 1] - a, .item_row = rows->item_row[row]};
+            for (int64_t k = 0; k < q.n_skills; k++) {
+                skills[k] = met_once(&now, rows->skill_key[a + k]);
+                own[k] = &skills[k]->block;
+            }
+            ask(&q, m, &who);
+            double z = q.b + who.block.ability + q.ability + q.item->ability;
+            lean(&q, &who, z, t);
+            if (!q.n_skills) memset(o + N_BLOCK, 0, N_BLOCK * sizeof *o);
+            for (int64_t k = 0; k < q.n_skills; k++)
+                if (own[k] == q.rarest) {
+                    memcpy(o + N_BLOCK, told(&now, skills[k]), N_BLOCK * sizeof *o);
+                    break;
+                }
+            memcpy(o + 2 * N_BLOCK, told(&now, it), N_BLOCK * sizeof *o);
+            of_row(&q, m, &who, key, z, o + 3 * N_BLOCK);
+            for (int64_t c = 0; c < n_columns; c++) out[r * n_columns + c] = (float)o[columns[c]];
+            for (int64_t c = 0; c < n_more; c++) out_more[r * n_more + c] = (float)o[more[c]];
         }
     }
-    Rows asked = {numbers, numbers + n, numbers + 2 * n, keys, places, ptr, keys + n, places + n};
-    for (int64_t from = 0; from < n && !failed; from += SEGMENT) {
-        int64_t to = from + SEGMENT < n ? from + SEGMENT : n;
-        failed = one_learner(m, &asked, from, to, 0, DECAYS, self, blocks, &n_blocks, all, NULL);
-        for (int64_t r = from; r < to && !failed; r++) {
-            const float *x = all + (r - from) * N_FEATURES;
-            for (int64_t c = 0; c < n_columns; c++) out[r * n_columns + c] = x[columns[c]];
-            for (int64_t c = 0; c < n_more; c++) out_more[r * n_more + c] = x[more[c]];
-        }
-    }
-    free(numbers);
-    free(keys);
-    free(places);
-    free(ptr);
-    free(all);
+    free(now.met);
+    free(skills);
+    free(own);
+    free(now.of_blocks.slots);
+    free(now.of_met.slots);
     return failed ? -1 : 0;
 }
 

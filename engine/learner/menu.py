@@ -56,10 +56,10 @@ class Menu:
     `asked` holds the resources in the order of the catalogue, then the usual items of skills, which `usual` names for
     each skill. `taught` are the skills of each resource, `needed` what is needed before each skill, `teaching` the
     resources that teach each skill. `skill_keys`: `(n_skills,)`. `minutes`: `(n_resources,)` declared, NaN where not;
-    `usual_minutes` the same, with the usual ones where not. `timed`: whether the log knows times of the resource.
-    `formats` names the format of each resource, `format_index` its place in `format_names`. `answerable`: whether an
-    answer may be expected of a resource, which is so until the log shows that none ever comes of it, or where it is
-    hardly known, of its format.
+    `usual_minutes` the same, with the usual ones where not. `timed`: whether the log knows times of the resource,
+    `tells_minutes` whether the log or the catalogue does. `formats` names the format of each resource, `format_index`
+    its place in `format_names`. `answerable`: whether an answer may be expected of a resource, which is so until the
+    log shows that none ever comes of it, or where it is hardly known, of its format.
     """
 
     asked: AskedRows
@@ -77,6 +77,7 @@ class Menu:
     format_names: tuple[str, ...]
     format_index: Ints
     answerable: NDArray[np.bool_]
+    tells_minutes: NDArray[np.bool_]
     _closures: dict[int, frozenset[int]] = field(default_factory=dict, repr=False, compare=False)
 
     @property
@@ -140,6 +141,7 @@ def menu_of(resources: Sequence[Resource | None], needed: Mapping[str, Sequence[
     formats = tuple(r.format if r else "" for r in resources)
     names = tuple(sorted(set(formats)))
     minutes = np.array([np.nan if r is None or r.minutes is None else r.minutes for r in resources], np.float64)
+    timed = np.append(model.vocabulary.timed, False)[items]
     ends = len(resources) + np.concatenate([[0], np.cumsum(n_usual)])
     return Menu(
         asked=AskedRows(stacked([rows, usual])),
@@ -152,11 +154,12 @@ def menu_of(resources: Sequence[Resource | None], needed: Mapping[str, Sequence[
         teaching=spans_of(teaching),
         minutes=minutes,
         usual_minutes=usual_minutes(minutes),
-        timed=np.append(model.vocabulary.timed, False)[items],
+        timed=timed,
         formats=formats,
         format_names=names,
         format_index=np.array([names.index(name) for name in formats], np.int64),
         answerable=_answerable(resources, items, model),
+        tells_minutes=timed | ~np.isnan(minutes),
     )
 
 
@@ -197,6 +200,23 @@ def known_of(menu: Menu, rows: Ints, skills: Ints, *, state: LearnerState, model
     if timed.any():
         minutes[timed] = np.exp(model.log_seconds(seen[:n][timed])) / 60.0
     return Known(rows, p[:n], minutes, more[:n, len(SKILL_COLUMNS) :], mastery, known, facts)
+
+
+def expected(
+    menu: Menu, asked: Sequence[tuple[Ints, LearnerState, int]], *, model: LearnerModel
+) -> tuple[Floats, Floats]:
+    """Chance of success and minutes of rows of the menu, for each of several states at its moment, one after the other.
+
+    `(n,)` both, of all rows together; minutes are NaN where neither the log nor the catalogue says any.
+    """
+    rows = np.concatenate([of for of, _, _ in asked])
+    seen = np.concatenate([_asked(menu, of, state, model, now_us)[0] for of, state, now_us in asked])
+    minutes = np.where(menu.tells_minutes[rows], menu.usual_minutes[rows], np.nan)
+    minutes *= np.repeat([pace_of(state) for _, state, _ in asked], [len(of) for of, _, _ in asked])
+    timed = menu.timed[rows]
+    if timed.any():
+        minutes[timed] = np.exp(model.log_seconds(seen[timed])) / 60.0
+    return model.p_success(seen, menu.asked.rows.item_row[rows]), minutes
 
 
 def usual_time(

@@ -23,6 +23,11 @@ class Again:
     rows: Ints
     spent: tuple[str, ...] = ()
 
+    @property
+    def key(self) -> tuple[int, ...]:
+        """Its rows, to be compared."""
+        return tuple(self.rows.tolist())
+
 
 NOTHING = Again(np.empty(0, np.int64))
 

@@ -53,7 +53,7 @@ class Likewise:
         entry = self._of_course.get(self._courses.row(query.course_id))
         if entry is None or query.starts_us <= self._since_us[entry]:
             return None
-        day = (query.now_us - query.starts_us) / DAY_US
+        day = (query.hour_us - query.starts_us) / DAY_US
         return entry if abs(day - float(self._day[entry])) <= _NEAR_DAYS else None
 
 

@@ -19,7 +19,7 @@ N_LAST = 3
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """A learner's own work at the moment of asking, over the resources a bundle knows.
+    """A learner's own work in the hour of asking, over the resources a bundle knows.
 
     `rows`: distinct resources in the order of first engagement; `days`: since then, `(n,)`, 0 without a clock.
     """
@@ -47,7 +47,7 @@ def work_of(query: Query, n_resources: int) -> Work:
         rows, at_us = rows[known], at_us[known]
     if query.now_us == NO_TIME or not len(rows) or (at_us == NO_TIME).any():
         return Work(rows, np.zeros(len(rows)))
-    return Work(rows, np.maximum(query.now_us - at_us, 0) / DAY_US)
+    return Work(rows, np.maximum(query.hour_us - at_us, 0) / DAY_US)
 
 
 class Neighbours:

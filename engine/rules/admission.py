@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,7 +42,39 @@ class Admission:
         return int(np.searchsorted(self.rows, row))
 
 
-def admitted(plan: Plan, candidates: Mask, *, offered: Mask, history: History) -> Admission:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LetIn:
+    """What the rules let in, before anybody knows which rows of it are worth scoring.
+
+    `looked_at` and `own` are masks `(n_resources,)` of what `Admission` holds of its rows; the rest is as there.
+    """
+
+    plan: Plan
+    looked_at: Mask
+    own: Mask
+    wanted: tuple[Demand, ...]
+    absent: tuple[Demand, ...]
+    candidates: Mask
+    taken_out: Mapping[str, int]
+    lifted: Mapping[str, int]
+    history: History
+
+    def at(self, rows: NDArray[np.integer[Any]]) -> Admission:
+        """The admission of some of its rows alone, ascending."""
+        return Admission(
+            plan=self.plan,
+            rows=rows.astype(np.int32),
+            own=self.own[rows],
+            wanted=self.wanted,
+            absent=self.absent,
+            candidates=self.candidates,
+            taken_out=self.taken_out,
+            lifted=self.lifted,
+            history=self.history,
+        )
+
+
+def let_in(plan: Plan, candidates: Mask, *, offered: Mask, history: History) -> LetIn:
     """What of the `candidates` the rules let in, and what they put in out of all that is `offered`.
 
     Both `(n_resources,)`. `offered` is what may be shown to this learner at all: available now, meeting their access
@@ -59,13 +92,11 @@ def admitted(plan: Plan, candidates: Mask, *, offered: Mask, history: History) -
     if called:
         looked_at = own.copy()
         looked_at[called] = True
-    rows = np.flatnonzero(looked_at).astype(np.int32)
-    is_own = own[rows] if called else np.ones(len(rows), bool)
     bits = packed(candidates) if plan.bars or plan.lifts else packed(own[:0])
-    return Admission(
+    return LetIn(
         plan=plan,
-        rows=rows,
-        own=is_own,
+        looked_at=looked_at,
+        own=own,
         wanted=tuple(wanted),
         absent=tuple(absent),
         candidates=candidates,
@@ -73,6 +104,12 @@ def admitted(plan: Plan, candidates: Mask, *, offered: Mask, history: History) -
         lifted=_counted([part.rule for part in plan.lifts], plan.lifted, bits),
         history=history,
     )
+
+
+def admitted(plan: Plan, candidates: Mask, *, offered: Mask, history: History) -> Admission:
+    """The admission of all that the rules let in; what is given is as for `let_in`."""
+    found = let_in(plan, candidates, offered=offered, history=history)
+    return found.at(np.flatnonzero(found.looked_at))
 
 
 def _counted(rules: Sequence[Rule], rows: Words, candidates: Words) -> dict[str, int]:

@@ -77,6 +77,11 @@ class Plan:
     under: dict[int, frozenset[str]] = field(default_factory=dict, repr=False, compare=False)
 
     @property
+    def of_the_moment(self) -> bool:
+        """Whether what they come to depends on a learner's chances, mastery, day or path, and not on rows alone."""
+        return bool(self.bands or self.limits or self.firsts or self.frozen)
+
+    @property
     def reorders(self) -> bool:
         """Whether the slate may be another than the best by score: nothing may then be drawn among near-ties."""
         soft = any(r.strength == "soft" and r.verb not in ("boost", "demote") for r in self.rules)

@@ -17,14 +17,14 @@ from engine.rules.told import Told, verdicts_of
 from engine.rules.words import listed
 
 
-def decided(admission: Admission, ranked: Ranked, situation: Situation, *, k: int) -> Outcome:
-    """The slate of at most `k` under the rules, whatever made the order.
+def decided(admission: Admission, ranked: Ranked, situation: Situation, *, k: int, bars: Bars | None = None) -> Outcome:
+    """The slate of at most `k` under the rules, whatever made the order; `bars` where they are known already.
 
     Pinned work comes first, then assigned work, then what must come first, then the best of the rest, within quotas.
     Where hard rules cannot all hold, only pinned and assigned work is shown that none of them forbids.
     """
     formats = admission.plan.contents.format_index[admission.rows].astype(np.int64)
-    bars = bars_of(admission, ranked, situation)
+    bars = bars or bars_of(admission, ranked, situation)
     possible = [d for d in admission.wanted if not bars.for_all[admission.position(d.row)]]
     quotas = quotas_of(admission, bars, possible, formats)
     conflict = meeting_of(admission, bars, quotas, formats, k).conflict()

@@ -1,5 +1,6 @@
 """A class answered in one pass: each learner gets what they would get on their own, to the last digit."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import numpy as np
@@ -8,12 +9,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from engine.domain.decision import Request
-from engine.domain.history import history_of
+from engine.domain.history import History, history_of
 from engine.domain.query import query_with
 from engine.domain.rule import Rule, What
 from engine.last_stage import Rules
 from engine.learner.fold import folded
-from engine.recommender import prepared, recommend
+from engine.recommender import Ask, recommend, recommend_each
 from engine.rules.compiled import book_of
 from engine.rules.matching import contents_of
 from engine.rules.scope import Who
@@ -67,14 +68,22 @@ def test_a_class_gets_what_each_gets_alone(lesson, seed, objective, explore, ver
             learner_id=query.learner_id, objective=objective, explore=explore, seed=seed, goal=goal,
             non_personalised=bool(rng.random() < 0.15), again=bool(rng.random() < 0.8),
         )  # fmt: skip
-        asked.append((request, query, state, Rules(book=book, who=Who(learner_id=query.learner_id))))
-    together = prepared(((request, query) for request, query, _, _ in asked), lesson)
-    for ready, (request, query, state, rules) in zip(together, asked, strict=True):
-        alone, among = (
-            recommend(request, query, lesson, decision_id="d", now=NOW, state=state, rules=rules, ready=given)
-            for given in (None, ready)
+        rules = Rules(book=book, who=Who(learner_id=query.learner_id))
+        asked.append(Ask(request=request, query=query, decision_id="d", now=NOW, state=state, rules=rules))
+    # Alone first, with nothing kept of anybody, then all together with what is kept of half of them.
+    alone = [
+        recommend(
+            one.request, _forgetting(one.query), lesson, decision_id="d", now=NOW, state=one.state, rules=one.rules
         )
-        assert among == alone
+        for one in asked
+    ]
+    for one in asked[::2]:
+        recommend_each([one], lesson)
+    assert recommend_each(asked, lesson) == alone
+
+
+def _forgetting(query):
+    return replace(query, history=History(query.history.resource_index, query.history.at_us))
 
 
 def test_without_a_model_a_class_is_answered_by_the_plan():
@@ -84,13 +93,15 @@ def test_without_a_model_a_class_is_answered_by_the_plan():
     recommender = recommender_of(None, catalogue(4))
     history = history_of([], recommender.catalogue.resource_map)
     queries = [query_with(x, learner=None, history=history, classes={}, now=NOW) for x in ("a", "b")]
-    ready = list(prepared(((Request(learner_id=q.learner_id), q) for q in queries), recommender))
-    assert [one.first for one in ready] == [None, None]
-    assert [one.request.learner_id for one in ready] == ["a", "b"]
+    asks = [Ask(request=Request(learner_id=q.learner_id), query=q, decision_id="d", now=NOW) for q in queries]
+    found = recommend_each(asks, recommender)
+    assert [one.learner_id for one in found] == ["a", "b"]
+    assert {one.mode for one in found} == {"fallback"}
+    assert all(one.slate for one in found)
 
 
-def test_nobody_asked_is_nobody_prepared(lesson):
-    assert list(prepared([], lesson)) == []
+def test_nobody_asked_is_nobody_answered(lesson):
+    assert recommend_each([], lesson) == []
 
 
 @pytest.mark.parametrize("n", [1, 3, 7, 8, 9])

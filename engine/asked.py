@@ -1,0 +1,213 @@
+"""One request with all that is known of whom it is for, and how it comes to a slate."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.assembly import Recommender
+from engine.closer_look import Asking, Look, accepted_rows, conditions_of, is_kept, learner_led, looked_at
+from engine.domain.decision import Request
+from engine.domain.history import History
+from engine.domain.query import Query
+from engine.last_stage import LastStage, Rules, last_stage, under_rules
+from engine.learner.preferences import Preferences
+from engine.learner.state import LearnerState
+from engine.learner.voices import Spoken, standing
+from engine.options import Answered, Ranked, Settled
+from engine.ranking.again import NOTHING, Again, again_of
+from engine.ranking.candidates import candidates_of
+from engine.ranking.exploration import NEAR
+from engine.ranking.learning import Learner
+from engine.ranking.objective import band_of
+from engine.ranking.relevance import FirstStage
+from engine.ranking.selection import Exploring, Slate, Variety, slate_of
+
+_NO_SEED = 0x7472_6169_6C
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ask:
+    """What is asked for somebody, and when.
+
+    `spoken` and `preferences` are what they said, where no `state` says it. `rules` have the last word, whatever made
+    the order.
+    """
+
+    request: Request
+    query: Query
+    decision_id: str
+    now: datetime
+    state: LearnerState | None = None
+    spoken: Sequence[Spoken] | None = None
+    preferences: Preferences | None = None
+    rules: Rules | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """An ask beside the recommender that answers it."""
+
+    ask: Ask
+    asking: Asking
+    answered: Answered
+
+    @cached_property
+    def allowed(self) -> Mask:
+        """What may be shown, `(n_resources,)`: what is new, what was accepted, and what comes back."""
+        asking = self.asking
+        welcome = np.concatenate([accepted_rows(asking.voices, asking.recommender), asking.again.rows])
+        return candidates_of(asking.request, self.ask.query, asking.recommender.catalogue, welcome=welcome)
+
+    @cached_property
+    def stage(self) -> LastStage | None:
+        """The rules they are under; None where there is none."""
+        return self.under(self.ask.rules)
+
+    def under(self, rules: Rules | None) -> LastStage | None:
+        """The last stage under these rules."""
+        return last_stage(rules, lambda: self.allowed, self.ask.query, self.asking.recommender.catalogue)
+
+    def look(self, shown: Mask, stage: LastStage | None, times: int) -> Ranked:
+        """A closer look at the best of what is `shown` to it, so many times as many as usual."""
+        return looked_at(self.asking, Look(shown=lambda: shown, stage=stage, times=times))
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether nothing has to be asked of the cheap scorers any more."""
+        return self.asking.recommender.model is None or is_kept(self.asking, self.stage)
+
+    def settled(self, first: FirstStage | None) -> Settled:
+        """The slate and what it was chosen from; kept with the history where nothing of the moment enters it.
+
+        `first` is what the cheap scorers say, where that is known already.
+        """
+        asking, stage = self.asking, self.stage
+        of_the_moment = stage is not None and stage.plan.of_the_moment
+        if asking.learner is not None or asking.recommender.model is None or asking.request.explore or of_the_moment:
+            return self._settled(first)
+        made_of = (*asking.conditions, None if stage is None else stage.plan)
+        name = f"slate for {asking.request.objective}"
+        return asking.query.history.kept(name, made_of, lambda: self._settled(first))
+
+    def _settled(self, first: FirstStage | None) -> Settled:
+        stage, decision_id = self.stage, self.ask.decision_id
+
+        def look(times: int) -> Ranked:
+            return looked_at(self.asking, Look(shown=shown, stage=stage, times=times, first=first))
+
+        def shown() -> Mask:
+            return self.allowed if stage is None else stage.looked_at
+
+        if stage is None:
+            ranked = look(1)
+            return Settled(ranked, self.choose(ranked, decision_id), None)
+        return Settled(
+            *under_rules(
+                stage,
+                look,
+                lambda found, in_turn: self.choose(found, decision_id if in_turn else None),
+                self.answered,
+                k=self.asking.request.k,
+            )
+        )
+
+    def choose(self, ranked: Ranked, decision_id: str | None) -> Slate:
+        """The slate out of these; near-ties take turns for a decision, where that is asked for."""
+        request, offered, rows = self.asking.request, self.asking.recommender.offered, ranked.rows
+        return slate_of(
+            ranked.scores,
+            offered.formats[rows],
+            offered.tie_break[rows],
+            k=request.k,
+            variety=_variety(request, ranked, self.asking.recommender),
+            again=_among(rows, ranked.again, len(offered.formats)) if ranked.again else None,
+            exploring=_exploring(request, decision_id, ranked, self.ask.state) if decision_id is not None else None,
+        )
+
+
+def asked_of(ask: Ask, recommender: Recommender) -> Asked:
+    """The ask with all that is known of whom it is for."""
+    request, query, state = ask.request, ask.query, ask.state
+    anybody = request.non_personalised
+    asked = replace(query, history=History.empty(), features=()) if anybody else query
+    voices = () if anybody else standing(state.spoken if state is not None else ask.spoken or (), query.now_us)
+    learner = None if anybody else learner_led(request, asked, state, voices, recommender)
+    again = _again(request, query, learner, voices, recommender)
+    answered = Answered(
+        model=recommender.model,
+        learner=recommender.learner,
+        teaching=recommender.teaching,
+        catalogue=recommender.catalogue,
+        offer=recommender.offer,
+        titles=recommender.titles,
+        inquiry=recommender.offered.inquiry,
+        query=asked,
+        state=None if anybody else state,
+        words=_words(voices, recommender),
+        newcomers=recommender.newcomers,
+    )
+    asking = Asking(
+        request=request,
+        query=asked,
+        recommender=recommender,
+        learner=learner,
+        voices=voices,
+        wished=None if anybody or request.objective != "learning" else ask.preferences,
+        again=again,
+        conditions=conditions_of(request, asked, learner, voices, again, recommender),
+    )
+    return Asked(ask=ask, asking=asking, answered=answered)
+
+
+def _again(
+    request: Request, query: Query, learner: Learner | None, voices: tuple[Spoken, ...], recommender: Recommender
+) -> Again:
+    """What comes back for a need or a goal, beside what is new and what was accepted."""
+    if learner is None or recommender.teaching is None or request.candidates is not None or not request.again:
+        return NOTHING
+    allowed = candidates_of(request, query, recommender.catalogue, welcome=accepted_rows(voices, recommender))
+    return again_of(allowed, learner, recommender.teaching)
+
+
+def _among(rows: NDArray[np.int64], some: Iterable[int], n: int) -> NDArray[np.bool_]:
+    """Which of these rows are among some, of `n` that there are."""
+    marked = np.zeros(n, bool)
+    marked[list(some)] = True
+    return marked[rows]
+
+
+def _variety(request: Request, ranked: Ranked, recommender: Recommender) -> Variety | None:
+    """Learning is varied; what others take up is shown as it is."""
+    if request.objective != "learning":
+        return None
+    return Variety(inquiry=recommender.offered.inquiry[ranked.rows], refused=ranked.voice < 0)
+
+
+def _exploring(request: Request, decision_id: str, ranked: Ranked, state: LearnerState | None) -> Exploring | None:
+    """Who may take turns: with a state, what is no further outside the success band than the best; the seed is given or
+    the decision's own.
+    """
+    if not request.explore:
+        return None
+    outside = np.zeros(len(ranked.scores))
+    if ranked.learning is not None and state is not None:
+        low, high = band_of(state)
+        p = ranked.learning.known.p
+        outside = np.maximum(low - p, 0.0) - np.maximum(p - high, 0.0)
+    seed = request.seed if request.seed is not None else int.from_bytes(decision_id.encode()[:16].ljust(1, b"0"))
+    rng = np.random.default_rng([_NO_SEED, abs(seed)])
+    return Exploring(outside=outside, near=NEAR * ranked.span, rng=rng)
+
+
+def _words(voices: tuple[Spoken, ...], recommender: Recommender) -> dict[int, str]:
+    """The kind of word that stands of a resource, by its row."""
+    said = {v.key: v.kind for v in voices}
+    if not said:
+        return {}
+    rows = np.flatnonzero(np.isin(recommender.keys, np.array(list(said), np.uint64))).tolist()
+    return {row: said[int(recommender.keys[row])] for row in rows}

@@ -1,0 +1,123 @@
+"""What is kept of a learner changes no answer, whoever else is asked for and whatever has changed since."""
+
+from dataclasses import replace
+from datetime import timedelta
+from random import Random
+
+import msgspec
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from lessons import NOW, event, practice, trained
+
+from engine.domain.decision import Request
+from engine.domain.history import History, history_of
+from engine.domain.query import query_with
+from engine.last_stage import Rules
+from engine.learner.fold import folded
+from engine.recommender import Ask, recommend_each, recommender_of
+from engine.rules.compiled import book_of
+from engine.rules.matching import contents_of
+from engine.rules.scope import Who
+from tests.laws.test_rules_in_every_mode import rules_for
+
+
+@pytest.fixture(scope="module")
+def lesson(tmp_path_factory):
+    return trained(tmp_path_factory.mktemp("lesson"), 60)[0]
+
+
+@pytest.fixture(scope="module")
+def without_a_bundle(lesson):
+    return recommender_of(None, [r for r in lesson.catalogue.resources if r is not None])
+
+
+def a_class(recommender, r):
+    """Learners who differ in all that a decision may depend on."""
+    book = book_of(rules_for(r, recommender), contents_of(recommender.catalogue))
+    ids = [x.resource_id for x in recommender.catalogue.resources if x is not None]
+    skills = sorted({s for x in recommender.catalogue.resources if x is not None for s in x.skills})
+    return [ask(recommender, r, n, book, ids, skills) for n in range(r.randint(1, 7))]
+
+
+def ask(recommender, r, n, book, ids, skills):
+    now = NOW + timedelta(minutes=r.choice([0, 7, 90]))
+    events = practice(recommender, r.randint(0, 99), r.choice([0, 2, 9, 25]))
+    words = [
+        event(i + 1, kind, r.choice(ids))
+        for i, kind in enumerate(r.sample(["too_hard", "too_easy", "accepted"], r.randint(0, 2)))
+    ]
+    state = folded([*events, *words], recommender.learner, recommender.offer) if recommender.learner else None
+    history = history_of(events, recommender.catalogue.resource_map)
+    request = Request(
+        learner_id=f"l{n}",
+        k=r.choice([1, 3, 5]),
+        objective=r.choice(["uptake", "learning"]),
+        goal=r.choice([None, (), tuple(r.sample(skills, 2))]),
+        explore=r.random() < 0.4,
+        non_personalised=r.random() < 0.1,
+        candidates=tuple(r.sample(ids, 6)) if r.random() < 0.2 else None,
+        exclude=tuple(r.sample(ids, 2)) if r.random() < 0.2 else (),
+    )
+    return Ask(
+        request=request,
+        query=query_with(f"l{n}", learner=None, history=history, classes={}, now=now),
+        decision_id=f"decision {n}",
+        now=now,
+        state=state,
+        rules=Rules(book=book, who=Who(learner_id=f"l{n}", class_ids=("7b",))) if r.random() < 0.7 else None,
+    )
+
+
+def forgetting(one):
+    """The same ask, of which nothing is kept."""
+    history = one.query.history
+    fresh = History(history.resource_index, history.at_us)
+    return replace(one, query=replace(one.query, history=fresh))
+
+
+def said(decisions):
+    return [msgspec.to_builtins(decision) for decision in decisions]
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(seed=st.integers(0, 10**6), served=st.booleans())
+def test_a_class_is_answered_as_its_learners_are_alone(lesson, without_a_bundle, seed, served):
+    recommender = lesson if served else without_a_bundle
+    asks = a_class(recommender, Random(seed))
+    alone = [recommend_each([forgetting(one)], recommender)[0] for one in asks]
+    together = recommend_each(asks, recommender)
+    assert said(together) == said(alone)
+    # Once more: now much of it is kept.
+    assert said(recommend_each(asks, recommender)) == said(alone)
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(seed=st.integers(0, 10**6))
+def test_what_is_kept_of_a_learner_is_told_from_what_has_changed(lesson, seed):
+    r = Random(seed)
+    [first, *_] = a_class(lesson, r)
+    contents = contents_of(lesson.catalogue)
+    for _ in range(6):
+        change = r.choice(["moment", "rules", "k", "goal", "exclude", "objective", "words", "course"])
+        request, query = first.request, first.query
+        if change == "moment":
+            later = first.now + timedelta(minutes=r.choice([1, 50, 3000]))
+            moved = query_with("l", learner=None, history=query.history, classes={}, now=later)
+            first = replace(first, now=later, query=moved)
+        elif change == "rules":
+            book = book_of(rules_for(r, lesson), contents)
+            first = replace(first, rules=Rules(book=book, who=Who(learner_id="l", class_ids=("7b",))))
+        elif change == "words":
+            first = replace(first, state=replace(first.state, spoken=()))
+        elif change == "course":
+            first = replace(first, query=replace(query, course_id=r.choice([None, "c", "d"])))
+        else:
+            other = {
+                "k": {"k": r.choice([1, 2, 5])},
+                "goal": {"goal": r.choice([None, ()])},
+                "exclude": {"exclude": tuple(r.sample(lesson.catalogue.resource_map.ids, 3))},
+                "objective": {"objective": r.choice(["uptake", "learning"])},
+            }[change]
+            first = replace(first, request=replace(request, **other))
+        assert said(recommend_each([first], lesson)) == said(recommend_each([forgetting(first)], lesson)), change
