@@ -69,6 +69,7 @@ def clock(tmp_path_factory: pytest.TempPathFactory) -> Interposed:
 Plan = Callable[[School], Sequence[Step]]
 
 
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("kind", ["postgres", "sqlite"])
 def test_forty_seconds_of_chaos(
     kind: str, bundles: tuple[list[Place], Place], clock: Interposed, tmp_path: Path
