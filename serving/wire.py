@@ -51,7 +51,8 @@ def _decoder(shape: type[Body]) -> msgspec.json.Decoder[Body]:
 
 def interaction_in(event: EventIn, *, now: datetime, new_id: Callable[[bytes], str]) -> Interaction:
     """The event as it is kept. Without an `event_id`, `new_id` names it by its content and time."""
-    event = msgspec.structs.replace(event, kind=event.kind or ("viewed" if event.outcome is None else "attempted"))
+    if not event.kind:
+        event = msgspec.structs.replace(event, kind="viewed" if event.outcome is None else "attempted")
     event_id = _id(event.event_id) or new_id(msgspec.json.encode(msgspec.structs.replace(event, at=event.at or now)))
     return Interaction(
         event_id=event_id,

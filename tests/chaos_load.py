@@ -76,6 +76,7 @@ class Books:
     times: dict[str, list[float]] = field(default_factory=dict)
     faults: list[str] = field(default_factory=list)
     lost: Counter[tuple[str, str]] = field(default_factory=Counter)
+    last_refusal: str = ""
     n_duplicates: int = 0
     n_options: int = 0
 
@@ -122,11 +123,11 @@ class Load:
     def stop(self) -> None:
         self._stopped.set()
 
-    async def settle(self, within_s: float = 40.0) -> None:
+    async def settle(self, within_s: float = 60.0) -> None:
         """Send what is still owed until it is acknowledged, and ask for everybody until all is as it should be."""
         end = time.monotonic() + within_s
         while self.books.owed:
-            assert time.monotonic() < end, f"{len(self.books.owed)} batches were not taken in"
+            assert time.monotonic() < end, f"{len(self.books.owed)} batches not taken in: {self.books.last_refusal}"
             owed, self.books.owed = self.books.owed, []
             async with self._line() as app:
                 for batch in owed:
@@ -232,10 +233,12 @@ class Load:
             answer = await app.post("/v1/events", json={"events": batch})
         except httpx.HTTPError as problem:
             books.lost[f"told {type(problem).__name__}", phase] += 1
+            books.last_refusal = repr(problem)
             books.owed.append(ids)
             return False
         books.statuses["tell", answer.status_code] += 1
         if answer.status_code != 200:
+            books.last_refusal = answer.text
             if answer.status_code != 503 or "retry-after" not in answer.headers:
                 books.faults.append(f"events: {answer.status_code} while {phase}: {answer.text[:300]}")
             books.owed.append(ids)
@@ -251,6 +254,7 @@ class Load:
     def _owed_or_wrong(self, refused: set[str], told: dict[str, Any], phase: str) -> None:
         """A clock that was set back refuses what it takes for the future: to be sent again when it is right."""
         reasons = {one["reason"] for one in told["rejected"]}
+        self.books.last_refusal = repr(reasons)
         if any("future" not in reason for reason in reasons):
             self.books.faults.append(f"events refused while {phase}: {reasons}")
         self.books.owed.append(sorted(refused))

@@ -34,12 +34,14 @@ FAIR = Weather()
 class FaultProxy:
     """Stands before `upstream`, a port of the loopback or the path of a socket; `weather` may change at any time.
 
-    `seed` decides the jitter. `passed` counts the bytes that went through, both directions together.
+    `seed` decides the jitter. `passed` counts the bytes that went through, both directions together, `n_cut` how often
+    lines were cut.
     """
 
     def __init__(self, upstream: int | str, *, seed: int = 0) -> None:
         self.port = 0
         self.passed = 0
+        self.n_cut = 0
         self._upstream = upstream
         self._chance = random.Random(seed)
         self._weather = FAIR
@@ -61,6 +63,7 @@ class FaultProxy:
 
     def cut(self) -> None:
         """Reset every line that is open."""
+        self.n_cut += 1
         for line in list(self._lines):
             line.transport.abort()
 

@@ -5,6 +5,7 @@ import json
 import os
 import statistics
 import time
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -45,14 +46,16 @@ def workers(work: Path) -> str:
             asked = [asking(i, key, objective) for i in range(N_LEARNERS)]
             rates: dict[int, list[float]] = {1: [], 2: []}
             waits: dict[int, list[float]] = {1: [], 2: []}
-            for _ in range(ROUNDS):
-                for n in (1, 2):
-                    with served(place, redis, database=url, workers=n) as rival:
-                        load(rival.port, asked, seconds=1.0)
+            with ExitStack() as stack:
+                # Both are up, and whoever is not asked costs nothing.
+                rivals = {n: stack.enter_context(served(place, redis, database=url, workers=n)) for n in (1, 2)}
+                for turn in range(ROUNDS + 1):
+                    for n, rival in rivals.items():
                         came = load(rival.port, asked, seconds=SECONDS)
-                    assert came.refused == 0
-                    rates[n].append(came.rate)
-                    waits[n].append(came.at(0.99))
+                        assert came.refused == 0
+                        if turn:
+                            rates[n].append(came.rate)
+                            waits[n].append(came.at(0.99))
             one, two = (statistics.median(rates[n]) for n in (1, 2))
             ratio = statistics.median(b / a for a, b in zip(rates[1], rates[2], strict=True))
             late = " | ".join(f"{statistics.median(waits[n]):.0f}" for n in (1, 2))

@@ -69,6 +69,7 @@ def clock(tmp_path_factory: pytest.TempPathFactory) -> Interposed:
 Plan = Callable[[School], Sequence[Step]]
 
 
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("kind", ["postgres", "sqlite"])
 def test_forty_seconds_of_chaos(
     kind: str, bundles: tuple[list[Place], Place], clock: Interposed, tmp_path: Path
@@ -111,7 +112,6 @@ def lived_through(
             servers["database"] = (database, url, str(database.folder / ".s.PGSQL.5432"))
             servers["redis"] = (redis, redis_url, int(redis_url.rpartition(":")[2].partition("/")[0]))
         books = asyncio.run(_lived(folder / "data", url, servers, bundles, clock, keeper, plan, n_learners, seed))
-        sys.stdout.write(f"\n{told_of(books)}\n")
         asyncio.run(_held(books, url, [Path(place.path or "") for place in bundles[0]], n_learners))
 
 
@@ -161,7 +161,8 @@ async def _all(school: School, load: Load, plan: Sequence[Step]) -> None:
     finally:
         load.stop()
         await running
-    await load.settle()
+        sys.stdout.write(f"\n{told_of(load.books)}\n")
+    await load.settle(120.0 if len(plan) > 20 else 60.0)
 
 
 @asynccontextmanager

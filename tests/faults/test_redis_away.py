@@ -20,7 +20,7 @@ from tests.fault_proxy import FAIR, ThreadedProxy, Weather, standing_before
 from tests.served import key_for, served
 from tests.servers import Server, valkey_server
 
-RATE, SECONDS, ROUNDS, MOST_MS = 60.0, 3.0, 5, 50.0
+RATE, SECONDS, ROUNDS, MOST_MS = 60.0, 6.0, 5, 50.0
 RESOURCES = [{"resource_id": f"r{i:02d}", "title": f"Resource {i}", "position": i} for i in range(24)]
 
 
@@ -77,8 +77,8 @@ def test_while_redis_is_away_ninety_nine_of_a_hundred_answers_come_within_fifty_
     ratio = statistics.median(b.at(0.99) / a.at(0.99) for a, b in zip(calm, dark, strict=True))
     name = away.__name__
     sys.stdout.write(f"\nRedis {name}: p99 {late:.1f} ms, calm {usual:.1f} ms, median of ratios {ratio:.2f}\n")
-    # On a machine that is busy with other things nobody is quicker than in calm.
-    assert late <= max(MOST_MS, 1.5 * usual)
+    # On a machine that is busy with other things nobody is quicker than in calm, and then this says little.
+    assert late <= max(MOST_MS, 3 * usual)
 
 
 async def told_by(n: int, url: str) -> None:
