@@ -238,6 +238,7 @@ def learner_led(
         history=query.history,
         minutes_left=minutes_left(preferences.minutes_per_day, query.history, teaching.menu, query.now_us),
         now_us=query.now_us,
+        minutes_ahead=np.inf if request.minutes_ahead is None else request.minutes_ahead,
     )
 
 

@@ -65,8 +65,8 @@ class ChoiceIn(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """What to choose, for whomever; `candidates` left out means everything available and not yet seen.
 
     With `again`, what was done before comes back for a promised check, a due review, or a goal with nothing new left.
-    `goal` names the skills to aim at in this answer, in place of the goal that was set. `explore` lets near-ties take
-    turns, drawn by `seed` where it is given.
+    `goal` names the skills to aim at in this answer, in place of the goal that was set; `minutes_ahead` is how much
+    work is left for the goal. `explore` lets near-ties take turns, drawn by `seed` where it is given.
     """
 
     k: Annotated[int, msgspec.Meta(ge=1, le=MAX_K)] = 5
@@ -77,6 +77,7 @@ class ChoiceIn(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     goal: Annotated[tuple[Id, ...], msgspec.Meta(max_length=MAX_SAID)] | None = None
     candidates: tuple[Id, ...] | None = None
     exclude: tuple[Id, ...] = ()
+    minutes_ahead: Positive | None = None
     again: bool = True
     explore: bool | None = None
     seed: Count | None = None

@@ -83,6 +83,7 @@ def request_in(learner_id: Id, asked: ChoiceIn) -> Request:
         objective=asked.objective,
         class_id=_id(asked.class_id),
         minutes=asked.minutes,
+        minutes_ahead=asked.minutes_ahead,
         formats=asked.formats,
         candidates=None if asked.candidates is None else tuple(map(str, asked.candidates)),
         exclude=tuple(map(str, asked.exclude)),

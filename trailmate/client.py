@@ -45,6 +45,7 @@ class Wishes(TypedDict, total=False):
     objective: str
     class_id: str
     minutes: float
+    minutes_ahead: float
     formats: Sequence[str]
     goal: Sequence[str]
     candidates: Sequence[str]

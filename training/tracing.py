@@ -63,6 +63,11 @@ class Traced:
         prior = self.law.priors[skill]
         return self.law.pooled(self.law.faded(self.law.known(prior, n, recent, seen), prior, idle), n, mastery)
 
+    def against(self, learner: Ints, skill: Ints, row: Ints) -> Floats:
+        """What answers before rows of the log say against skills being within reach: `(m,)`, as `Tracing.heard`."""
+        n, recent, seen, _ = self.met.before(learner, skill, row)
+        return self.law.heard(self.law.priors[skill], n, recent, seen)[1]
+
 
 def met_in(attempts: Attempts, n_skills: int) -> Met:
     """What was done on each skill, step by step, as a state keeps it."""

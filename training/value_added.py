@@ -17,6 +17,7 @@ from engine.learner.kernels import encode
 from engine.learner.mastery import NEVER_MET, usual_items
 from engine.learner.model import LearnerModel
 from engine.learner.rows import Rows, stacked
+from engine.learner.tracing import within_reach
 from training.attempts import Attempts
 from training.tracing import Traced
 
@@ -99,14 +100,26 @@ def value_added(
 
 
 def _usual_score(found: "ValueAdded", scores: Floats) -> Callable[[Floats], Floats]:
-    """The usual score at a chance of success: means over steps with like chances, and lines between them."""
+    """The usual score at a chance of success: means over steps with like chances, rising, and lines between."""
     own = found.steps & np.isfinite(scores[np.maximum(found.row, 0)])
     chance, score = found.facts[own, 1].astype(np.float64), scores[found.row[own]]
     if len(chance) < _BINS * _LEAST_IN_BIN:
         return lambda p: p
     parts = np.array_split(np.argsort(chance, kind="stable"), _BINS)
     at, mean = (np.array([of[part].mean() for part in parts]) for of in (chance, score))
-    return lambda p: np.interp(p, at, np.maximum.accumulate(mean))
+    rising = _rising(mean)
+    return lambda p: np.interp(p, at, rising)
+
+
+def _rising(mean: Floats) -> Floats:
+    """The nearest values that never fall: neighbours out of order share their mean."""
+    blocks: list[tuple[float, int]] = []
+    for value in mean.tolist():
+        blocks.append((value, 1))
+        while len(blocks) > 1 and blocks[-2][0] > blocks[-1][0]:
+            (right, m), (left, n) = blocks.pop(), blocks.pop()
+            blocks.append(((left * n + right * m) / (n + m), n + m))
+    return np.repeat([value for value, _ in blocks], [n for _, n in blocks])
 
 
 def _pairs(attempts: Attempts, rng: np.random.Generator) -> _Pairs:
@@ -216,7 +229,7 @@ def _asked(
     first = 2 * n + np.searchsorted(pair, np.arange(n))
     facts = step_facts(
         mastery=mastery,
-        readiness=(readiness, mean),
+        readiness=(within_reach(readiness, traced.against(learner, pairs.skill, pairs.before)), mean),
         known=traced.known(learner, pairs.skill, pairs.before, mastery),
         p=p[n : 2 * n],
         of_skill=x[first][:, [columns[int(c)] for c in SKILL_COLUMNS]],

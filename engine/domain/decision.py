@@ -19,7 +19,8 @@ class Request:
     With `again`, what was seen comes back for a promised check, a due review, or a goal with nothing new left.
 
     `goal` names the skills to aim at, for this answer; None means the goal the learner set. `explore` lets near-ties
-    take turns, drawn by `seed`.
+    take turns, drawn by `seed`. `minutes_ahead` is how much work is left for the goal, None where nobody knows: no way
+    around is begun that takes longer.
     """
 
     learner_id: str
@@ -35,6 +36,7 @@ class Request:
     seed: int | None = None
     non_personalised: bool = False
     again: bool = True
+    minutes_ahead: float | None = None
 
 
 class Reason(msgspec.Struct, frozen=True, kw_only=True):

@@ -108,7 +108,7 @@ def skill_masteries(state: LearnerState, skills: Sequence[str], model: LearnerMo
     p, mean, sd = (
         np.bincount(of_skill, of, len(skills)) * share for of in (said.p, said.log_seconds_mean, said.log_seconds_sd)
     )
-    known = model.tracing.of_state(keys, state.blocks, p, n_events=int(state.whole["n_events"][0]))
+    known, _ = model.tracing.of_state(keys, state.blocks, p, n_events=int(state.whole["n_events"][0]))
     return [
         _mastery(
             skill, (float(p[k]), float(known[k])), state, int(keys[k]), model, now_us, (float(mean[k]), float(sd[k]))

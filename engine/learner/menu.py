@@ -168,7 +168,8 @@ class Known:
     """What a state says of some rows of a menu, `(n,)` each, and of some skills, `(n_skills,)` over the whole menu.
 
     `p` of success, `minutes` expected, `own` facts `(n, 5)`. NaN where a skill was not asked about: `mastery`,
-    P(success on its usual items), `known`, P(it is known) by answers and model together, `facts` `(n_skills, 4)`.
+    P(success on its usual items), `known`, P(it is known) by answers and model together, `against`, what
+    its answers say against its being within reach (`Tracing.heard`), `facts` `(n_skills, 4)`.
     """
 
     rows: Ints
@@ -177,6 +178,7 @@ class Known:
     own: NDArray[np.float32]
     mastery: Floats
     known: Floats
+    against: Floats
     facts: NDArray[np.float32]
 
 
@@ -186,20 +188,20 @@ def known_of(menu: Menu, rows: Ints, skills: Ints, *, state: LearnerState, model
     asked = np.concatenate([rows, menu.usual.gathered(skills)[1]])
     seen, more = _asked(menu, asked, state, model, now_us)
     p = model.p_success(seen, menu.asked.rows.item_row[asked])
-    mastery, known = (np.full(len(menu.skills), np.nan) for _ in range(2))
+    mastery, known, against = (np.full(len(menu.skills), np.nan) for _ in range(3))
     facts = np.full((len(menu.skills), 4), np.nan, np.float32)
     if len(skills):
         first = n + np.cumsum(lengths) - lengths
         mastery[skills] = np.add.reduceat(p[n:], first - n) / lengths
         facts[skills] = more[first, : len(SKILL_COLUMNS)]
-        known[skills] = model.tracing.of_state(
+        known[skills], against[skills] = model.tracing.of_state(
             menu.skill_keys[skills], state.blocks, mastery[skills], n_events=int(state.whole["n_events"][0])
         )
     minutes = menu.usual_minutes[rows] * pace_of(state)
     timed = menu.timed[rows]
     if timed.any():
         minutes[timed] = np.exp(model.log_seconds(seen[:n][timed])) / 60.0
-    return Known(rows, p[:n], minutes, more[:n, len(SKILL_COLUMNS) :], mastery, known, facts)
+    return Known(rows, p[:n], minutes, more[:n, len(SKILL_COLUMNS) :], mastery, known, against, facts)
 
 
 def expected(

@@ -22,6 +22,7 @@ MOST_SEEN = 8
 SAID = 2.0
 _HALF = REMEMBERED // 2
 _ALL = (1 << _HALF) - 1
+_ONES = np.array([bits.bit_count() for bits in range(1 << REMEMBERED)], np.int64)
 _LAWS = ("guess", "slip", "learns", "loses", "fades", "prior")
 
 Floats = NDArray[np.float64]
@@ -65,7 +66,12 @@ class Tracing:
         """P(known): `(n,)`, after `n` answers, the last of them the bits `recent`, the newest lowest, and `seen`
         exposures without an answer.
         """
+        return self.heard(prior, n, recent, seen)[0]
+
+    def heard(self, prior: Floats, n: NDArray[Any], recent: NDArray[Any], seen: NDArray[Any]) -> tuple[Floats, Floats]:
+        """P(known) as above, and how much likelier the answers are of who neither knows the skill nor learns it."""
         p: Floats = 1.0 - (1.0 - prior) * (1.0 - self.learns) ** np.minimum(seen, MOST_SEEN)
+        likely: Floats = np.ones(len(p))
         n, recent = np.minimum(n, REMEMBERED).astype(np.int64), recent.astype(np.int64)
         for chunk in (
             self._chunks[np.maximum(n - _HALF, 0), (recent >> _HALF) & _ALL],
@@ -73,8 +79,10 @@ class Tracing:
         ):
             unknown = (1.0 - p) * chunk[:, 0, 0] + p * chunk[:, 1, 0]
             known = (1.0 - p) * chunk[:, 0, 1] + p * chunk[:, 1, 1]
+            likely *= unknown + known
             p = known / (unknown + known)
-        return p
+        right = _ONES[recent & 0xFFFF]
+        return p, self.guess**right * (1.0 - self.guess) ** (n - right) / likely
 
     def faded(self, known: Floats, prior: Floats, idle: NDArray[Any]) -> Floats:
         """P(known), `(n,)`, after `idle` steps on something else: what was known above the prior fades towards it."""
@@ -91,20 +99,23 @@ class Tracing:
         pool: Floats = np.where(np.isnan(said), traced, (SAID * said + n * traced) / (SAID + n))
         return pool
 
-    def of_state(self, keys: NDArray[np.uint64], blocks: NDArray[np.void], mastery: Floats, *, n_events: int) -> Floats:
-        """P(known) of skills now: `(n,)`, from the blocks of a learner's state, the number of events in it, and what
-        the learner model says of usual items.
+    def of_state(
+        self, keys: NDArray[np.uint64], blocks: NDArray[np.void], mastery: Floats, *, n_events: int
+    ) -> tuple[Floats, Floats]:
+        """P(known) of skills now, and what answers say against their being in reach, as `heard` has it: `(n,)` both.
+
+        `blocks` are those of a learner's state, `n_events` the events in it, `mastery` is the model's word.
         """
-        p, n = self.prior_of(keys), np.zeros(len(keys))
+        p, n, against = self.prior_of(keys), np.zeros(len(keys)), np.ones(len(keys))
         if len(blocks) and len(keys):
             order = np.argsort(keys)
             place = np.minimum(keys[order].searchsorted(blocks["key"]), len(keys) - 1)
             met = keys[order][place] == blocks["key"]
             of, theirs = order[place[met]], blocks[met]
-            known = self.known(p[of], theirs["n"], theirs["recent"], theirs["seen"])
+            known, against[of] = self.heard(p[of], theirs["n"], theirs["recent"], theirs["seen"])
             p[of] = self.faded(known, p[of], n_events - 1 - theirs["last_i"])
             n[of] = theirs["n"]
-        return self.pooled(p, n, mastery)
+        return self.pooled(p, n, mastery), against
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """As a bundle carries them."""
@@ -136,6 +147,16 @@ def _chunks_of(tracing: Tracing) -> Floats:
     for length in range(1, _HALF + 1):
         chunks[length] = chunks[length - 1][bits >> 1] @ step[bits & 1]
     return chunks
+
+
+def within_reach(readiness: Floats, against: Floats) -> Floats:
+    """How surely a skill is within reach, by what comes before it and by the answers on itself: `(n,)`.
+
+    Bayes' rule: wrong answers upon wrong answers say that something is missing whatever the estimates of what comes
+    before, right ones that it is not. Where nothing comes before, nothing is missing.
+    """
+    reach: Floats = readiness / np.maximum(readiness + (1.0 - readiness) * against, 1e-12)
+    return reach
 
 
 # Middling values of published fits, inside the bounds under which the law keeps its meaning (Baker et al. 2008).

@@ -104,7 +104,9 @@ def promise_of(menu: Menu, gains: GainModel) -> Floats:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Learner:
-    """Who is answered: their state, the skills aimed at, what is due, what was said, and the minutes left today."""
+    """Who is answered: their state, the skills aimed at, what is due, what was said, and the minutes left, today and
+    `minutes_ahead` for the goal.
+    """
 
     state: LearnerState
     goal: tuple[str, ...]
@@ -113,6 +115,7 @@ class Learner:
     history: History
     minutes_left: float | None
     now_us: int
+    minutes_ahead: float = np.inf
 
 
 def aims_of(goal: tuple[str, ...], menu: Menu) -> Ints:
@@ -140,7 +143,7 @@ def learning_of(rows: Ints, learner: Learner, teaching: Teaching) -> Learning:
     p_spoken = known.p[len(rows) :]
     if words:
         known = _without(known, len(rows))
-    worth = worth_of(menu, known, teaching.gains, aims)
+    worth = worth_of(menu, known, teaching.gains, aims, ahead=learner.minutes_ahead)
     terms = np.zeros((len(TERMS), len(rows)))
     terms[: len(OF_LEARNING) - 1] = added_by_learning(
         menu, known, worth, state, model=teaching.model, weights=weights, has_goal=has_goal
@@ -180,7 +183,16 @@ def _asked_about(menu: Menu, aims: Ints, has_goal: bool) -> Ints:
 
 def _without(known: Known, n: int) -> Known:
     """Only the first `n` rows."""
-    return Known(known.rows[:n], known.p[:n], known.minutes[:n], known.own[:n], known.mastery, known.known, known.facts)
+    return Known(
+        known.rows[:n],
+        known.p[:n],
+        known.minutes[:n],
+        known.own[:n],
+        known.mastery,
+        known.known,
+        known.against,
+        known.facts,
+    )
 
 
 def _repeated(rows: Ints, history: History, *, weight: float) -> Floats:

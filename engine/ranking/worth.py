@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from engine.learner.gains import FACTS, GainModel, step_facts
 from engine.learner.menu import Known, Menu
-from engine.learner.tracing import MASTERED
+from engine.learner.tracing import MASTERED, within_reach
 
 _READINESS = [FACTS.index("readiness"), FACTS.index("readiness_mean")]
 # A minute is the shortest step that is planned with.
@@ -38,8 +38,8 @@ class Worth:
     readiness: Floats
 
 
-def worth_of(menu: Menu, known: Known, gains: GainModel, aims: Ints) -> Worth:
-    """The worth of the resources in `known` to a learner who aims at the skills `aims`.
+def worth_of(menu: Menu, known: Known, gains: GainModel, aims: Ints, *, ahead: float = np.inf) -> Worth:
+    """The worth of the resources in `known` to a learner with `ahead` minutes of work for the skills `aims`.
 
     Skills that were not asked about, whose mastery is NaN, are worth nothing: no pair speaks of them.
     """
@@ -49,6 +49,7 @@ def worth_of(menu: Menu, known: Known, gains: GainModel, aims: Ints) -> Worth:
     place, skill = place[mine], skill[mine]
     skills, traced = np.flatnonzero(asked), known.known
     readiness, mean = readiness_of(menu, traced, skills)
+    readiness[skills] = within_reach(readiness[skills], known.against[skills])
     of_format = np.array([gains.format_number(name) for name in menu.format_names])
     facts = step_facts(
         mastery=known.mastery[skill],
@@ -73,7 +74,7 @@ def worth_of(menu: Menu, known: Known, gains: GainModel, aims: Ints) -> Worth:
     best, best_ready = np.zeros(n), np.zeros(n)
     np.maximum.at(best, skill, gain / minutes)
     np.maximum.at(best_ready, skill, np.maximum(gain_ready, gain) / minutes)
-    value, opens = _values(menu, traced, gains.tracing.span, aims, best, best_ready)
+    value, opens = _values(menu, traced, gains.tracing.span, aims, best, best_ready, ahead)
     rate = np.bincount(place, change * value[skill] / minutes, len(known.rows)).astype(np.float64)
     # What does harm is worse than nothing, but no harm outweighs the best there is.
     rate = np.maximum(rate, -max(float(rate.max(initial=0.0)), _NOTHING))
@@ -98,25 +99,30 @@ def readiness_of(menu: Menu, traced: Floats, skills: Ints) -> tuple[Floats, Floa
 
 
 def _values(
-    menu: Menu, traced: Floats, span: float, aims: Ints, best: Floats, best_ready: Floats
+    menu: Menu, traced: Floats, span: float, aims: Ints, best: Floats, best_ready: Floats, ahead: float
 ) -> tuple[Floats, dict[int, int]]:
     """What a unit of mastery of each skill is worth, and for what the skills are that only open others.
 
     A skill aimed at counts 1. Where what it waits for would, once known, let it be learned so much faster that the way
     around pays, time for both counted, the skills it waits for are worth as much per minute as the whole way: the ratio
-    of what is won to the minutes it takes, as in scheduling work with precedence (Sidney 1975).
+    of what is won to the minutes it takes, as in scheduling work with precedence (Sidney 1975). What lies beyond the
+    minutes `ahead` is not won.
     """
     value = np.zeros(len(menu.skills))
     value[aims] = 1.0
     opens: dict[int, int] = {}
     room = span * np.maximum(MASTERED + 0.1 - traced, 0.0)
+    short = span * np.maximum(MASTERED - traced, 0.0)
     for aim in aims[(room[aims] > 0) & (best_ready[aims] > best[aims])].tolist():
         waits = [q for q in menu.closure([aim]) if q != aim and traced[q] < MASTERED]
         if not waits:
             continue
-        around = room[aim] / max(best_ready[aim], _NOTHING)
-        rates = np.maximum(best_ready[waits], _NOTHING)
-        way = room[aim] / (around + float((span * np.maximum(MASTERED - traced[waits], 0.0) / rates).sum()))
+        rates, at_last = np.maximum(best_ready[waits], _NOTHING), max(best_ready[aim], _NOTHING)
+        before = float((short[waits] / rates).sum())
+        whole = min(before + room[aim] / at_last, ahead)
+        if whole <= before:
+            continue
+        way = (whole - before) * at_last / whole
         if way <= best[aim]:
             continue
         for q, rate in zip(waits, rates.tolist(), strict=True):

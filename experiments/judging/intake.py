@@ -39,8 +39,8 @@ def shelf_of(catalog: Mapping[str, Table]) -> Shelf:
         BadInput: no resources, or a table that cannot be read.
     """
     tables = frames_of(catalog)
-    kept = checked_catalogue(tables["resources"], "resources").kept
-    resources = sorted(resources_of(kept), key=_planned)
+    given = tables.get("resources")
+    resources = [] if given is None else resources_of(checked_catalogue(given, "resources").kept)
     if not resources:
         raise BadInput("the world's catalogue has no usable resource: give each a resource_id")
     skills = (
@@ -48,7 +48,10 @@ def shelf_of(catalog: Mapping[str, Table]) -> Shelf:
     )
     known = {s.skill_id for s in skills}
     named = dict.fromkeys(s for r in resources for s in r.skills)
-    return Shelf(tuple(resources), (*skills, *(Skill(skill_id=s, title=s) for s in named if s not in known)))
+    return Shelf(
+        tuple(sorted(resources, key=_planned)),
+        (*skills, *(Skill(skill_id=s, title=s) for s in named if s not in known)),
+    )
 
 
 def frames_of(catalog: Mapping[str, Table]) -> dict[str, pl.DataFrame]:
@@ -81,15 +84,15 @@ def frame_of(table: Table, name: str) -> pl.DataFrame:
         raise BadInput(f"the world's {name} is no table: give a pyarrow.Table or a list of dicts") from None
 
 
-def history_of_world(table: Table, learner_id: str) -> list[Interaction]:
-    """A learner's interactions in the order they come in, all under one id.
+def history_of_world(table: Table | None, learner_id: str) -> list[Interaction]:
+    """A learner's interactions in the order they come in, all under one id; nothing is no history.
 
     Where rows lack an order, they are numbered as they come.
 
     Raises:
         BadInput: a row that the log would reject.
     """
-    frame = frame_of(table, "history")
+    frame = frame_of([] if table is None else table, "history")
     if not len(frame):
         return []
     frame = _named(frame, "before").with_columns(learner_id=pl.lit(learner_id))

@@ -10,6 +10,7 @@ import numpy as np
 
 from engine.domain.errors import BadInput
 from engine.domain.interaction import Interaction
+from engine.learner.gains import USUAL_MINUTES
 from experiments.judging.intake import SOURCE, history_of_world, time_of
 from experiments.judging.metrics import KNOWS_ALL, Taught, summary
 from experiments.judging.view import Choices, Policy, View, next_order
@@ -67,7 +68,10 @@ class Lesson:
         self._rng = np.random.default_rng([seed, 1])
         self._gain = gain_of(learner) if asks_world else None
         with blamed("history and goal"):
-            history, self._goal = learner.history, tuple(str(s) for s in learner.goal)
+            history = learner.history
+            goal: Any = learner.goal
+            # One skill may stand for itself.
+            self._goal = (goal,) if isinstance(goal, str) else tuple(str(s) for s in goal)
         if not self._goal:
             raise BadInput("the world's learner has no goal: name at least one skill")
         self._events = history_of_world(history, self._learner_id)
@@ -87,17 +91,22 @@ class Lesson:
         resource_id = policy.choose(self._view(steps_left, now))
         with blamed("step"):
             given, took = self._learner.step(resource_id)
-            outcome, seconds = None if given is None else float(given), float(took)
-        if outcome is not None and math.isnan(outcome):
-            outcome = None
+            outcome, told = _number(given), _number(took)
         if outcome is not None and not 0 <= outcome <= 1:
             raise BadInput(f"a step gave the outcome {outcome}: outcomes lie in [0, 1]; mend the world")
-        if not (math.isfinite(seconds) and seconds >= 0):
-            raise BadInput(f"a step took {seconds} seconds: give a number from 0; mend the world")
-        self._events.append(self._event(resource_id, now, outcome, seconds))
-        return seconds
+        if told is not None and not (math.isfinite(told) and told >= 0):
+            raise BadInput(f"a step took {told} seconds: give a number from 0; mend the world")
+        self._events.append(self._event(resource_id, now, outcome, told))
+        return self._usual_seconds(resource_id) if told is None else told
 
-    def _event(self, resource_id: str, now: datetime | None, outcome: float | None, seconds: float) -> Interaction:
+    def _usual_seconds(self, resource_id: str) -> float:
+        """What a step counts as where the world does not say how long it took: the minutes of the catalogue."""
+        resource = self._choices.by_id.get(resource_id)
+        return 60.0 * (resource.minutes if resource and resource.minutes else USUAL_MINUTES)
+
+    def _event(
+        self, resource_id: str, now: datetime | None, outcome: float | None, seconds: float | None
+    ) -> Interaction:
         order = next_order(self._events)
         return Interaction(
             event_id=f"{self._learner_id}~step-{order:06d}",
@@ -139,6 +148,12 @@ class Lesson:
         if not 0 <= score <= 1:
             raise BadInput(f"an exam gave {score}: exams lie in [0, 1]; mend the world")
         return score
+
+
+def _number(value: Any) -> float | None:
+    """What a world told, None where it told nothing."""
+    number = None if value is None else float(value)
+    return None if number is None or math.isnan(number) else number
 
 
 def _end(at: datetime, duration_s: float | None) -> datetime:

@@ -3,6 +3,8 @@
 from dataclasses import replace
 from datetime import UTC, datetime
 
+import numpy as np
+
 from engine.bundle import Bundle
 from engine.domain.decision import Request
 from engine.domain.history import NO_TIME, history_of
@@ -26,6 +28,8 @@ class Trailmate:
         assert recommender.learner is not None, "a trained bundle carries a learner model"
         self._recommender, self._model = recommender, recommender.learner
         self._ids = tuple(r.resource_id for r in recommender.catalogue.resources if r is not None)
+        assert recommender.teaching is not None, "a trained bundle tells what steps are worth"
+        self._usual_minutes = float(np.median(recommender.teaching.menu.usual_minutes))
         self._events: list[Interaction] = []
         self._n_heard = 0
         self._state: LearnerState | None = None
@@ -33,7 +37,13 @@ class Trailmate:
     def choose(self, view: View) -> str:
         """The id of a resource; the planned order where the engine offers nothing."""
         self._hear(view)
-        request = Request(learner_id=view.learner_id, k=1, objective="learning", candidates=self._ids)
+        request = Request(
+            learner_id=view.learner_id,
+            k=1,
+            objective="learning",
+            candidates=self._ids,
+            minutes_ahead=view.steps_left * self._usual_minutes,
+        )
         query = query_with(
             view.learner_id,
             learner=None,

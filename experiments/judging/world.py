@@ -109,7 +109,7 @@ def blamed(where: str) -> Iterator[None]:
         yield
     except TrailmateError:
         raise
-    except Exception as problem:
+    except (Exception, SystemExit) as problem:
         frame = traceback.extract_tb(problem.__traceback__)[-1]
         place = f"{Path(frame.filename).name}, line {frame.lineno}"
         said = " ".join(f"{type(problem).__name__}: {problem}".split())

@@ -6,12 +6,15 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from engine.domain.interaction import Interaction
 from engine.domain.resource import Resource
 from engine.learner.fold import folded, offer_of
 from engine.learner.gains import FACTS, step_facts
 from engine.learner.menu import known_of, menu_of
+from engine.learner.tracing import within_reach
 from engine.ranking.worth import readiness_of, worth_of
 from training.attempts import attempts_of, frame_of
 from training.gain_models import gain_model_for
@@ -19,7 +22,7 @@ from training.gains import LEAST_STEPS
 from training.learner_models import fit_learner_model
 from training.log import add_to_log, interactions_of, read_log
 from training.tracing import Traced, fit_tracing, met_in
-from training.value_added import value_added
+from training.value_added import _rising, value_added
 
 MORNING = datetime(2026, 1, 5, 8, tzinfo=UTC)
 NEEDED = {"counting": (), "adding": ("counting",), "doubling": ("adding",)}
@@ -147,6 +150,17 @@ def test_the_way_is_found_where_hardly_anybody_of_the_log_ever_went_it(tmp_path)
         known = known_of(menu, np.arange(len(RESOURCES)), np.arange(3), state=state, model=model, now_us=0)
         rate = worth_of(menu, known, gains, aim).rate
         assert RESOURCES[int(rate.argmax())].skills == (FOLLOWS[skill],)
+        # With no time left no way around is begun: nothing on it would be reached.
+        assert not worth_of(menu, known, gains, aim, ahead=0.1).opens
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=20))
+def test_usual_scores_rise_and_are_lifted_nowhere(means):
+    """Noise that falls is shared among neighbours, and the mean of all stays what it was."""
+    rising = _rising(np.array(means))
+    assert (np.diff(rising) >= -1e-12).all()
+    assert rising.mean() == pytest.approx(np.mean(means))
+    assert np.allclose(_rising(np.sort(means)), np.sort(means))
 
 
 def test_the_same_log_gives_the_same_bytes(taught):
@@ -187,6 +201,7 @@ def test_facts_read_from_a_state_are_those_read_in_the_log(taught):
         known = known_of(menu, rows, every, state=state, model=replace(model, tracing=law), now_us=at_us)
         place, skill = menu.pairs(rows)
         least, mean = readiness_of(menu, known.known, every)
+        least = within_reach(least, known.against)
         online = step_facts(
             mastery=known.mastery[skill], readiness=(least[skill], mean[skill]), p=known.p[place],
             of_skill=known.facts[skill], own=known.own[place], log_minutes=np.log(np.array([5.0])),

@@ -1,6 +1,7 @@
 """The filter that says whether a skill is known is the plain one, step by step, and right answers speak for knowing."""
 
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.learner.kernels import BLOCK
-from engine.learner.tracing import REMEMBERED, USUAL_TRACING, tracing_from
+from engine.learner.tracing import REMEMBERED, USUAL_TRACING, tracing_from, within_reach
 
 LAWS = st.builds(
     lambda guess, slip, learns, loses: replace(USUAL_TRACING, guess=guess, slip=slip, learns=learns, loses=loses),
@@ -70,8 +71,40 @@ def test_of_a_state_each_skill_has_its_own_answers_and_its_own_prior():
     blocks = np.zeros(2, BLOCK)
     blocks["key"], blocks["n"], blocks["recent"], blocks["last_i"] = [9, 77], [2, 3], [0b11, 0b111], [4, 3]
     nothing_said = np.full(3, np.nan)
-    found = law.of_state(np.array([9, 5, 2], np.uint64), blocks, nothing_said, n_events=5)
+    found, against = law.of_state(np.array([9, 5, 2], np.uint64), blocks, nothing_said, n_events=5)
     np.testing.assert_allclose(found, [plain(law, [True, True], 0.1), 0.6, law.prior])
+    assert against[0] < 1
+    assert against[1] == against[2] == 1
+
+
+@given(law=LAWS, answers=ANSWERS, prior=st.floats(0.02, 0.95))
+def test_what_speaks_against_a_skill_being_within_reach_is_a_ratio_of_two_stories(law, answers, prior):
+    """Reckoned answer by answer: of who never knows it, and of who may know it or learn it."""
+    stuck, likely, known = 1.0, 1.0, prior
+    for right in answers:
+        stuck *= law.guess if right else 1 - law.guess
+        of_known = (1 - law.slip) if right else law.slip
+        of_unknown = law.guess if right else 1 - law.guess
+        this = known * of_known + (1 - known) * of_unknown
+        likely *= this
+        after = known * of_known / this
+        known = after * (1 - law.loses) + (1 - after) * law.learns
+    one = [np.array([value]) for value in (prior, len(answers), bits_of(answers), 0)]
+    assert law.heard(*one)[1][0] == pytest.approx(stuck / likely, rel=1e-9)
+
+
+def test_wrong_answers_push_a_skill_out_of_reach_and_right_ones_bring_it_back():
+    def reach(readiness, answers):
+        one = [np.array([value]) for value in (0.3, len(answers), bits_of(answers), 0)]
+        return float(within_reach(np.array([readiness]), USUAL_TRACING.heard(*one)[1])[0])
+
+    wrong = [reach(0.5, [False] * n) for n in range(8)]
+    assert all(a > b for a, b in pairwise(wrong))
+    assert wrong[0] == 0.5
+    right = [reach(0.2, [True] * n) for n in range(5)]
+    assert all(a < b for a, b in pairwise(right))
+    # Where nothing comes before, nothing is missing.
+    assert reach(1.0, [False] * 16) == 1.0
 
 
 def test_what_is_not_used_fades_to_what_was_usual_before_any_work_and_never_below():

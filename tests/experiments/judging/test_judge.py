@@ -160,7 +160,7 @@ def test_skills_that_only_resources_name_and_circles_are_mended():
 
 @pytest.mark.parametrize(
     ("answer", "words"),
-    [((2.0, 5.0), "outcome"), ((1.0, -5.0), "seconds"), ((1.0, float("nan")), "seconds"), (1.0, "failed in step")],
+    [((2.0, 5.0), "outcome"), ((1.0, -5.0), "seconds"), ((1.0, float("inf")), "seconds"), (1.0, "failed in step")],
 )
 def test_a_step_that_makes_no_sense_is_named(answer, words):
     class Odd(toy_world.ToyLearner):
@@ -169,6 +169,50 @@ def test_a_step_that_makes_no_sense_is_named(answer, words):
 
     with pytest.raises(BadInput, match=words):
         result_of(toy_world.ToyWorld(learner=Odd), Fixed())
+
+
+@pytest.mark.parametrize("untold", [None, float("nan"), np.float32("nan")])
+def test_what_a_step_does_not_tell_is_not_made_up(untold):
+    """Time counts as the catalogue says it; neither an outcome nor a duration is noted."""
+
+    class Silent(toy_world.ToyLearner):
+        def step(self, resource_id):
+            super().step(resource_id)
+            return untold, untold
+
+    policy = Fixed()
+    told = result_of(toy_world.ToyWorld(learner=Silent), policy, learners=2, steps=3)
+    assert [x["minutes"] for x in told["learners"]] == [3.0, 3.0]
+    events = policy.views[2][0]
+    assert [(e.outcome, e.duration_s, e.kind) for e in events] == [(None, None, "viewed")] * 2
+
+
+def test_numbers_of_any_kind_a_goal_of_one_word_and_no_history_are_understood():
+    class Loose(toy_world.ToyLearner):
+        def __init__(self, seed, *, clock, start=0.0):
+            super().__init__(seed, clock=clock, start=start)
+            self.goal, self.history = "two", None
+
+        def step(self, resource_id):
+            outcome, _ = super().step(resource_id)
+            return np.array(outcome, np.float32), np.int16(60)
+
+        def exam(self):
+            return np.float32(self._level["two"])
+
+    told = result_of(toy_world.ToyWorld(learner=Loose), Fixed("one-quiz"), learners=2, steps=3)
+    assert [(x["gain"], x["minutes"]) for x in told["learners"]] == [(0.0, 3.0)] * 2
+
+
+def test_a_world_that_leaves_is_blamed_and_one_that_offers_nothing_is_told_so():
+    class Leaving(toy_world.ToyLearner):
+        def exam(self):
+            raise SystemExit(3)
+
+    with pytest.raises(BadInput, match="failed in exam: SystemExit"):
+        result_of(toy_world.ToyWorld(learner=Leaving), Fixed())
+    with pytest.raises(BadInput, match="no usable resource"):
+        shelf_of({"resources": []})
 
 
 def test_an_exam_out_of_range_is_named():
