@@ -92,7 +92,9 @@ class Asked:
             return self._settled(first)
         made_of = (*asking.conditions, None if stage is None else stage.plan)
         name = f"slate for {asking.request.objective}"
-        return asking.query.history.kept(name, made_of, lambda: self._settled(first))
+        return asking.query.history.kept(
+            name, made_of, lambda: self._settled(first), lambda made: len(made.ranked.rows) <= asking.n
+        )
 
     def _settled(self, first: FirstStage | None) -> Settled:
         stage, decision_id = self.stage, self.ask.decision_id

@@ -108,7 +108,10 @@ def conditions_of(
 def _pool(asking: Asking, look: Look) -> Pool:
     """The pool, kept with the learner's history until anything that it follows from is another."""
     return asking.query.history.kept(
-        f"pool for {asking.request.objective}", _made_of(asking, look.stage, look.times), lambda: _made(asking, look)
+        f"pool for {asking.request.objective}",
+        _made_of(asking, look.stage, look.times),
+        lambda: _made(asking, look),
+        lambda pool: len(pool.rows) <= asking.n,
     )
 
 

@@ -17,7 +17,7 @@ from engine.learner.voices import Spoken
 from engine.recommender import Recommender
 from serving.storage.port import KeptState
 
-# Some 20 KB each, and up to 30 more once they were answered.
+# Some 20 KB each, and some 45 more once they were answered with both objectives.
 _MOST = 1_000
 
 

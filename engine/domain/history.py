@@ -66,17 +66,25 @@ class History:
         assert self._steps is not None
         return self._steps
 
-    def kept(self, name: str, made_of: tuple[object, ...], make: Callable[[], Made]) -> Made:
+    def kept(
+        self,
+        name: str,
+        made_of: tuple[object, ...],
+        make: Callable[[], Made],
+        is_small: Callable[[Made], bool] = lambda _: True,
+    ) -> Made:
         """What was made last of this history under a name, where it was made of the same things; else it is made.
 
         Numbers and names are the same where they are equal, all else where it is the same object. What is made must
-        follow from the history and these things alone, and be written to by nobody. There is one thing to a name.
+        follow from the history and these things alone, and be written to by nobody. There is one thing to a name; what
+        is not `is_small` is not kept.
         """
         found = self._kept.get(name)
         if found is not None and _are_same(found[0], made_of):
             return found[1]  # type: ignore[return-value]
         made = make()
-        self._kept[name] = (made_of, made)
+        if is_small(made):
+            self._kept[name] = (made_of, made)
         return made
 
     def keeps(self, name: str, made_of: tuple[object, ...]) -> bool:

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.domain.history import NO_TIME, history_of, microseconds
+from engine.domain.history import NO_TIME, History, history_of, microseconds
 from engine.domain.id_map import IdMap
 from engine.domain.interaction import Interaction
 
@@ -65,3 +65,22 @@ def test_rows_never_move_when_a_map_grows(ids, more):
     assert after.rows(before.ids).tolist() == list(range(len(before)))
     assert all(x_id in after for x_id in more)
     assert before.row("not there at all") == -1
+
+
+def test_what_is_kept_stands_for_the_very_things_it_was_made_of():
+    history, rows, same = History.empty(), np.arange(3), np.arange(3)
+    made = []
+
+    def kept(*made_of, is_small=lambda _: True):
+        return history.kept("sum", made_of, lambda: made.append(made_of) or len(made), is_small)
+
+    assert [kept(rows, "a"), kept(rows, "a")] == [1, 1]
+    assert history.keeps("sum", (rows, "a"))
+    # Names by what they say, arrays by whether they are the same one.
+    assert kept(rows, "".join(["a"])) == 1
+    assert kept(same, "a") == 2
+    assert kept(same, "b") == 3
+    assert not history.keeps("sum", (rows, "a"))
+    assert kept(same, "b", "c", is_small=lambda _: False) == 4
+    assert history.keeps("sum", (same, "b"))
+    assert not history.keeps("sum", (same, "b", "c"))

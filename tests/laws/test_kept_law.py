@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from lessons import NOW, event, practice, trained
 
+from engine import closer_look
 from engine.domain.decision import Request
 from engine.domain.history import History, history_of
 from engine.domain.query import query_with
@@ -121,3 +122,20 @@ def test_what_is_kept_of_a_learner_is_told_from_what_has_changed(lesson, seed):
             }[change]
             first = replace(first, request=replace(request, **other))
         assert said(recommend_each([first], lesson)) == said(recommend_each([forgetting(first)], lesson)), change
+
+
+def test_no_more_is_kept_than_is_usually_looked_at(lesson, monkeypatch):
+    monkeypatch.setattr(closer_look, "N_LEARNING", 11)
+    monkeypatch.setattr(closer_look, "N_UPTAKE", 11)
+    looked_at = []
+    pool_of = closer_look.pool_of
+    monkeypatch.setattr(closer_look, "pool_of", lambda *a, **b: looked_at.append(pool_of(*a, **b)) or looked_at[-1])
+    asks = [
+        replace(one, request=replace(one.request, k=1)) for seed in range(12) for one in a_class(lesson, Random(seed))
+    ]
+    recommend_each(asks, lesson)
+    # Some rules make us look further.
+    assert max(map(len, looked_at)) > 11
+    kept = [made for one in asks for _, made in one.query.history._kept.values()]
+    assert len(kept) > len(asks) / 2
+    assert max(len(made.rows if hasattr(made, "rows") else made.ranked.rows) for made in kept) <= 11
