@@ -85,6 +85,10 @@ class CurrentApprovals:
             kept = self._ahead[tenant] = (recommender, Ahead(recommender.graph))
         return Permits(settings=settings, said={(a.learner_id, a.subject_id): a for a in said}, ahead=kept[1])
 
+    async def setting(self, tenant: str, version: int, class_id: str | None) -> Setting:
+        """What this class leaves to its teacher; Unavailable as above."""
+        return (await self._known(tenant, version)).get(class_id or "", Setting())
+
     async def _known(self, tenant: str, version: int) -> Mapping[str, Setting]:
         at, settings = self._settings.get(tenant, (-1, {}))
         if at >= version:
@@ -143,7 +147,7 @@ def approved(
     questions = tuple(
         _question(o, barred[o.resource_id], query, titles, setting, decision.at)
         for o in held
-        if is_open(said.get(o.resource_id), setting, decision.at)
+        if _is_open(said.get(o.resource_id), setting, decision.at)
     )
     shown = msgspec.structs.replace(decision, flags=(*decision.flags, *flags))
     return Approved(decision=shown, request=request, questions=questions)
@@ -176,7 +180,7 @@ async def put_questions(tenant: str, made: Sequence[Approved], store: ApprovalSt
             await store.ask(tenant, questions, rested=questions[0].asked_at)
 
 
-def is_open(said: Approval | None, setting: Setting, now: datetime) -> bool:
+def _is_open(said: Approval | None, setting: Setting, now: datetime) -> bool:
     """Whether the question is to be put: nobody did, or it expired and has rested."""
     if said is None:
         return True

@@ -3,28 +3,26 @@
 import asyncio
 import math
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from zoneinfo import ZoneInfo
 
-from engine.collaborators.affinity import likely
-from engine.collaborators.crowd import Crowd, grade_of
+from engine.collaborators.affinity import Affinity, affinity_from, likely
+from engine.collaborators.crowd import grade_of
 from engine.collaborators.fairness import ALONE_DAYS, alone
 from engine.collaborators.peer_tasks import peer_tasks, teaching_of
-from engine.collaborators.peer_words import PeerReason, reasons_of
+from engine.collaborators.peer_words import reasons_of
 from engine.collaborators.peers import MODES, Peer, Wish, peers_for
-from engine.collaborators.safeguards import GRADES_APART, NOT_NEEDED, Allowed, allowed, without
+from engine.collaborators.safeguards import GRADES_APART, NOT_NEEDED, WAITING, Allowed, allowed
 from engine.collaborators.tasks import Task
 from engine.domain.errors import Refused
 from engine.domain.history import microseconds
 from engine.domain.learner import Learner
 from engine.domain.resource import Resource
-from engine.rules.approvals import APPROVED, DECLINED, WAITING
-from engine.rules.people import People, people_of
-from serving.contact import ContactDesk, RulesOf
-from serving.crowds import Crowds, Gathered, class_of
+from serving.contact import Said, put_contact_questions, said_of
+from serving.crowds import Crowds, Gathered
 from serving.errors import UnknownName
+from serving.in_class import class_of
 from serving.known_names import knows_skill
 from serving.learner_workflows import goal_set
 from serving.schemas_together import (
@@ -36,7 +34,7 @@ from serving.schemas_together import (
     PeerReasonOut,
     TaskOut,
 )
-from serving.storage.port import Key, Store
+from serving.storage.port import Key
 from serving.wire import seq_of, token_of, valid_id
 
 # Keys with one of these may read of learners, so they see the teacher's words.
@@ -53,145 +51,117 @@ _FLAGS = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Asking:
-    """One request for peers, with everybody who may be looked at, and what teachers say of contact with whom.
+class _Look:
+    """One learner looking for others: who they are among, what they want, who may be offered, and what was said."""
 
-    `row` is the learner's in the crowd, `said` how the question about each of those stands who may not be met before a
-    teacher's word.
-    """
-
-    asked: CollaboratorsIn
-    class_id: str | None
     gathered: Gathered
     row: int
+    wish: Wish
     may: Allowed
-    said: Mapping[str, str]
+    said: Said
+    affinity: Affinity
     now: datetime
 
     @property
-    def learner_id(self) -> str:
-        """Whom it is for."""
-        return self.gathered.crowd.learner_ids[self.row]
-
-    def peers(self) -> list[Peer]:
-        """The best of those who may be offered."""
-        asked, gathered = self.asked, self.gathered
-        return peers_for(
-            gathered.crowd,
-            self.row,
-            Wish(tuple(dict.fromkeys(asked.modes or MODES)), asked.topic, asked.k, _aims(gathered, self.learner_id)),
-            allowed=self.may,
-            contacts=gathered.contacts,
-            affinity=gathered.affinity,
-            now_us=microseconds(self.now),
-            standing=gathered.standing,
-        )
-
-    def approval(self, peer: Peer) -> str:
-        """Whether this contact needs a teacher's word, and has it."""
-        if not self.may.waits[peer.row]:
-            return NOT_NEEDED
-        return APPROVED if self.said.get(self.gathered.crowd.learner_ids[peer.row]) == APPROVED else WAITING
+    def now_us(self) -> int:
+        return microseconds(self.now)
 
 
-async def collaborators_for(
-    asked: CollaboratorsIn,
-    *,
-    key: Key,
-    store: Store,
-    crowds: Crowds,
-    rules_of: RulesOf,
-    contacts: ContactDesk,
-    zone: ZoneInfo,
-    now: datetime,
-) -> CollaboratorsOut:
+async def collaborators_for(asked: CollaboratorsIn, *, key: Key, crowds: Crowds, now: datetime) -> CollaboratorsOut:
     """Peers for one learner, out of their class, or with a key that may read of learners out of the school.
-
-    Whom a teacher declined is not offered. The days of rules are those of `zone`.
 
     Raises:
         Refused: the whole school is asked for with a key that may not read of learners.
         UnknownName: a topic that nothing teaches and nobody said they want.
     """
-    learner_id = valid_id(asked.learner_id, "learner_id")
-    tenant, may_read = key.tenant, not TEACHERS.isdisjoint(key.scopes)
+    may_read = not TEACHERS.isdisjoint(key.scopes)
     if asked.scope == "school" and not may_read:
         raise Refused("the key lacks the scope read, which scope school needs; ask for a key that has it")
-    named = None if asked.class_id is None else str(asked.class_id)
-    class_id = await class_of(learner_id, named, tenant=tenant, store=store, now=now)
-    gathered = await _gather(asked, learner_id, class_id, tenant=tenant, store=store, crowds=crowds, now=now)
+    look = await _look(asked, tenant=key.tenant, crowds=crowds, now=now)
+    peers = await asyncio.to_thread(_peers, look)
+    waits = [look.gathered.crowd.learner_ids[p.row] for p in peers if look.may.waits[p.row]]
+    await put_contact_questions(look.said, waits, tenant=key.tenant, store=crowds.store.approvals)
+    is_teacher = may_read and asked.audience != "learner"
+    return await asyncio.to_thread(_answer, look, peers, is_teacher)
+
+
+async def _look(asked: CollaboratorsIn, *, tenant: str, crowds: Crowds, now: datetime) -> _Look:
+    learner_id = valid_id(asked.learner_id, "learner_id")
+    asked_in = None if asked.class_id is None else str(asked.class_id)
+    context = await crowds.store.events.context(tenant, learner_id, asked_in)
+    class_id = class_of(context, asked_in, now)
+    gathered = await _gather(asked, learner_id, class_id, tenant=tenant, crowds=crowds, now=now)
     _require_topic(asked.topic, gathered)
-    people = people_of(await rules_of(tenant), gathered.roster, now_us=microseconds(now), zone=zone)
-    may = _may(gathered, learner_id, people, asked, now)
-    waiting = [
-        x for x, open_, waits in zip(gathered.crowd.learner_ids, may.may, may.waits, strict=True) if open_ & waits
-    ]
-    said = await contacts.said(tenant, learner_id, waiting, now=now) if waiting else {}
-    asking = _Asking(
-        asked=asked,
-        class_id=class_id,
-        gathered=gathered,
-        row=gathered.crowd.rows()[learner_id],
-        may=without(may, [row for x, row in gathered.crowd.rows().items() if said.get(x) == DECLINED]),
-        said=said,
-        now=now,
-    )
-    peers = await asyncio.to_thread(asking.peers)
-    held = [gathered.crowd.learner_ids[p.row] for p in peers if asking.approval(p) == WAITING]
-    if held:
-        await contacts.ask(tenant, learner_id, held, class_id=class_id, now=now)
-    return _told(asking, peers, teacher=may_read and asked.audience != "learner")
-
-
-def _told(asking: _Asking, peers: Sequence[Peer], *, teacher: bool) -> CollaboratorsOut:
-    """The answer, as this reader may see it."""
-    gathered, row, may, now = asking.gathered, asking.row, asking.may, asking.now
-    crowd, now_us = gathered.crowd, microseconds(now)
-    goes = likely(gathered.affinity, gathered.contacts, row, now_us, may.same_class, gathered.standing)
-    offered = [r for r in gathered.recommender.catalogue.resources if r is not None and _offered(r, now)]
-    tasks = peer_tasks(crowd, row, peers, teaching_of(offered))
-    options = []
-    for peer, task in zip(peers, tasks, strict=True):
-        reasons = reasons_of(crowd, row, peer, likely=float(goes[peer.row]))
-        options.append(_option(crowd, peer, task, reasons, asking.approval(peer), offered, teacher))
-    return CollaboratorsOut(
-        learner_id=asking.learner_id,
-        options=options,
-        flags=_flags(gathered, row, may, now_us) if teacher else [],
-        seen_token=token_of(gathered.seq),
-        message=_MESSAGES.get(may.why or ("" if peers else "nobody")),
-    )
-
-
-def _may(gathered: Gathered, learner_id: str, people: People, asked: CollaboratorsIn, now: datetime) -> Allowed:
-    return allowed(
+    version = max(context.rules_version, gathered.rules_version)
+    people = await crowds.people(tenant, gathered, version=version, now=now)
+    days = (await crowds.approvals.setting(tenant, version, class_id)).days
+    said = await said_of(learner_id, class_id=class_id, days=days, tenant=tenant, store=crowds.store.approvals, now=now)
+    row = gathered.crowd.rows()[learner_id]
+    may = allowed(
         gathered.crowd,
-        gathered.crowd.rows()[learner_id],
+        row,
         people,
         gathered.contacts,
         now_us=microseconds(now),
         whole_school=asked.scope == "school",
         standing=gathered.standing,
+        refused=said.refused(people.approval),
+    )
+    bundle = crowds.bundles.bundle
+    return _Look(
+        gathered=gathered,
+        row=row,
+        wish=Wish(tuple(dict.fromkeys(asked.modes or MODES)), asked.topic, asked.k, _aims(gathered, learner_id)),
+        may=may,
+        said=said,
+        affinity=affinity_from(bundle.settings.get("peers") if bundle else None),
+        now=now,
+    )
+
+
+def _peers(look: _Look) -> list[Peer]:
+    return peers_for(
+        look.gathered.crowd,
+        look.row,
+        look.wish,
+        allowed=look.may,
+        contacts=look.gathered.contacts,
+        affinity=look.affinity,
+        now_us=look.now_us,
+        standing=look.gathered.standing,
+    )
+
+
+def _answer(look: _Look, peers: Sequence[Peer], is_teacher: bool) -> CollaboratorsOut:
+    gathered, may = look.gathered, look.may
+    crowd, row = gathered.crowd, look.row
+    goes = likely(look.affinity, gathered.contacts, row, look.now_us, may.same_class, gathered.standing)
+    offered = [r for r in gathered.recommender.catalogue.resources if r is not None and _offered(r, look.now)]
+    by_id = {r.resource_id: r for r in offered}
+    tasks = peer_tasks(crowd, row, peers, teaching_of(offered))
+    options = [
+        _option(look, peer, task_out(task, by_id), likely=float(goes[peer.row]), is_teacher=is_teacher)
+        for peer, task in zip(peers, tasks, strict=True)
+    ]
+    return CollaboratorsOut(
+        learner_id=crowd.learner_ids[row],
+        options=options,
+        flags=_flags(gathered, row, may, look.now_us) if is_teacher else [],
+        seen_token=token_of(gathered.seq),
+        message=_MESSAGES.get(may.why or ("" if peers else "nobody")),
     )
 
 
 async def _gather(
-    asked: CollaboratorsIn,
-    learner_id: str,
-    class_id: str | None,
-    *,
-    tenant: str,
-    store: Store,
-    crowds: Crowds,
-    now: datetime,
+    asked: CollaboratorsIn, learner_id: str, class_id: str | None, *, tenant: str, crowds: Crowds, now: datetime
 ) -> Gathered:
-    at_least = 0 if asked.seen_token is None else seq_of(asked.seen_token)
     if asked.scope == "school":
-        close = _close(learner_id, await store.people.learners(tenant))
+        close = _close(learner_id, await crowds.store.people.learners(tenant))
         return await crowds.of_school(tenant, close, now=now, topic=asked.topic)
-    skills = () if asked.topic is None else (asked.topic,)
     if class_id is None:
         return await crowds.of_school(tenant, [learner_id], now=now, topic=asked.topic)
+    skills = () if asked.topic is None else (asked.topic,)
+    at_least = 0 if asked.seen_token is None else seq_of(asked.seen_token)
     return await crowds.of_class(tenant, class_id, now=now, beside=[learner_id], skills=skills, at_least=at_least)
 
 
@@ -237,31 +207,28 @@ def _offered(resource: Resource, now: datetime) -> bool:
     )
 
 
-def _option(
-    crowd: Crowd,
-    peer: Peer,
-    task: Task | None,
-    reasons: Iterable[PeerReason],
-    approval: str,
-    offered: Iterable[Resource],
-    teacher: bool,
-) -> CollaboratorOut:
+def _option(look: _Look, peer: Peer, task: TaskOut | None, *, likely: float, is_teacher: bool) -> CollaboratorOut:
+    crowd = look.gathered.crowd
     benefit = BenefitOut(mine=round(peer.mine, 4), theirs=round(peer.theirs, 4), both=round(peer.both, 4))
+    reasons = reasons_of(crowd, look.row, peer, likely=likely)
+    peer_id = crowd.learner_ids[peer.row]
     return CollaboratorOut(
         option_id=uuid.uuid4().hex,
         mode=peer.mode,
-        learner_id=crowd.learner_ids[peer.row],
+        learner_id=peer_id,
         topic=peer.topic,
         topic_title=None if peer.topic is None else crowd.title(peer.topic),
         in_return=peer.in_return,
         # What a side gets out of it tells what the other knows: that is for teachers.
-        benefit=benefit if teacher else None,
-        task=task_out(task, {r.resource_id: r for r in offered} if task else {}),
+        benefit=benefit if is_teacher else None,
+        task=task,
         reasons=[
-            PeerReasonOut(r.code, r.text_learner, r.text_teacher if teacher else None, r.evidence if teacher else None)
+            PeerReasonOut(
+                r.code, r.text_learner, r.text_teacher if is_teacher else None, r.evidence if is_teacher else None
+            )
             for r in reasons
         ],
-        approval=approval,
+        approval=(look.said.state(peer_id) or WAITING) if look.may.waits[peer.row] else NOT_NEEDED,
     )
 
 

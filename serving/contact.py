@@ -1,84 +1,73 @@
-"""What peers and groups ask of those who keep rules and approvals."""
+"""What a teacher said of contact between two learners, and the questions that are still to be put."""
 
 import uuid
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Protocol
-from zoneinfo import ZoneInfo
 
 import msgspec
 
-from engine.domain.rule import Rule
-from engine.rules.approvals import CONTACT, Setting, standing_of
-from serving.approving import is_open
-from serving.kept_rules import rules_kept
-from serving.storage.port import Store
+from engine.rules.approvals import CONTACT, DECLINED, EXPIRED, may_ask_again, standing_of
 from serving.storage.questions import Approval, ApprovalStore
 
-# The rules of a tenant, whatever they speak of.
-RulesOf = Callable[[str], Awaitable[Sequence[Rule]]]
+# No title and no skills: the question names the two.
+_DETAIL = msgspec.json.encode({"title": None, "skills": []}).decode()
 
 
-def standing_rules(store: Store, zone: ZoneInfo) -> RulesOf:
-    """What a store keeps as rules, read as the engine reads them."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Said:
+    """What was said of one learner's contact with others, by peer, and how long a question of the class stands."""
 
-    async def rules_of(tenant: str) -> Sequence[Rule]:
-        return rules_kept((await store.rules.standing(tenant)).rules, zone)
+    learner_id: str
+    class_id: str | None
+    by_peer: Mapping[str, Approval]
+    days: int
+    now: datetime
 
-    return rules_of
+    def state(self, peer_id: str) -> str | None:
+        """How the question about this peer stands; None where it is to be put, first or again after it rested."""
+        one = self.by_peer.get(peer_id)
+        if one is None:
+            return None
+        state = standing_of(one.state, one.until, self.now)
+        return None if state == EXPIRED and may_ask_again(one.until, self.days, self.now) else state
 
+    def refused(self, asking: Collection[str]) -> frozenset[str]:
+        """With whom contact is not to be: a teacher declined it, or let the question run out.
 
-class ContactDesk(Protocol):
-    """What teachers say of contact between two learners, where a rule `approve_contact` binds one of them."""
+        A no holds until the teacher says otherwise. Silence is a no as long as one of the two is among those `asking`,
+        for whom contact waits for a word, and until the question may be put again.
+        """
+        late = [x for x in self.by_peer if self.learner_id in asking or x in asking]
+        declined = {x for x in self.by_peer if self.state(x) == DECLINED}
+        return frozenset(declined.union(x for x in late if self.state(x) == EXPIRED))
 
-    async def said(self, tenant: str, learner_id: str, others: Sequence[str], *, now: datetime) -> Mapping[str, str]:
-        """How the question about each of these others stands; who was never asked about is left out."""
-
-    async def ask(
-        self, tenant: str, learner_id: str, others: Sequence[str], *, class_id: str | None, now: datetime
-    ) -> None:
-        """Put the question about each of them, where it is not put yet; contact waits meanwhile."""
-
-
-class Contacts:
-    """`ContactDesk` over the approvals that are kept; both ways round are one question."""
-
-    def __init__(self, approvals: ApprovalStore) -> None:
-        self._approvals = approvals
-
-    async def said(self, tenant: str, learner_id: str, others: Sequence[str], *, now: datetime) -> Mapping[str, str]:
-        """One look, however many others."""
-        asked = await self._asked(tenant, learner_id, others)
-        return {x: standing_of(one.state, one.until, now) for x, one in asked.items()}
-
-    async def ask(
-        self, tenant: str, learner_id: str, others: Sequence[str], *, class_id: str | None, now: datetime
-    ) -> None:
-        """Those that are not put yet, or expired and have rested."""
-        asked = await self._asked(tenant, learner_id, others)
-        setting = (await self._approvals.settings(tenant)).get(class_id or "", Setting())
-        questions = [
-            _question(*sorted((learner_id, x)), class_id=class_id, now=now, days=setting.days)
-            for x in others
-            if is_open(asked.get(x), setting, now)
-        ]
-        if questions:
-            await self._approvals.ask(tenant, questions, rested=now)
-
-    async def _asked(self, tenant: str, learner_id: str, others: Sequence[str]) -> dict[str, Approval]:
-        pairs = {tuple(sorted((learner_id, x))): x for x in others}
-        found = await self._approvals.standing(tenant, CONTACT, sorted({first for first, _ in pairs}))
-        return {pairs[pair]: one for one in found if (pair := (one.learner_id, one.subject_id)) in pairs}
+    def question(self, peer_id: str) -> Approval:
+        """The question to the teacher; the same whichever of the two asks."""
+        first, second = sorted((self.learner_id, peer_id))
+        return Approval(
+            approval_id=uuid.uuid4().hex,
+            kind=CONTACT,
+            learner_id=first,
+            subject_id=second,
+            class_id=self.class_id,
+            detail=_DETAIL,
+            asked_at=self.now,
+            until=self.now + timedelta(days=self.days),
+        )
 
 
-def _question(first: str, second: str, *, class_id: str | None, now: datetime, days: int) -> Approval:
-    return Approval(
-        approval_id=uuid.uuid4().hex,
-        kind=CONTACT,
-        learner_id=first,
-        subject_id=second,
-        class_id=class_id,
-        detail=msgspec.json.encode({"title": None, "skills": []}).decode(),
-        asked_at=now,
-        until=now + timedelta(days=days),
-    )
+async def said_of(
+    learner_id: str, *, class_id: str | None, days: int, tenant: str, store: ApprovalStore, now: datetime
+) -> Said:
+    """What was said of this learner's contact with anybody, whichever class it was asked in; one look at the store."""
+    found = await store.of_contact(tenant, learner_id)
+    by_peer = {a.subject_id if a.learner_id == learner_id else a.learner_id: a for a in found}
+    return Said(learner_id=learner_id, class_id=class_id, by_peer=by_peer, days=days, now=now)
+
+
+async def put_contact_questions(said: Said, peer_ids: Sequence[str], *, tenant: str, store: ApprovalStore) -> None:
+    """Put the questions about these peers that are to be put."""
+    questions = [said.question(x) for x in peer_ids if said.state(x) is None]
+    if questions:
+        await store.ask(tenant, questions, rested=said.now)

@@ -1,41 +1,27 @@
 """The learners of a class or a school as those who bring them together look at them."""
 
 import asyncio
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-import numpy as np
-
-from engine.collaborators.affinity import Affinity, Standing, affinity_from, standing_of
+from engine.collaborators.affinity import Standing, standing_of
 from engine.collaborators.contacts import Contacts, contacts_of, grouped, joined
-from engine.collaborators.crowd import (
-    Abilities,
-    Crowd,
-    Person,
-    abilities_of,
-    counted,
-    crowd_of,
-    estimated,
-    readiness_of,
-)
-from engine.domain.errors import BadInput, Unknown
+from engine.collaborators.crowd import Crowd
 from engine.domain.grouping import Grouping
 from engine.domain.history import microseconds
-from engine.domain.learner import Learner
-from engine.domain.query import current_class
 from engine.recommender import Recommender
+from engine.rules.people import People, people_of
 from engine.rules.scope import Who
+from serving.approving import CurrentApprovals
 from serving.current_bundle import CurrentBundle
-from serving.current_rules import who_of
+from serving.current_rules import CurrentRules
+from serving.drawing import drawn
+from serving.in_group import KeptGroups, Named, named_in, who_sits
 from serving.known_learner import KnownLearner, keep_states, learner_in_sight
 from serving.ladder import reach
-from serving.learner_workflows import goal_set
 from serving.storage.port import LearnerContext, Store
 
-# So many skills are looked at: those most worked on.
-MAX_SKILLS = 80
 # So many groupings of a class say who was together.
 MAX_ROUNDS = 12
 # A whole school is looked at anew after so long.
@@ -46,25 +32,44 @@ _MOST_KEPT = 8
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gathered:
-    """Those who may learn together, by id, and all that a decision about them needs; `seq` is how far the store was."""
+    """Those who may learn together, by id, and all that a decision about them needs; `seq` is how far the store was.
+
+    `class_id`: the class they were gathered for, None for a school. `named`: by row the groups that events name.
+    `rosters`: who is in which groups, by version of the rules, made by `roster_of`.
+    """
 
     crowd: Crowd
     contacts: Contacts
     standing: Standing
-    roster: tuple[Who, ...]
+    class_id: str | None
+    named: tuple[Named, ...]
     known: Mapping[str, KnownLearner]
     recommender: Recommender
     groupings: tuple[Grouping, ...]
-    affinity: Affinity
     seq: int
+    rules_version: int
+    rosters: dict[int, tuple[Who, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Told:
+    """What a store says of a class, beside its learners; of a school nothing."""
+
+    class_id: str | None = None
+    members: frozenset[str] = frozenset()
+    groupings: tuple[Grouping, ...] = ()
+    skills: tuple[str, ...] = ()
+    at_least: int = 0
 
 
 class Crowds:
     """Gathers classes afresh for each request, and whole schools once a minute."""
 
-    def __init__(self, store: Store, bundles: CurrentBundle) -> None:
-        self._store = store
-        self._bundles = bundles
+    def __init__(self, store: Store, bundles: CurrentBundle, rules: CurrentRules, approvals: CurrentApprovals) -> None:
+        self.store = store
+        self.bundles = bundles
+        self.rules = rules
+        self.approvals = approvals
         self._kept: dict[tuple[str, tuple[str, ...], str | None], tuple[datetime, Gathered]] = {}
 
     async def of_class(
@@ -81,79 +86,64 @@ class Crowds:
 
         `skills` are looked at in any case.
         """
-        members = await self._store.people.members(tenant, class_id)
+        members = await self.store.people.members(tenant, class_id)
         ids = sorted({*members, *beside})
-        groupings = await self._store.groupings.of_class(tenant, class_id, limit=MAX_ROUNDS)
-        told = (class_id, frozenset(ids), tuple(groupings))
-        return await self._gathered(tenant, ids, told, skills=skills, now=now, at_least=at_least)
+        groupings = await self.store.groupings.of_class(tenant, class_id, limit=MAX_ROUNDS)
+        told = _Told(
+            class_id=class_id,
+            members=frozenset(ids),
+            groupings=tuple(groupings),
+            skills=tuple(skills),
+            at_least=at_least,
+        )
+        return await self._gathered(tenant, ids, told, now=now)
 
     async def of_school(self, tenant: str, learner_ids: Sequence[str], *, now: datetime, topic: str | None) -> Gathered:
         """These learners of a school, as they were within the last minute."""
         key = (tenant, tuple(learner_ids), topic)
         kept_at, kept = self._kept.get(key, (now, None))
         if kept is None or not timedelta() <= now - kept_at < KEPT_FOR:
-            told = (None, frozenset[str](), ())
-            skills = () if topic is None else (topic,)
-            kept = await self._gathered(tenant, list(learner_ids), told, skills=skills, now=now, at_least=0)
+            told = _Told(skills=() if topic is None else (topic,))
+            kept = await self._gathered(tenant, list(learner_ids), told, now=now)
             while len(self._kept) >= _MOST_KEPT:
                 self._kept.pop(next(iter(self._kept)))
             self._kept[key] = (now, kept)
         return kept
 
-    async def _gathered(
-        self,
-        tenant: str,
-        ids: list[str],
-        told: tuple[str | None, frozenset[str], tuple[Grouping, ...]],
-        *,
-        skills: Sequence[str],
-        now: datetime,
-        at_least: int,
-    ) -> Gathered:
+    async def people(self, tenant: str, gathered: Gathered, *, version: int, now: datetime) -> People:
+        """The rules about people that hold among them now, as of this version of the rules or a later one."""
+        in_force = await self.rules.in_force(tenant, version, gathered.recommender)
+        now_us = microseconds(now)
+        roster = gathered.rosters.get(in_force.version)
+        if roster is None:
+            gathered.rosters.clear()
+            roster = gathered.rosters[in_force.version] = roster_of(gathered, in_force.groups, now_us)
+        return people_of(in_force.rules, roster, now_us=now_us, zone=self.rules.zone)
+
+    async def _gathered(self, tenant: str, ids: list[str], told: _Told, *, now: datetime) -> Gathered:
         contexts: dict[str, LearnerContext] = {}
-        seq = 0
         for first in range(0, len(ids), _AT_ONCE):
             some = ids[first : first + _AT_ONCE]
-            reached = await reach(tenant, some, None, at_least=at_least, store=self._store)
-            contexts |= reached.contexts
-            seq = max(seq, reached.seq)
+            contexts |= (await reach(tenant, some, None, at_least=told.at_least, store=self.store)).contexts
         version = max((c.catalogue_version for c in contexts.values()), default=0)
-        recommender = await self._bundles.recommender(tenant, version, self._store.catalogue)
+        recommender = await self.bundles.recommender(tenant, version, self.store.catalogue)
         known: dict[str, KnownLearner] = {}
         for first in range(0, len(ids), _AT_ONCE):
             some = ids[first : first + _AT_ONCE]
             known |= await asyncio.to_thread(_in_sight, tenant, some, contexts, recommender)
-            await keep_states([known[x] for x in some], self._store)
-        drawn = await asyncio.to_thread(_drawn, ids, known, recommender, told, tuple(skills), now, seq)
-        bundle = self._bundles.bundle
-        return replace(drawn, affinity=affinity_from(bundle.settings.get("peers") if bundle else None))
+            await keep_states([known[x] for x in some], self.store)
+        return await asyncio.to_thread(_drawn, known, recommender, told, now)
 
 
-async def class_of(learner_id: str, asked: str | None, *, tenant: str, store: Store, now: datetime) -> str | None:
-    """The class a learner is looked at in: the one asked for, else their current one.
-
-    Raises:
-        BadInput: they are known, and not in the class that is asked for.
-    """
-    context = await store.events.context(tenant, learner_id, asked)
-    record = context.learner
-    if asked is None:
-        theirs = current_class(record.classes if record else (), context.classes, now)
-        return theirs or _last_class(context)
-    if record is not None and asked not in record.classes and all(e.class_id != asked for e in context.interactions):
-        raise BadInput("the learner is not in this class; check class_id, or leave it out for their own class")
-    return asked
-
-
-async def require_class(tenant: str, class_id: str, members: Iterable[str], store: Store) -> None:
-    """Raise Unknown where nobody told of this class and nobody is in it."""
-    if not any(True for _ in members) and all(c.class_id != class_id for c in await store.people.classes(tenant)):
-        raise Unknown("nobody told of this class and no event names it; check class_id")
-
-
-def _last_class(context: LearnerContext) -> str | None:
-    named = [e for e in context.interactions if e.class_id is not None]
-    return max(named, key=lambda e: (microseconds(e.at), e.event_id)).class_id if named else None
+def roster_of(gathered: Gathered, groups: KeptGroups, now_us: int) -> tuple[Who, ...]:
+    """Everybody with their classes and groups; whoever was gathered for a class sits where they sit in that class."""
+    crowd, found = gathered.crowd, []
+    for row, x in enumerate(crowd.learner_ids):
+        classes = [name for name, is_in in zip(crowd.classes, crowd.member[row], strict=True) if is_in]
+        who = who_sits(x, classes, gathered.named[row], groups, now_us=now_us)
+        own = tuple(place for place in who.places if gathered.class_id in (None, place[0]))
+        found.append(Who(learner_id=x, class_ids=who.class_ids, group_ids=who.group_ids, places=own))
+    return tuple(found)
 
 
 def _in_sight(
@@ -162,93 +152,28 @@ def _in_sight(
     return {x: learner_in_sight(tenant, x, contexts[x], recommender) for x in ids}
 
 
-def _drawn(
-    ids: Sequence[str],
-    known: Mapping[str, KnownLearner],
-    recommender: Recommender,
-    told: tuple[str | None, frozenset[str], tuple[Grouping, ...]],
-    skills: tuple[str, ...],
-    now: datetime,
-    seq: int,
-) -> Gathered:
-    class_id, members, groupings = told
-    people = [_person(known[x], (class_id,) if class_id is not None and x in members else ()) for x in ids]
-    wanted = _skills(known, recommender, people, skills)
-    crowd = crowd_of(people, _abilities(ids, known, recommender, wanted, now), recommender.titles)
+def _drawn(known: Mapping[str, KnownLearner], recommender: Recommender, told: _Told, now: datetime) -> Gathered:
+    now_us, contexts = microseconds(now), [one.context for one in known.values()]
+    crowd = drawn(
+        known, recommender, class_id=told.class_id, members=told.members, skills=told.skills, now=now
+    )  # fmt: skip
     rows = crowd.rows()
-    contacts = contacts_of((e for x in ids for e in known[x].context.interactions), rows)
+    contacts = contacts_of((e for c in contexts for e in c.interactions), rows)
     before = [
-        (microseconds(g.at), [[rows[x] for x in one.learner_ids if x in rows] for one in g.groups]) for g in groupings
+        (microseconds(g.at), [[rows[x] for x in one.learner_ids if x in rows] for one in g.groups])
+        for g in told.groupings
     ]
     # Clocks of apps may run ahead.
-    contacts = joined(contacts, grouped(before, len(ids))).before(microseconds(now) + 1)
-    put_in = {x: (name,) for x, name in groupings[0].names()} if groupings else {}
-    roster = tuple(
-        replace(
-            who_of(p.learner_id, known[p.learner_id].context, groups=put_in.get(p.learner_id, ())),
-            class_ids=p.class_ids,
-        )
-        for p in people
-    )
+    contacts = joined(contacts, grouped(before, len(rows))).before(now_us + 1)
     return Gathered(
         crowd=crowd,
         contacts=contacts,
-        standing=standing_of(contacts, microseconds(now)),
-        roster=roster,
+        standing=standing_of(contacts, now_us),
+        class_id=told.class_id,
+        named=tuple(named_in(c.interactions) for c in contexts),
         known=known,
         recommender=recommender,
-        groupings=groupings,
-        affinity=affinity_from(None),
-        seq=seq,
+        groupings=told.groupings,
+        seq=max((c.seq for c in contexts), default=0),
+        rules_version=max((c.rules_version for c in contexts), default=0),
     )
-
-
-def _person(known: KnownLearner, classes: Sequence[str]) -> Person:
-    record = known.context.learner or Learner(learner_id=known.learner_id)
-    return Person(
-        learner_id=known.learner_id,
-        class_ids=tuple(dict.fromkeys((*record.classes, *classes))),
-        features=record.features,
-        languages=record.languages,
-        sharing=record.sharing,
-        goal=goal_set(known),
-        preferences=known.preferences,
-    )
-
-
-def _skills(
-    known: Mapping[str, KnownLearner], recommender: Recommender, people: Sequence[Person], skills: Sequence[str]
-) -> tuple[str, ...]:
-    """What is looked at: what was asked for, goals, what is worked on most, and what each of these builds on."""
-    taught, counts = recommender.offer.skills, Counter[str]()
-    for one in known.values():
-        for event in one.context.interactions:
-            given = event.skills if event.skills is not None else taught.get(event.resource_id or "", ())
-            counts.update(given)
-    goals = sorted({s for p in people if p.goal for s in p.goal.skills})
-    first = [*skills, *goals, *sorted(counts, key=lambda s: (-counts[s], s)), *sorted(recommender.skill_rows)]
-    chosen: dict[str, None] = {}
-    for skill in first:
-        if len(chosen) >= MAX_SKILLS:
-            break
-        if skill in recommender.skill_rows or skill in counts or skill in recommender.graph:
-            chosen.update(dict.fromkeys((skill, *recommender.graph.get(skill, ()))))
-    return tuple(sorted(chosen))
-
-
-def _abilities(
-    ids: Sequence[str],
-    known: Mapping[str, KnownLearner],
-    recommender: Recommender,
-    skills: tuple[str, ...],
-    now: datetime,
-) -> Abilities:
-    states = [known[x].state for x in ids]
-    told = [state for state in states if state is not None]
-    if recommender.teaching is not None and len(told) == len(states):
-        mastery, sure, answers = estimated(told, skills, recommender.teaching, now_us=microseconds(now))
-    else:
-        mastery, answers = counted([known[x].standing for x in ids], skills, recommender.offer.skills)
-        sure = mastery
-    ready = readiness_of(np.nan_to_num(mastery, nan=1.0), skills, recommender.graph)
-    return abilities_of(skills, mastery, answers, ready, sure=sure)

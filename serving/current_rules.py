@@ -2,12 +2,11 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
 
 from engine.domain.errors import Unavailable
-from engine.domain.interaction import Interaction
 from engine.domain.query import Query
 from engine.domain.rule import Rule
 from engine.last_stage import Rules
@@ -15,12 +14,12 @@ from engine.recommender import Recommender
 from engine.rules.compiled import RuleBook, book_of
 from engine.rules.matching import contents_of
 from engine.rules.plan import Plan
-from engine.rules.scope import Who
 from engine.rules.spent import spent
+from serving.in_group import KeptGroups, kept_groups_from, who_of
 from serving.kept_rules import rules_kept
 from serving.known_learner import KnownLearner
 from serving.ladder import NOBODY
-from serving.storage.port import LearnerContext, RuleStore, Standing
+from serving.storage.port import RuleStore, Standing
 from serving.strangers import book_for_strangers, stranger, unknown_scopes
 
 
@@ -28,9 +27,8 @@ from serving.strangers import book_for_strangers, stranger, unknown_scopes
 class InForce:
     """One tenant's rules at one version, compiled over one catalogue; `rules` are all of them, about people too.
 
-    `frozen`: by rule and learner, the resources on the path when the rule froze it. `groups`: by learner, the groups a
-    teacher put them in. `closed`: the books for strangers,
-    by what is not known of them.
+    `frozen`: by rule and learner, the resources on the path when the rule froze it. `groups`: who is in which group
+    that a teacher kept. `closed`: the books for strangers, by what is not known of them.
     """
 
     version: int
@@ -39,7 +37,7 @@ class InForce:
     book: RuleBook
     frozen: Mapping[str, Mapping[str, frozenset[str]]]
     zone: ZoneInfo
-    groups: Mapping[str, tuple[str, ...]]
+    groups: KeptGroups
     closed: dict[tuple[str, ...], RuleBook] = field(default_factory=dict)
 
     def over(self, known: KnownLearner, query: Query, *, class_id: str | None) -> Rules | None:
@@ -51,7 +49,7 @@ class InForce:
             book = self._for_strangers(unknown_scopes(class_id))
             who = stranger(known.learner_id, book, class_id=class_id)
         else:
-            who = self.who(known.learner_id, known.context, class_id=class_id)
+            who = who_of(known.learner_id, known.context, self.groups, now_us=query.now_us, class_id=class_id)
         plan = book.plan(who, query.now_us)
         if not plan.rules:
             return None
@@ -63,10 +61,6 @@ class InForce:
             spent_this_week=week,
             frozen=self._frozen(plan, known.learner_id),
         )
-
-    def who(self, learner_id: str, context: LearnerContext, *, class_id: str | None = None) -> Who:
-        """The learner with their classes and groups, as rules name them."""
-        return who_of(learner_id, context, class_id=class_id, groups=self.groups.get(learner_id, ()))
 
     def _for_strangers(self, unknown: tuple[str, ...]) -> RuleBook:
         """Made by the first stranger who comes."""
@@ -139,8 +133,9 @@ def in_force_of(standing: Standing | None, recommender: Recommender, before: InF
         assert before is not None
         version, rules, frozen, groups = before.version, before.rules, before.frozen, before.groups
     else:
-        version, rules, groups = standing.version, rules_kept(standing.rules, zone), standing.groups
+        version, rules = standing.version, rules_kept(standing.rules, zone)
         frozen = {x: {who: frozenset(path) for who, path in own.items()} for x, own in standing.frozen.items()}
+        groups = kept_groups_from(standing.groupings)
     return InForce(
         version=version,
         recommender=recommender,
@@ -150,24 +145,3 @@ def in_force_of(standing: Standing | None, recommender: Recommender, before: InF
         zone=zone,
         groups=groups,
     )
-
-
-def who_of(learner_id: str, context: LearnerContext, *, class_id: str | None = None, groups: Iterable[str] = ()) -> Who:
-    """The learner with their classes (or the one asked for) and groups.
-
-    Classes are those of the school's record, or without a record those their events name. `groups` are those a teacher
-    put them in; beside these, the one of each class that their last event there names.
-    """
-    told = context.learner.classes if context.learner is not None else ()
-    classes = told or tuple({e.class_id for e in context.interactions if e.class_id is not None})
-    return Who(
-        learner_id=learner_id,
-        class_ids=(class_id,) if class_id is not None else tuple(classes),
-        group_ids=tuple(sorted({*groups, *groups_in(context.interactions)})),
-    )
-
-
-def groups_in(events: Iterable[Interaction]) -> tuple[str, ...]:
-    """The groups a learner is in: of each class the one that their last event there names, in order of arrival."""
-    last = {e.class_id: e.group_id for e in events if e.group_id is not None}
-    return tuple(sorted({group for group in last.values() if group is not None}))

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
@@ -16,13 +16,15 @@ from engine.rules.problems import Desk, Floats, Problem
 from engine.rules.scope import Who, speaks_to
 from serving.approving import CurrentApprovals
 from serving.current_bundle import CurrentBundle
-from serving.current_rules import CurrentRules, InForce, who_of
+from serving.current_rules import CurrentRules, InForce
+from serving.in_group import Named, who_of, who_sits
 from serving.known_learner import KnownLearner, learner_in_sight
 from serving.schemas import MAX_LEARNERS
 from serving.storage.port import LearnerContext, Met, Store
 
 # So many chances of success are looked up for the desk, in some 0.1 s: whoever is left over counts as having something.
 _MOST_CHANCES = 30_000
+_NOT_NAMED: Named = {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,15 +175,16 @@ def _in_sight(tenant: str, contexts: dict[str, LearnerContext], in_force: InForc
 async def _roster(drafts: Sequence[Rule], in_force: InForce, office: Office) -> tuple[Who, ...]:
     """Everybody the school told of, and those that events name where a draft may speak to them.
 
-    Groups are also known by events, so the whole log is looked through where a rule speaks of one.
+    Events may name groups, so the whole log is looked through where a rule speaks of one.
     """
     people, tenant, scope = office.store.people, office.tenant, drafts[0].scope
     records = {x.learner_id: x.classes for x in await people.learners(tenant)}
     everybody = scope.level in (0, 2) or any(
         r.scope.group_id is not None or r.verb == "lock" for r in (*in_force.rules, *drafts)
     )
+    now_us = microseconds(office.now)
     if everybody:
-        return _grouped(_met_or_told(records, await people.met(tenant)), in_force)
+        return _met_or_told(records, await people.met(tenant), in_force, now_us)
     named = {x for rule in drafts for x in rule.what.learners}
     if scope.class_id is not None:
         named |= set(await people.members(tenant, scope.class_id))
@@ -189,19 +192,13 @@ async def _roster(drafts: Sequence[Rule], in_force: InForce, office: Office) -> 
         named.add(scope.learner_id)
     unknown = sorted(named - records.keys())
     contexts = await office.store.events.contexts(tenant, unknown)
-    met = [who_of(x, context) for x, context in contexts.items() if context.interactions]
-    return _grouped([*(Who(learner_id=x, class_ids=tuple(c)) for x, c in records.items()), *met], in_force)
+    met = [who_of(x, c, in_force.groups, now_us=now_us) for x, c in contexts.items() if c.interactions]
+    return (*(who_sits(x, c, _NOT_NAMED, in_force.groups, now_us=now_us) for x, c in records.items()), *met)
 
 
-def _grouped(roster: Iterable[Who], in_force: InForce) -> tuple[Who, ...]:
-    """The same with the groups that teachers put them in."""
-    return tuple(
-        replace(who, group_ids=tuple(sorted({*who.group_ids, *in_force.groups.get(who.learner_id, ())})))
-        for who in roster
-    )
-
-
-def _met_or_told(records: dict[str, tuple[str, ...]], met: Sequence[Met]) -> tuple[Who, ...]:
+def _met_or_told(
+    records: dict[str, tuple[str, ...]], met: Sequence[Met], in_force: InForce, now_us: int
+) -> tuple[Who, ...]:
     """As `who_of` says it of each, out of all that events name."""
     classes: dict[str, set[str]] = {}
     groups: dict[str, dict[str | None, str]] = {}
@@ -210,10 +207,12 @@ def _met_or_told(records: dict[str, tuple[str, ...]], met: Sequence[Met]) -> tup
         if one.group_id is not None:
             groups.setdefault(one.learner_id, {})[one.class_id] = one.group_id
     return tuple(
-        Who(
-            learner_id=x,
-            class_ids=records.get(x) or tuple(sorted(classes.get(x, ()))),
-            group_ids=tuple(sorted(set(groups.get(x, {}).values()))),
+        who_sits(
+            x,
+            records.get(x) or tuple(sorted(classes.get(x, ()))),
+            groups.get(x, _NOT_NAMED),
+            in_force.groups,
+            now_us=now_us,
         )
         for x in sorted(records.keys() | classes.keys())
     )

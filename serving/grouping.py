@@ -1,4 +1,4 @@
-"""Groups for a class: proposals under the teacher's rules, and the groupings that were chosen."""
+"""Groups for a class: proposals under the teacher's rules."""
 
 import asyncio
 import time
@@ -6,18 +6,14 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from itertools import combinations
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import numpy as np
 
 from engine.collaborators.checking import checked
 from engine.collaborators.conflict import Conflict
-from engine.collaborators.contacts import HELPED, contacts_of
 from engine.collaborators.counts import Count
 from engine.collaborators.edits import learned
-from engine.collaborators.fairness import gini, repeat_rate
 from engine.collaborators.modes import Known, plan_of
 from engine.collaborators.peer_tasks import known_of_crowd
 from engine.collaborators.propose import Effort, Proposal, propose
@@ -30,6 +26,7 @@ from engine.collaborators.teachers import (
     MODE,
     REQUEST,
     Line,
+    fewest_groups,
     history_of,
     lines_of,
     numbered_in,
@@ -37,19 +34,14 @@ from engine.collaborators.teachers import (
     wishes_of,
 )
 from engine.domain.errors import BadInput
-from engine.domain.grouping import Group, Grouping
-from engine.domain.history import microseconds
+from engine.domain.grouping import Grouping, group_ids_of
 from engine.domain.resource import Resource
-from engine.rules.people import People, people_of
+from engine.rules.people import People
 from serving.collaborating import task_out
-from serving.contact import RulesOf
-from serving.crowds import MAX_ROUNDS, Crowds, Gathered, require_class
+from serving.crowds import Crowds, Gathered
 from serving.errors import Conflicting
+from serving.in_class import require_class
 from serving.schemas_together import (
-    ChosenGroupOut,
-    GroupingIn,
-    GroupingOut,
-    GroupingsOut,
     GroupOut,
     GroupRuleOut,
     GroupsIn,
@@ -57,11 +49,7 @@ from serving.schemas_together import (
     LeftOutOut,
     ProposalOut,
 )
-from serving.storage.port import Store
-from serving.wire import utc, valid_id
-
-# Pairs that met in so many rounds before count as repeats.
-REPEATS_WITHIN = 3
+from serving.wire import valid_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,17 +64,8 @@ class _Plan:
     notes: list[str]
 
 
-async def groups_for(
-    asked: GroupsIn,
-    *,
-    tenant: str,
-    store: Store,
-    crowds: Crowds,
-    rules_of: RulesOf,
-    zone: ZoneInfo,
-    now: datetime,
-) -> GroupsOut:
-    """Proposals for a class, the best first; the days of rules are those of `zone`.
+async def groups_for(asked: GroupsIn, *, tenant: str, crowds: Crowds, now: datetime) -> GroupsOut:
+    """Proposals for a class, the best first.
 
     Raises:
         Conflicting: hard rules that cannot all hold, the smallest set of them.
@@ -95,55 +74,10 @@ async def groups_for(
     """
     class_id = valid_id(asked.class_id, "class_id")
     gathered = await crowds.of_class(tenant, class_id, now=now, skills=asked.skills or ())
-    await require_class(tenant, class_id, gathered.crowd.learner_ids, store)
-    people = people_of(await rules_of(tenant), gathered.roster, now_us=microseconds(now), zone=zone)
+    await require_class(tenant, class_id, gathered.crowd.learner_ids, crowds.store)
+    people = await crowds.people(tenant, gathered, version=gathered.rules_version, now=now)
     plan = _planned(asked, gathered, people, now)
     return await asyncio.to_thread(_proposed, asked, class_id, gathered, plan)
-
-
-async def keep(grouping_id: str, given: GroupingIn, *, tenant: str, store: Store, now: datetime) -> GroupingOut:
-    """Keep a grouping, in place of the one of its id; raises BadInput where a learner stands in two groups."""
-    groups = tuple(
-        Group(
-            learner_ids=tuple(valid_id(x, ID) for x in g.learner_ids),
-            resource_id=None if g.resource_id is None else valid_id(g.resource_id, "resource_id"),
-            title=g.title,
-        )
-        for g in given.groups
-    )
-    placed = [x for g in groups for x in g.learner_ids]
-    if len(placed) != len(set(placed)):
-        raise BadInput("a learner stands in two groups of this grouping, or twice in one; leave them in one")
-    grouping = Grouping(
-        grouping_id=valid_id(grouping_id, "grouping_id"),
-        class_id=valid_id(given.class_id, "class_id"),
-        at=utc(given.at) or now,
-        groups=groups,
-        mode=given.mode,
-        proposed=tuple(tuple(str(x) for x in group) for group in given.proposed),
-    )
-    await store.groupings.put(tenant, grouping)
-    before = await store.groupings.of_class(tenant, grouping.class_id, limit=MAX_ROUNDS)
-    return _grouping_out(grouping, [g for g in before if (g.at, g.grouping_id) < (grouping.at, grouping.grouping_id)])
-
-
-async def kept_of(class_id: str, *, limit: int, tenant: str, store: Store, now: datetime) -> GroupingsOut:
-    """The groupings of a class, and what they come to over time; raises Unknown for a class nobody knows."""
-    members = await store.people.members(tenant, class_id)
-    found = await store.groupings.of_class(tenant, class_id, limit=limit + REPEATS_WITHIN)
-    await require_class(tenant, class_id, [*members, *(g.grouping_id for g in found)], store)
-    contexts = await store.events.contexts(tenant, members) if members else {}
-    rows = {x: row for row, x in enumerate(members)}
-    contacts = contacts_of((e for c in contexts.values() for e in c.interactions), rows).before(microseconds(now))
-    loads = np.bincount(contacts.of_kind(HELPED).who, minlength=len(members)).astype(np.float64)
-    ids = {x: n for n, x in enumerate(sorted({x for g in found for one in g.groups for x in one.learner_ids}))}
-    rounds = [[[ids[x] for x in one.learner_ids] for one in g.groups] for g in reversed(found)]
-    return GroupingsOut(
-        class_id=class_id,
-        groupings=[_grouping_out(g, found[at + 1 :]) for at, g in enumerate(found[:limit])],
-        repeat_rate=round(repeat_rate(rounds, within=REPEATS_WITHIN), 4),
-        helper_load_gini=round(gini(loads), 4),
-    )
 
 
 def _planned(asked: GroupsIn, gathered: Gathered, people: People, now: datetime) -> _Plan:
@@ -161,11 +95,11 @@ def _planned(asked: GroupsIn, gathered: Gathered, people: People, now: datetime)
         )
     known = _over(known_of_crowd(crowd, rows), asked.skills)
     roster = Roster(known.learner_ids, _columns(asked, known.learner_ids))
-    ruled, columns = lines_of(people, roster)
+    size, keeps = size_under(_size_of(asked), people.size)
+    ruled, columns = lines_of(people, roster, _numbers(gathered.groupings, now, fewest_groups(size, len(roster))))
     roster = replace(roster, columns={**roster.columns, **columns})
     history = history_of(gathered.groupings)
     own, notes = _own(asked, roster, out, history)
-    size, keeps = size_under(_size_of(asked), people.size)
     if not keeps and people.size is not None:
         raise Conflicting(
             "the size that was asked for breaks a hard rule about it; ask for another, or change the rule",
@@ -176,6 +110,12 @@ def _planned(asked: GroupsIn, gathered: Gathered, people: People, now: datetime)
         lines.append(Line(Rule(index=0, verb="avoid_repeat", hard=False, past=history), HISTORY))
     lines += wishes_of(learned(gathered.groupings, now), roster)
     return _Plan(known, roster, size, lines, left_out, notes)
+
+
+def _numbers(groupings: Sequence[Grouping], now: datetime, most: int) -> dict[str, int]:
+    """The numbers that the groups have now, as far as there are so many groups in any grouping to come."""
+    holds = next((g for g in groupings if g.at <= now), None)
+    return {} if holds is None else {x: n for n, x in enumerate(group_ids_of(holds), 1) if n <= most}
 
 
 def _over(known: Known, skills: Sequence[str] | None) -> Known:
@@ -285,6 +225,7 @@ def _rule_out(count: Count, lines: Sequence[Line]) -> GroupRuleOut:
         index=line.place,
         rule_ids=line.rule_ids,
         verb=rule.verb,
+        learners=rule.learners,
         strength="hard" if rule.hard else "soft",
         weight=round(rule.weight, 4),
         broken=int(count.broken),
@@ -314,25 +255,3 @@ def _name(line: Line) -> str:
     if line.origin == LOCKED:
         return f"locked[{line.place}]"
     return f"a rule of the school ({line.rule.verb})"
-
-
-def _grouping_out(grouping: Grouping, before: Sequence[Grouping]) -> GroupingOut:
-    """The grouping, with how many of its pairs met in one of the rounds before, newest first."""
-    pairs = _pairs(grouping)
-    met = set[tuple[str, str]]().union(*map(_pairs, before[:REPEATS_WITHIN]))
-    return GroupingOut(
-        grouping_id=grouping.grouping_id,
-        class_id=grouping.class_id,
-        at=grouping.at,
-        mode=grouping.mode,
-        groups=[
-            ChosenGroupOut(number, g.learner_ids, g.resource_id, g.title, grouping.name(number))
-            for number, g in enumerate(grouping.groups, 1)
-        ],
-        repeats=len(pairs & met),
-        pairs=len(pairs),
-    )
-
-
-def _pairs(grouping: Grouping) -> set[tuple[str, str]]:
-    return {(a, b) for g in grouping.groups for a, b in combinations(sorted(g.learner_ids), 2)}

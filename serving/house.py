@@ -23,13 +23,12 @@ from structlog.typing import FilteringBoundLogger
 from engine.rules.times import zone_named
 from serving.approving import CurrentApprovals
 from serving.auth import KeyRing
-from serving.contact import ContactDesk, Contacts, RulesOf, standing_rules
-from serving.crowd import Crowd
 from serving.crowds import Crowds
 from serving.current_bundle import CurrentBundle, bundle_at
 from serving.current_rules import CurrentRules
 from serving.logs import json_log
 from serving.metrics import Metrics
+from serving.overload import WaitingRoom
 from serving.quotas import Quotas, open_quotas
 from serving.recording import Recorder, SettledDecisions
 from serving.seats import take_seat
@@ -62,11 +61,9 @@ class House:
     log: FilteringBoundLogger
     recorder: Recorder
     swapper: Swapper
-    crowd: Crowd
+    waiting_room: WaitingRoom
     ending: Event = field(default_factory=Event)
     crowds: Crowds
-    rules_of: RulesOf
-    contacts: ContactDesk
     traces: Traces | None = None
     clock: Callable[[], datetime] = wall_clock
 
@@ -76,7 +73,7 @@ class House:
 
     def look(self) -> None:
         """Count what can only be seen by looking."""
-        self.metrics.look(self.store, waiting=self.crowd.waiting)
+        self.metrics.look(self.store, waiting=self.waiting_room.waiting)
 
 
 @asynccontextmanager
@@ -105,22 +102,22 @@ async def open_house(
         stack.push_async_callback(recorder.settled)
         swapper = Swapper(settings.data, bundles, store.catalogue, metrics=metrics, log=log)
         await stack.enter_async_context(following(swapper, settings.data))
+        rules = CurrentRules(store.rules, zone_named(settings.time_zone))
+        approvals = CurrentApprovals(store.approvals)
         house = House(
             settings=settings,
             store=replace(store, decisions=SettledDecisions(store.decisions, recorder)),
             recorder=recorder,
             keys=KeyRing(store.keys, remember_s=settings.key_cache_s, grace_s=settings.key_grace_s),
             bundles=bundles,
-            rules=CurrentRules(store.rules, zone_named(settings.time_zone)),
-            approvals=CurrentApprovals(store.approvals),
+            rules=rules,
+            approvals=approvals,
             metrics=metrics,
             quotas=quotas,
             log=log,
             swapper=swapper,
-            crowd=Crowd(most=settings.max_waiting, patience_s=settings.patience_s),
-            crowds=Crowds(store, bundles),
-            rules_of=standing_rules(store, zone_named(settings.time_zone)),
-            contacts=Contacts(store.approvals),
+            waiting_room=WaitingRoom(most=settings.max_waiting, patience_s=settings.patience_s),
+            crowds=Crowds(store, bundles, rules, approvals),
             traces=traces,
         )
         await stack.enter_async_context(_looking(house))

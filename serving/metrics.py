@@ -22,8 +22,8 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from engine.bundle import Bundle
 from engine.domain.decision import Decision
 from engine.domain.errors import TrailmateError
-from serving.crowd import Overloaded
 from serving.errors import OverQuota
+from serving.overload import Overloaded
 from serving.seats import Seat
 from serving.storage.port import Store
 

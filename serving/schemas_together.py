@@ -132,13 +132,14 @@ class GroupOut(msgspec.Struct):
 class GroupRuleOut(msgspec.Struct):
     """How one rule fares: `origin` request, locked, rule (`rule_ids` say which), history, edits or mode.
 
-    `index`: its place in the request's rules, or in `locked`.
+    `index`: its place in the request's rules, or in `locked`. `learners`: whom it names.
     """
 
     origin: str
     index: int | None
     rule_ids: tuple[str, ...]
     verb: str
+    learners: tuple[str, ...]
     strength: str
     weight: float
     broken: int
@@ -177,9 +178,10 @@ class GroupsOut(msgspec.Struct):
 
 
 class ChosenGroupIn(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """One group as the teacher wants it."""
+    """One group as the teacher wants it; `group_id` where it has a name of its own, which rules may be for."""
 
     learner_ids: Annotated[tuple[Id, ...], msgspec.Meta(min_length=1, max_length=MAX_MEMBERS)]
+    group_id: Id | None = None
     resource_id: Id | None = None
     title: Annotated[str, msgspec.Meta(max_length=512)] | None = None
 
@@ -195,7 +197,7 @@ class GroupingIn(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 
 
 class ChosenGroupOut(msgspec.Struct):
-    """One group as it is kept; `group_id` is what rules and events call it."""
+    """One group as it is kept; rules for it, and events in it, name its `group_id`."""
 
     group: int
     learner_ids: tuple[str, ...]

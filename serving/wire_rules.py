@@ -100,14 +100,14 @@ def is_in_force(kept: KeptRule, rules: Sequence[Rule], in_force: InForce, now: d
 
 
 def says(rules: Iterable[Rule], in_force: InForce) -> str:
-    """What rules ask for, in a teacher's words, with the titles of what they name."""
+    """What rules ask for, in a teacher's words, with the titles and the learners they name: who asks may read them."""
     contents, recommender = in_force.book.contents, in_force.recommender
     told = []
     for rule in rules:
         rows = {x: contents.resource_map.row(x) for x in rule.what.resources}
         titles = {x: contents.title(row) for x, row in rows.items() if row >= 0}
         skills = {s: recommender.titles[s] for s in rule.what.skills if s in recommender.titles}
-        told.append(said(rule, {**skills, **titles}))
+        told.append(said(rule, {**skills, **titles}, with_learners=True))
     return "; ".join(told)
 
 

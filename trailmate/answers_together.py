@@ -84,7 +84,10 @@ class Group:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuleReport:
-    """How one rule fares; `index`: its place among the rules asked for, or in `locked`, by `origin`."""
+    """How one rule fares; `index`: its place among the rules asked for, or in `locked`, by `origin`.
+
+    `learners`: whom it names.
+    """
 
     origin: str
     verb: str
@@ -93,6 +96,7 @@ class RuleReport:
     of: int
     index: int | None = None
     rule_ids: tuple[str, ...] = ()
+    learners: tuple[str, ...] = field(default=(), repr=False)
     weight: float = 1.0
     by_group: tuple[int, ...] = ()
 

@@ -18,8 +18,10 @@ MODES = ("helper", "study_partner", "project", "new_people")
 # Whoever somebody had to do with lately steps back, two halvings for each time, so that partners rotate.
 _ROTATION, _MOST_COMPANY, _LATELY = 2.0, 4.0, 0.35
 _TOPICS = 5
-# What somebody new is worth, and how much more with something to work on.
-_NEW, _WITH_A_TOPIC = 0.2, 0.1
+# What company is worth beside what is learned: to get to know somebody, and to be needed.
+_NEW, _NEEDED = 0.2, 0.2
+# What one learns of what is missing, side by side with somebody who misses it too, and by explaining it.
+_SIDE_BY_SIDE, _UNKNOWN = 0.5, 0.2
 # Who answered this well so often is strong enough to take turns with; who mastered it, to help.
 _STRONG, _STRONG_ANSWERS, _AHEAD = 0.7, 3, 0.15
 _PARTNERS = 256
@@ -64,7 +66,10 @@ class Mode:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Peer:
-    """One option: the peer's row, what it is about, and what each side gets out of it; `score` orders options."""
+    """One option: the peer's row, what it is about, and what each side gets out of it; `score` orders options.
+
+    `share` of the peer's week of helping that is left.
+    """
 
     mode: str
     row: int
@@ -74,6 +79,7 @@ class Peer:
     theirs: float
     both: float
     score: float
+    share: float
     lately: bool
 
 
@@ -110,7 +116,7 @@ def peers_for(
 def harmonic(mine: Floats, theirs: Floats) -> Floats:
     """What both get out of it: small where one of them gets little."""
     total = mine + theirs
-    result: Floats = np.divide(2.0 * mine * theirs, total, out=np.zeros(len(total)), where=total > 0)
+    result: Floats = np.divide(2.0 * mine * theirs, total, out=np.zeros(total.shape), where=total > 0)
     return result
 
 
@@ -133,6 +139,7 @@ def _ranked(
             theirs=float(told.theirs[j]),
             both=float(both[j]),
             score=float(score[j]),
+            share=float(look.share[j]),
             lately=bool(lately[j]),
         )
         for j in best
@@ -141,17 +148,24 @@ def _ranked(
 
 
 def _varied(found: Sequence[Peer], k: int) -> list[Peer]:
-    """The best of each mode in turn, nobody twice, then the best of all that are left."""
+    """The best of each mode in turn, nobody twice, then the best of all that are left.
+
+    Where there is room for every mode, those with fewest to offer choose first, so that none goes without.
+    """
     ranked = sorted(found, key=lambda one: (-one.score, one.row, MODES.index(one.mode)))
+    modes = list(dict.fromkeys(one.mode for one in ranked))
+    if len(modes) <= k:
+        modes.sort(key=lambda mode: sum(one.mode == mode for one in ranked))
     chosen: list[Peer] = []
 
     def free(one: Peer) -> bool:
         return all(one.row != other.row for other in chosen)
 
-    for mode in dict.fromkeys(one.mode for one in ranked):
+    for mode in modes:
         first = next((one for one in ranked if one.mode == mode and free(one)), None)
         if first is not None and len(chosen) < k:
             chosen.append(first)
+    chosen.sort(key=ranked.index)
     for one in ranked:
         if len(chosen) < k and free(one):
             chosen.append(one)
@@ -159,13 +173,18 @@ def _varied(found: Sequence[Peer], k: int) -> list[Peer]:
 
 
 def _helper(look: Look) -> Mode:
-    """A helper mastered what the learner is ready for; it costs them more the more they helped this week."""
+    """A helper mastered what the learner is ready for; it costs them more the more they helped this week.
+
+    Whoever explains learns of what they miss themselves, which is little: an hour of theirs is not counted as theirs.
+    """
     a, at = look.crowd.abilities, np.ix_(look.who, look.topics)
     if not len(look.topics):
         return _nothing(look)
     gain = a.mastered[at] * a.known[at] * a.gap[look.row, look.topics]
     best = gain.argmax(1)
-    return Mode(gain[np.arange(len(best)), best], look.share, look.topics[best], np.full(len(best), _NONE), a.skills)
+    place = np.arange(len(best))
+    theirs = look.share * (_NEEDED + _SIDE_BY_SIDE * (1.0 - a.known[at][place, best]))
+    return Mode(gain[place, best], theirs, look.topics[best], np.full(len(best), _NONE), a.skills)
 
 
 def _study_partner(look: Look) -> Mode:
@@ -211,14 +230,21 @@ def _project(look: Look) -> Mode:
 
 
 def _new_people(look: Look) -> Mode:
-    """Anybody they did not work with lately; better with a skill that both are ready for and do not know yet."""
+    """Anybody they did not work with lately; better the more both miss of a skill that both are ready for."""
     a = look.crowd.abilities
     told = _nothing(look, a.skills)
     if not len(look.topics):
         return replace(told, mine=told.mine + _NEW, theirs=told.theirs + _NEW)
-    fits = a.gap[np.ix_(look.who, look.topics)] > 0
-    gained = np.asarray(_NEW + _WITH_A_TOPIC * fits.any(1), np.float64)
-    return replace(told, mine=gained, theirs=gained, topic=np.where(fits.any(1), look.topics[fits.argmax(1)], _NONE))
+    # What nobody answered yet is not known to be missing.
+    missing = np.where(a.answers > 0, a.gap, np.minimum(a.gap, _UNKNOWN))
+    gap, own = missing[np.ix_(look.who, look.topics)], missing[look.row, look.topics]
+    both = harmonic(np.broadcast_to(own, gap.shape), gap)
+    best = both.argmax(1)
+    place = np.arange(len(best))
+    fits = both[place, best] > 0
+    mine = _NEW + _SIDE_BY_SIDE * np.where(fits, own[best], 0.0)
+    theirs = _NEW + _SIDE_BY_SIDE * np.where(fits, gap[place, best], 0.0)
+    return replace(told, mine=mine, theirs=theirs, topic=np.where(fits, look.topics[best], _NONE))
 
 
 _OF_MODE: dict[str, Callable[[Look], Mode]] = {

@@ -1,7 +1,7 @@
 """Who may be offered to whom: class, age, wishes, teachers' rules, load and approval."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +22,7 @@ _FARTHEST = 8.0
 # Outside the same class the grades may be no further apart than this.
 GRADES_APART = 1
 
-NOT_NEEDED = "not_needed"
+NOT_NEEDED, WAITING, APPROVED = "not_needed", "waiting", "approved"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,17 +51,20 @@ def allowed(
     now_us: int,
     whole_school: bool = False,
     standing: Standing | None = None,
+    refused: Collection[str] = (),
 ) -> Allowed:
     """Who may be offered to the learner of this row.
 
     Their class, unless the `whole_school` is asked for, where grades must lie close by. Who keeps to themselves is
-    neither offered nor offered anybody; who is to be kept apart, or has no language in common, is not.
+    neither offered nor offered anybody; who is to be kept apart, or has no language in common, is not, nor are those
+    with whom a teacher `refused` contact, by id.
     """
-    at, rows = standing or standing_of(contacts, now_us), crowd.rows() if _names(people) else {}
+    at, rows = standing or standing_of(contacts, now_us), crowd.rows() if refused or _names(people) else {}
     same_class = np.asarray(crowd.member[:, crowd.member[row]].any(1))
     may = (same_class | _of_age(crowd, row)) if whole_school else same_class.copy()
     may &= crowd.open_ & crowd.free & _speak(crowd, row)
     may[_apart(crowd.learner_ids[row], people, rows)] = False
+    may[[rows[x] for x in refused if x in rows]] = False
     may[row] = False
     why = None
     if not crowd.open_[row]:
@@ -83,15 +86,6 @@ def allowed(
         same_class=same_class,
         why=why or (None if may.any() else "nobody"),
     )
-
-
-def without(given: Allowed, rows: Sequence[int]) -> Allowed:
-    """The same without these learners, whom a teacher declined."""
-    if not rows:
-        return given
-    may, may_help = given.may.copy(), given.may_help.copy()
-    may[list(rows)] = may_help[list(rows)] = False
-    return replace(given, may=may, may_help=may_help, why=given.why or (None if may.any() else "nobody"))
 
 
 def _names(people: People) -> bool:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import count
 
 from engine.collaborators.edits import Pair
 from engine.collaborators.roster import Roster
@@ -14,6 +15,7 @@ _USUAL_SIZE = Size(4)
 # Pairs of so many groupings before are avoided: of more they cannot all be, and the last ones count most.
 ROUNDS_APART = 4
 _COMPANY = "_company"
+_NO_NUMBERS: Mapping[str, int] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +40,18 @@ def size_under(asked: Size | None, limit: Limit | None) -> tuple[Size, bool]:
     return asked, limit.low <= asked.low and (high <= limit.high or (asked.high is None and asked.low <= limit.high))
 
 
-def lines_of(people: People, roster: Roster) -> tuple[list[Line], dict[str, tuple[str, ...]]]:
-    """The rules about people among these learners, with the columns that some of them look at."""
+def fewest_groups(size: Size, n: int) -> int:
+    """So many groups of this size `n` learners come to at least."""
+    return max(n // size.low if size.high is None else -(-n // size.high), 1)
+
+
+def lines_of(
+    people: People, roster: Roster, numbers: Mapping[str, int] = _NO_NUMBERS
+) -> tuple[list[Line], dict[str, tuple[str, ...]]]:
+    """The rules about people among these learners, with the columns that some of them look at.
+
+    `numbers` are those of groups by their ids, so that who is locked in a group finds it under the number it had.
+    """
     there, columns = roster.rows(), dict[str, tuple[str, ...]]()
     lines = []
     for verb, pairs in (("keep_apart", people.apart), ("keep_together", people.together)):
@@ -53,8 +65,7 @@ def lines_of(people: People, roster: Roster) -> tuple[list[Line], dict[str, tupl
             columns[name] = tuple("y" if x in company.learners else "n" for x in roster.learner_ids)
             rule = Rule(index=0, verb="no_one_alone", hard=company.hard, by=(name,), values=("y",))
             lines.append(Line(rule, RULE, rule_ids=(company.rule_id,)))
-    places = {group: number for number, group in enumerate(sorted({x.group_id for x in people.locks}), 1)}
-    for group, number in places.items():
+    for group, number in _places({x.group_id for x in people.locks if x.learner_id in there}, numbers).items():
         mine = [x for x in people.locks if x.group_id == group and x.learner_id in there]
         for hard in (True, False):
             who = tuple(sorted({x.learner_id for x in mine if x.hard == hard}))
@@ -62,6 +73,13 @@ def lines_of(people: People, roster: Roster) -> tuple[list[Line], dict[str, tupl
                 rule = Rule(index=0, verb="lock", hard=hard, learners=who, group=number)
                 lines.append(Line(rule, RULE, rule_ids=tuple(sorted({x.rule_id for x in mine if x.hard == hard}))))
     return lines, columns
+
+
+def _places(group_ids: set[str], numbers: Mapping[str, int]) -> dict[str, int]:
+    """A number for each group: the one it had, else the least that none of them has."""
+    places = {group: numbers[group] for group in sorted(group_ids) if group in numbers}
+    free = (number for number in count(1) if number not in places.values())
+    return places | {group: next(free) for group in sorted(group_ids - places.keys())}
 
 
 def history_of(groupings: Sequence[Grouping]) -> tuple[Met, ...]:

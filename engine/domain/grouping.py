@@ -1,17 +1,20 @@
 """Groups of a class as a teacher keeps them."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Group:
-    """Who works together, on what: a resource, or a title of the teacher's own."""
+    """Who works together, on what: a resource, or a title of the teacher's own; `group_id` as rules and events name it.
+
+    Where nobody gave one, `group_ids_of` says which it is.
+    """
 
     learner_ids: tuple[str, ...]
     resource_id: str | None = None
     title: str | None = None
+    group_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,12 +28,10 @@ class Grouping:
     mode: str | None = None
     proposed: tuple[tuple[str, ...], ...] = ()
 
-    def name(self, number: int) -> str:
-        """What rules, events and apps call a group, which are numbered from 1: the grouping's id and the number."""
-        return f"{self.grouping_id}/{number}"
 
-    def names(self) -> Iterator[tuple[str, str]]:
-        """Each learner with the name of their group."""
-        for number, group in enumerate(self.groups, 1):
-            for learner_id in group.learner_ids:
-                yield learner_id, self.name(number)
+def group_ids_of(grouping: Grouping) -> tuple[str, ...]:
+    """The one name of each group: the one it was given, else the grouping's id and the number of the group."""
+    return tuple(
+        g.group_id if g.group_id is not None else f"{grouping.grouping_id}/{number}"
+        for number, g in enumerate(grouping.groups, 1)
+    )

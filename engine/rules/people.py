@@ -128,16 +128,24 @@ def can_group(roster: Sequence[Who]) -> Callable[[Sequence[Rule]], bool]:
 
 
 def locks_of(rule: Rule, roster: Sequence[Who]) -> list[Lock]:
-    """Who a lock keeps where: in the group of its scope, else in the groups they are in now."""
+    """Who a lock keeps where: in the group of its scope, else where they sit now, in its class if it is for one."""
     named = _named(rule, roster)
     group = rule.scope.group_id
     found = []
     for who in roster:
         if who.learner_id in named:
-            groups = [group] if group is not None and rule.what.learners else sorted(who.group_ids)
+            groups = [group] if group is not None and rule.what.learners else _sits_in(rule, who)
             found += [(who.learner_id, g) for g in groups if group is None or g == group]
     hard = rule.strength == "hard"
     return [Lock(learner_id=x, group_id=g, hard=hard, rule_id=rule.rule_id) for x, g in found]
+
+
+def _sits_in(rule: Rule, who: Who) -> list[str]:
+    """The groups somebody is in now, as far as a lock speaks of them."""
+    if not who.places or rule.scope.group_id is not None:
+        return sorted(who.group_ids)
+    mine = rule.scope.class_id
+    return sorted({group for class_id, group in who.places if mine in (None, class_id)})
 
 
 def _by_id(rule: Rule) -> str:

@@ -13,11 +13,15 @@ Answer = TypeVar("Answer")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Who:
-    """A learner with the classes and groups whose rules count for them now."""
+    """A learner with the classes and groups whose rules count for them now.
+
+    `places`: of each class the one group they sit in there, which is among `group_ids`.
+    """
 
     learner_id: str
     class_ids: tuple[str, ...] = ()
     group_ids: tuple[str, ...] = ()
+    places: tuple[tuple[str, str], ...] = ()
 
     @property
     def keys(self) -> tuple[tuple[str, str], ...]:

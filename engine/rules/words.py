@@ -11,14 +11,18 @@ _MOST_NAMES = 4
 NOBODY: Mapping[str, str] = {}
 
 
-def said(rule: Rule, titles: Mapping[str, str] = NOBODY) -> str:
-    """What a rule asks for, in one phrase that names no learner; `titles` are names of resources and skills by id."""
+def said(rule: Rule, titles: Mapping[str, str] = NOBODY, *, with_learners: bool = False) -> str:
+    """What a rule asks for, in one phrase; `titles` are names of resources and skills by id.
+
+    It names no learner, unless `with_learners`: for whoever may read the rule itself, never for errors and logs.
+    """
     verb = VERBS[rule.verb]
     value = FORMS[verb.value].said(rule.value) if verb.value and rule.value is not None else ""
-    what = _named(rule.what, titles)
+    what = _named(rule.what, titles, with_learners=with_learners)
     words = verb.says.format(what=what, value=value, of_what=f" ({what})" if what else "")
     kind, name = rule.scope.key
-    whom = f" for {_FOR[kind]} {name}" if kind in _FOR else " for one learner" if rule.scope.level else " for everybody"
+    one = name if with_learners else "one learner"
+    whom = f" for {_FOR[kind]} {name}" if kind in _FOR else f" for {one}" if rule.scope.level else " for everybody"
     return words + whom + (" if possible" if rule.strength == "soft" else "")
 
 
@@ -37,14 +41,14 @@ def counted(n: int, one: str, many: str | None = None) -> str:
     return f"{n} {one if n == 1 else many or one + 's'}"
 
 
-def _named(what: What, titles: Mapping[str, str]) -> str:
+def _named(what: What, titles: Mapping[str, str], *, with_learners: bool) -> str:
     kinds = []
     for kind in KINDS:
         names = getattr(what, kind)
         shown = ", ".join(titles.get(n, n) for n in names[:_MOST_NAMES])
         more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
         if kind == "learners" and names:
-            kinds.append(counted(len(names), "learner"))
+            kinds.append(f"{shown}{more}" if with_learners else counted(len(names), "learner"))
         elif names:
             kinds.append(f"{kind.removesuffix('s') if len(names) == 1 else kind} {shown}{more}")
     return " with ".join(kinds)

@@ -25,6 +25,7 @@ from engine.collaborators.safeguards import allowed
 from engine.collaborators.spec import Met, Rule, Size
 from engine.collaborators.teachers import ROUNDS_APART
 from engine.rules.people import Pair, People
+from experiments.simulation.term_laws import LAWS, Law
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -37,17 +38,15 @@ _ANSWERS_BEFORE, _ANSWERS_A_WEEK, _GUESS, _SLIP = 8, 2, 0.1, 0.04
 _STEPS = 60_000
 # What the class works on in each week, whoever makes the groups.
 _TOPICS = (0, 4, 1, 5, 2, 6, 3, 7)
-# The law: what share of what is missing an hour closes for who gets no explanation, who gets one, and who gives one.
-# The last two stand to each other as the effects of tutoring on tutees and tutors do, .40 to .33 (Cohen, Kulik & Kulik
-# 1982); working side by side without anybody who can explain gives a third (Webb 1989).
-_ALONE, _EXPLAINED, _EXPLAINING = 0.04, 0.12, 0.10
-_CAN_EXPLAIN, _BEHIND = 0.7, 0.2
 POLICIES = ("trailmate", "random")
 
 
 @dataclass(slots=True)
 class Class:
-    """One simulated class. `truth` `(N, N_SKILLS)` in [0, 1] is hidden; `right` and `answers` were seen of it."""
+    """One simulated class and the law it learns by.
+
+    `truth` `(N, N_SKILLS)` in [0, 1] is hidden; `right` and `answers` were seen of it.
+    """
 
     rng: np.random.Generator
     truth: Floats
@@ -55,6 +54,7 @@ class Class:
     right: Floats
     answers: Ints
     needs: tuple[tuple[int, ...], ...]
+    law: Law
 
 
 @dataclass(slots=True)
@@ -84,7 +84,7 @@ class Term:
         }
 
 
-def class_of(seed: int) -> Class:
+def class_of(seed: int, law: str = "explainer") -> Class:
     """A class of this seed: skills build on one another in two chains, classmates differ by skill and as a whole."""
     rng = np.random.default_rng([seed, 28])
     needs = tuple(() if k % 4 == 0 else (k - 1,) for k in range(N_SKILLS))
@@ -94,13 +94,19 @@ def class_of(seed: int) -> Class:
     answers = np.full((N, N_SKILLS), _ANSWERS_BEFORE)
     answers[NEWCOMER] = 0
     return Class(
-        rng, truth, np.exp(rng.normal(0, 0.1, N)), rng.binomial(answers, _p(truth)).astype(float), answers, needs
+        rng,
+        truth,
+        np.exp(rng.normal(0, 0.1, N)),
+        rng.binomial(answers, _p(truth)).astype(float),
+        answers,
+        needs,
+        LAWS[law],
     )
 
 
-def term(seed: int, policy: str) -> Term:
+def term(seed: int, policy: str, law: str = "explainer") -> Term:
     """Twelve weeks: groups on Monday, a peer for everybody on Wednesday, a few answers on Friday."""
-    one, told = class_of(seed), Term()
+    one, told = class_of(seed, law), Term()
     told.start = _known(one)
     contacts = contacts_from(N, [])
     for week in range(N_WEEKS):
@@ -122,13 +128,13 @@ def term(seed: int, policy: str) -> Term:
 
 
 def compared(
-    n_classes: int, *, seed: int = 0, report: Callable[[int], None] = lambda _n: None
+    n_classes: int, *, seed: int = 0, law: str = "explainer", report: Callable[[int], None] = lambda _n: None
 ) -> dict[str, list[dict[str, float]]]:
     """The figures of each policy in the same classes, class by class."""
     told: dict[str, list[dict[str, float]]] = {policy: [] for policy in POLICIES}
     for number in range(n_classes):
         for policy in POLICIES:
-            told[policy].append(term(seed + number, policy).figures())
+            told[policy].append(term(seed + number, policy, law).figures())
         report(number)
     return told
 
@@ -221,19 +227,12 @@ def _peers(one: Class, crowd: Crowd, contacts: Contacts, told: Term, policy: str
 
 
 def _learn(one: Class, together: Sequence[int], skill: int, hours: float = 1.0) -> None:
-    """The law of the term: everybody closes a share of what is missing, less where what the skill builds on is unknown.
-
-    Who knows a skill well can explain it to somebody who is well behind, and both get more out of it.
-    """
+    """Everybody closes the share of what is missing that the law says; less where what the skill needs is unknown."""
     before = one.truth[:, skill].copy()
     for i in together:
         others = np.array([before[j] for j in together if j != i])
         ready = min((one.truth[i, k] for k in one.needs[skill]), default=1.0)
-        share = _ALONE
-        if (others >= max(_CAN_EXPLAIN, before[i] + _BEHIND)).any():
-            share = _EXPLAINED
-        elif before[i] >= _CAN_EXPLAIN and (others <= before[i] - _BEHIND).any():
-            share = _EXPLAINING
+        share = one.law(float(before[i]), others)
         one.truth[i, skill] += hours * share * one.rate[i] * (0.2 + 0.8 * ready) * (1.0 - before[i])
 
 
@@ -272,14 +271,17 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m experiments.simulation.term", description=__doc__)
     parser.add_argument("--classes", type=int, default=20, help="how many classes (20)")
     parser.add_argument("--seed", type=int, default=0, help="of the first class (0)")
+    parser.add_argument(
+        "--law", choices=LAWS, default="explainer", help="how those who work together learn (explainer)"
+    )
     parser.add_argument("--picture", type=Path, metavar="PNG", help="also draw the first class and all figures")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     given = parser.parse_args(arguments)
-    told = compared(given.classes, seed=given.seed)
+    told = compared(given.classes, seed=given.seed, law=given.law)
     if given.picture:
         from experiments.simulation.term_picture import draw_term
 
-        draw_term({policy: term(given.seed, policy) for policy in POLICIES}, told, given.picture)
+        draw_term({policy: term(given.seed, policy, given.law) for policy in POLICIES}, told, given.picture)
     sys.stdout.write((json.dumps(told) if given.json else table(told)) + "\n")
     return 0
 

@@ -34,7 +34,7 @@ async def post_recommendations(request: Request) -> Response:
 
 async def chosen_for(asked: RecommendationIn, tenant: str, house: House) -> RecommendationOut:
     """The answer, whose decision is on its way into the store."""
-    async with house.crowd.one():
+    async with house.waiting_room.one():
         with house.span("decision"):
             chosen = await choosing.recommend_next(
                 asked,
@@ -58,7 +58,7 @@ async def post_batch(request: Request) -> Response:
     asked = decoded(await request.body(), BatchIn)
 
     async def choose() -> BatchOut:
-        async with house.crowd.a_class():
+        async with house.waiting_room.a_class():
             with house.span("decision"):
                 chosen = await choosing.recommend_each(
                     asked,

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
-from serving import collaborating, grouping
+from serving import chosen_groups, collaborating, grouping
 from serving.house import house_of
 from serving.openapi import door
 from serving.routes.doorway import answer, key_of, once, tenant_of
@@ -34,10 +34,7 @@ async def post_collaborators(request: Request) -> Response:
     asked = decoded(await request.body(), CollaboratorsIn)
 
     async def choose() -> CollaboratorsOut:
-        return await collaborating.collaborators_for(
-            asked, key=key, store=house.store, crowds=house.crowds,
-            rules_of=house.rules_of, contacts=house.contacts, zone=house.rules.zone, now=house.clock(),
-        )  # fmt: skip
+        return await collaborating.collaborators_for(asked, key=key, crowds=house.crowds, now=house.clock())
 
     # A kept answer holds what its key might read, so another key's request is another request.
     return await once(request, key.tenant, choose, reader=key.key_id)
@@ -51,10 +48,7 @@ async def post_groups(request: Request) -> Response:
     asked = decoded(await request.body(), GroupsIn)
 
     async def propose() -> GroupsOut:
-        return await grouping.groups_for(
-            asked, tenant=tenant, store=house.store, crowds=house.crowds, rules_of=house.rules_of,
-            zone=house.rules.zone, now=house.clock(),
-        )  # fmt: skip
+        return await grouping.groups_for(asked, tenant=tenant, crowds=house.crowds, now=house.clock())
 
     return await once(request, tenant, propose)
 
@@ -68,7 +62,7 @@ async def put_grouping(request: Request, grouping_id: str) -> Response:
     tenant = await tenant_of(request, scope="catalogue")
     house = house_of(request.scope)
     given = decoded(await request.body(), GroupingIn)
-    kept = await grouping.keep(grouping_id, given, tenant=tenant, store=house.store, now=house.clock())
+    kept = await chosen_groups.keep(grouping_id, given, tenant=tenant, store=house.store, now=house.clock())
     return answer(kept)
 
 
@@ -77,5 +71,5 @@ async def get_groupings(request: Request, class_id: str, limit: Annotated[int, Q
     """The groupings of a class, the newest first, with repeats and how evenly helping is spread."""
     tenant = await tenant_of(request, scope="read")
     house = house_of(request.scope)
-    told = await grouping.kept_of(class_id, limit=limit, tenant=tenant, store=house.store, now=house.clock())
+    told = await chosen_groups.kept_of(class_id, limit=limit, tenant=tenant, store=house.store, now=house.clock())
     return answer(told)

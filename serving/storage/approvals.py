@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import RowMapping, Select, delete, or_, select, update
 
-from engine.rules.approvals import DECLINED, EXPIRED, WAITING, Setting
+from engine.rules.approvals import CONTACT, DECLINED, EXPIRED, WAITING, Setting
 from serving.storage import tables
 from serving.storage.acts import Act, Change
 from serving.storage.audit import write_entries
@@ -42,6 +42,12 @@ class SqlApprovals:
         """All of these learners, decided or not."""
         mine = select(_table).where(_c.tenant == tenant, _c.kind == kind, _c.learner_id.in_(learner_ids))
         return await self._read(mine.order_by(_c.asked_us, _c.approval_id))
+
+    async def of_contact(self, tenant: str, learner_id: str) -> list[Approval]:
+        """Whichever of the two has the smaller id."""
+        mine = or_(_c.learner_id == learner_id, _c.subject_id == learner_id)
+        wanted = select(_table).where(_c.tenant == tenant, _c.kind == CONTACT, mine)
+        return await self._read(wanted.order_by(_c.asked_us, _c.approval_id))
 
     async def page(self, tenant: str, asked: Asked, *, now: datetime, limit: int) -> list[Approval]:
         """In the order they were put."""

@@ -1,12 +1,13 @@
 """The groups that teachers chose, in SQL."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import select, update
 
-from engine.domain.grouping import Group, Grouping
+from engine.domain.grouping import Group, Grouping, group_ids_of
 from serving.storage import tables
 from serving.storage.database import Database
 from serving.storage.inserting import rules_counted
@@ -41,9 +42,7 @@ class SqlGroupings:
         c = _table.c
         wanted = select(c.record, c.at_us).where(c.tenant == tenant, c.class_id == class_id)
         async with self._database.reading() as connection:
-            rows = (await connection.execute(wanted.order_by(c.at_us.desc()))).all()
-        found = [(-row.at_us, _decode(row.record)) for row in rows]
-        return [grouping for _, grouping in sorted(found, key=lambda one: (one[0], one[1].grouping_id))][:limit]
+            return in_order((await connection.execute(wanted)).all())[:limit]
 
     async def forget(self, tenant: str, learner_id: str) -> int:
         """Every record that names them is written anew without them."""
@@ -51,6 +50,7 @@ class SqlGroupings:
         # The text of a record holds the id as JSON writes it; where it stands is seen after decoding.
         named = select(c.record).where(c.tenant == tenant, c.record.contains(to_record(learner_id), autoescape=True))
         async with self._database.writing() as connection:
+            await connection.run_sync(rules_counted, tenant)
             for record in (await connection.execute(named)).scalars().all():
                 before = _decode(record)
                 after = _without(before, learner_id)
@@ -61,17 +61,10 @@ class SqlGroupings:
         return changed
 
 
-def groups_now(connection: Connection, tenant: str) -> dict[str, tuple[str, ...]]:
-    """By learner, the names of their groups in the newest grouping of each class."""
-    c, later = _table.c, _table.alias()
-    newest = select(func.max(later.c.at_us)).where(later.c.tenant == tenant, later.c.class_id == c.class_id)
-    wanted = select(c.record).where(c.tenant == tenant, c.at_us == newest.scalar_subquery())
-    found = sorted(map(_decode, connection.execute(wanted).scalars()), key=lambda one: one.grouping_id)
-    names: dict[str, list[str]] = {}
-    for grouping in {one.class_id: one for one in reversed(found)}.values():
-        for learner_id, name in grouping.names():
-            names.setdefault(learner_id, []).append(name)
-    return {learner_id: tuple(theirs) for learner_id, theirs in names.items()}
+def in_order(rows: Iterable[Any]) -> list[Grouping]:
+    """Groupings of rows with `record` and `at_us`, newest first, those of one moment by the code points of ids."""
+    found = [(-row.at_us, _decode(row.record)) for row in rows]
+    return [grouping for _, grouping in sorted(found, key=lambda one: (one[0], one[1].grouping_id))]
 
 
 def _told(grouping: Grouping) -> dict[str, Any]:
@@ -82,7 +75,14 @@ def _without(grouping: Grouping, learner_id: str) -> Grouping:
     def left(ids: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(x for x in ids if x != learner_id)
 
-    groups: list[Group] = [replace(g, learner_ids=left(g.learner_ids)) for g in grouping.groups]
+    if not any(learner_id in ids for ids in (*(g.learner_ids for g in grouping.groups), *grouping.proposed)):
+        return grouping
+    # A group keeps its name though one before it may be gone.
+    names = group_ids_of(grouping)
+    groups: list[Group] = [
+        replace(g, learner_ids=left(g.learner_ids), group_id=name)
+        for g, name in zip(grouping.groups, names, strict=True)
+    ]
     return replace(
         grouping,
         groups=tuple(g for g in groups if g.learner_ids),

@@ -148,15 +148,15 @@ class Standing:
     """All rules and overrides that were not ended, by id, at one `version` of the tenant's rules, and which version of
     the offer there was then.
 
-    `frozen`: by rule and learner, the resources on the learner's path when the rule froze it. `groups`: by learner, the
-    groups of the newest grouping of each class.
+    `frozen`: by rule and learner, the resources on the learner's path when the rule froze it. `groupings`: the last
+    twelve of each class, the newest first, since rules may be for a group.
     """
 
     version: int
     catalogue_version: int
     rules: tuple[KeptRule, ...]
     frozen: Mapping[str, Mapping[str, tuple[str, ...]]]
-    groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    groupings: tuple[Grouping, ...] = ()
 
 
 class EventStore(Protocol):
@@ -249,7 +249,7 @@ class PeopleStore(Protocol):
 
 
 class GroupingStore(Protocol):
-    """The groups that teachers chose for their classes."""
+    """The groups that teachers chose for their classes; whatever changes them counts as a change of the rules."""
 
     async def put(self, tenant: str, grouping: Grouping) -> bool:
         """Keep this grouping, in place of the one of its id where there is one; whether there was none."""

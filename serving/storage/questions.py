@@ -49,6 +49,9 @@ class ApprovalStore(Protocol):
     async def standing(self, tenant: str, kind: str, learner_ids: Sequence[str]) -> list[Approval]:
         """Every question of this kind about these learners, whatever became of it."""
 
+    async def of_contact(self, tenant: str, learner_id: str) -> list[Approval]:
+        """Every question about this learner's contact with somebody, on whichever side of it they stand."""
+
     async def page(self, tenant: str, asked: Asked, *, now: datetime, limit: int) -> list[Approval]:
         """Those asked for, in the order they were put; `expired` are those that waited longer than they could."""
 

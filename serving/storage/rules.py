@@ -4,20 +4,22 @@ from collections.abc import Mapping
 from typing import Any
 
 import msgspec
-from sqlalchemy import Select, delete, select
+from sqlalchemy import Select, delete, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from serving.storage import tables
 from serving.storage.acts import COMMAND, Act, Change
 from serving.storage.audit import write_entries
 from serving.storage.database import Database
-from serving.storage.groupings import groups_now
+from serving.storage.groupings import in_order
 from serving.storage.inserting import rules_counted
 from serving.storage.port import KeptRule, Standing
 from serving.storage.rows import from_us, known_time, to_us
 
 _rules, _versions, _frozen = tables.rules, tables.rule_versions, tables.frozen_paths
 _VERSION_COLUMNS = [column.name for column in tables.rule_versions.columns]
+# So many of each class are read with the rules: the one that holds, those planned ahead, and the last before.
+_MOST_GROUPINGS = 12
 _names = msgspec.json.Decoder(tuple[str, ...]).decode
 
 
@@ -28,7 +30,7 @@ class SqlRules:
         self._database = database
 
     async def standing(self, tenant: str) -> Standing:
-        """What stands now, on one snapshot."""
+        """What stands now; four statements on one snapshot."""
         t = tables.tenants.c
         version = select(t.rules_version, t.catalogue_version).where(t.tenant == tenant)
         found = select(_rules).where(_rules.c.tenant == tenant, _rules.c.ended_us.is_(None)).order_by(_rules.c.rule_id)
@@ -44,8 +46,8 @@ class SqlRules:
             frozen: dict[str, dict[str, tuple[str, ...]]] = {}
             for row in await connection.execute(paths):
                 frozen.setdefault(row.rule_id, {})[row.learner_id] = _names(row.resources)
-            groups = await connection.run_sync(groups_now, tenant)
-        return Standing(version=at, catalogue_version=offer, rules=rules, frozen=frozen, groups=groups)
+            groupings = in_order((await connection.execute(_last_groupings(tenant))).all())
+        return Standing(version=at, catalogue_version=offer, rules=rules, frozen=frozen, groupings=tuple(groupings))
 
     async def find(self, tenant: str, rule_id: str) -> KeptRule | None:
         """The last version of one of them."""
@@ -115,6 +117,13 @@ class SqlRules:
     async def _read(self, wanted: Select[Any]) -> list[KeptRule]:
         async with self._database.reading() as connection:
             return [_kept(row) for row in (await connection.execute(wanted)).mappings()]
+
+
+def _last_groupings(tenant: str) -> Select[Any]:
+    g = tables.groupings.c
+    place = func.row_number().over(partition_by=g.class_id, order_by=(g.at_us.desc(), g.grouping_id))
+    mine = select(g.record, g.at_us, place.label("place")).where(g.tenant == tenant).subquery()
+    return select(mine.c.record, mine.c.at_us).where(mine.c.place <= _MOST_GROUPINGS)
 
 
 def _act(rule: KeptRule) -> Act:

@@ -65,6 +65,15 @@ def standing(room: Room, *learner_ids: str, kind: str = "jump") -> list[Approval
     return room.run(room.store.approvals.standing(room.t, kind, learner_ids))
 
 
+def test_contact_is_found_from_either_side(room: Room) -> None:
+    asked = [question("mo", learner_id="lena", kind="contact"), question("lena", learner_id="kim", kind="contact")]
+    ask(room, *asked, question("lena"), question("mo", learner_id="kim", kind="contact"))
+    found = room.run(room.store.approvals.of_contact(room.t, "lena"))
+    assert sorted(found, key=lambda a: a.learner_id, reverse=True) == asked
+    assert room.run(room.store.approvals.of_contact(room.t, "r1")) == []
+    assert room.run(room.store.approvals.of_contact(room.u, "lena")) == []
+
+
 def test_a_question_is_put_once_however_often_it_is_asked(room: Room) -> None:
     first = question()
     ask(room, first)

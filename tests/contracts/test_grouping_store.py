@@ -3,7 +3,8 @@
 from dataclasses import replace
 from datetime import timedelta
 
-from engine.domain.grouping import Group, Grouping
+from engine.domain.grouping import Group, Grouping, group_ids_of
+from serving.storage.port import Standing
 from tests.contracts.test_store import T0, Room, open_room, room, url
 
 __all__ = ["open_room", "room", "url"]
@@ -38,6 +39,34 @@ def test_the_newest_come_first_and_those_of_one_moment_by_id(room: Room) -> None
         room.run(room.store.groupings.put(room.t, grouping))
     assert [g.grouping_id for g in kept(room)] == ["new", "a", "b", "old"]
     assert [g.grouping_id for g in kept(room, limit=2)] == ["new", "a"]
+
+
+def test_groups_stand_with_the_rules_and_count_as_a_change_of_them(room: Room) -> None:
+    def standing() -> Standing:
+        found: Standing = room.run(room.store.rules.standing(room.t))
+        return found
+
+    first = standing().version
+    named = replace(FULL, groups=(replace(FULL.groups[0], group_id="red"), FULL.groups[1]))
+    room.run(room.store.groupings.put(room.t, named))
+    assert (standing().version > first, standing().groupings) == (True, (named,))
+    assert group_ids_of(named) == ("red", "week/1 é/2")
+    many = [replace(FULL, grouping_id=f"w{n:02d}", class_id="8a", at=T0 + timedelta(days=n)) for n in range(14)]
+    for grouping in many:
+        room.run(room.store.groupings.put(room.t, grouping))
+    of_class = [g for g in standing().groupings if g.class_id == "8a"]
+    assert of_class == many[:1:-1]
+    before = standing().version
+    room.run(room.store.groupings.forget(room.t, "lena"))
+    assert standing().version > before
+
+
+def test_a_group_keeps_its_name_when_another_is_emptied(room: Room) -> None:
+    groups = (Group(learner_ids=("kim",)), Group(learner_ids=("lena", "mo")))
+    room.run(room.store.groupings.put(room.t, replace(FULL, grouping_id="w", groups=groups, proposed=())))
+    room.run(room.store.groupings.forget(room.t, "kim"))
+    [after] = kept(room)
+    assert (group_ids_of(after), after.groups[0].learner_ids) == (("w/2",), ("lena", "mo"))
 
 
 def test_one_schools_groups_are_nothing_to_another(room: Room) -> None:

@@ -67,11 +67,13 @@ def asking(tmp_path: Path) -> Asking:
     """Serves a bundle, or none, on a data folder with this clock."""
 
     @contextmanager
-    def serve(bundle: Path | None, *, data: Path | None = None, clock: Clock | None = None) -> Iterator[TestClient]:
+    def serve(
+        bundle: Path | None, *, data: Path | None = None, clock: Clock | None = None, **settings: Any
+    ) -> Iterator[TestClient]:
         folder = data or tmp_path / "data"
         folder.mkdir(exist_ok=True)
         headers = {"Authorization": f"Bearer {key_for(folder, 'admin')}"}
-        app = create_app(Settings(data=folder, bundle=bundle))
+        app = create_app(Settings(data=folder, bundle=bundle, **settings))
         with TestClient(app, headers=headers) as client:
             app.state.house = replace(app.state.house, clock=clock or Clock())
             yield client

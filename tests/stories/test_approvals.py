@@ -7,9 +7,8 @@ import pytest
 from starlette.testclient import TestClient
 
 from engine.domain.errors import Unavailable
-from serving.contact import Contacts
 from serving.storage.approvals import SqlApprovals
-from tests.stories.conftest import LEARNER, SCHOOL_NOW, Clock, recommended
+from tests.stories.conftest import LEARNER, Clock, recommended
 
 CLASS = "sure-7b"
 # Far ahead of what the learner masters.
@@ -125,29 +124,6 @@ def test_while_nobody_can_say_what_was_approved_nothing_that_waits_is_shown(
         monkeypatch.setattr(SqlApprovals, method, away)
     slate, flags = shown(strict)
     assert (bool(slate), bool(flags), held & set(slate)) == (True, True, set())
-
-
-def test_contact_with_a_peer_waits_for_the_teacher(app: TestClient) -> None:
-    house = app.app.state.house  # type: ignore[attr-defined]
-
-    def contact(a: str, b: str, days: float = 0) -> str:
-        desk, now = Contacts(house.store.approvals), SCHOOL_NOW + timedelta(days=days)
-
-        async def asking() -> str:
-            await desk.ask("school", a, [b], class_id=CLASS, now=now)
-            return (await desk.said("school", a, [b], now=now))[b]
-
-        assert app.portal is not None
-        return app.portal.call(asking)
-
-    assert contact("lena", "kim") == "waiting"
-    # Both ways are one question.
-    assert contact("kim", "lena") == "waiting"
-    [asked] = waiting(app)
-    assert (asked["kind"], asked["words"]) == ("contact", "May kim and lena have contact with each other?")
-    assert contact("lena", "kim", days=8) == "expired"
-    app.post(f"/v1/approvals/{asked['approval_id']}", json={"decision": "approve"})
-    assert contact("lena", "kim", days=9) == "approved"
 
 
 def test_a_preview_shows_what_would_be_shown_and_a_waiver_needs_no_other_word(strict: TestClient) -> None:

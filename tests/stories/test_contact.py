@@ -1,13 +1,13 @@
 """Rules that a teacher saved, and what they approved, reach peers and groups; nothing is set behind the doors."""
 
 from collections.abc import Iterator
-from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
 
+from serving.storage.approvals import SqlApprovals
 from tests.stories.conftest import Asking, Clock
 
 CLASS = [f"p{i}" for i in range(6)]
@@ -18,8 +18,13 @@ RESOURCES = [
 
 
 @pytest.fixture
-def app(asking: Asking) -> Iterator[TestClient]:
-    with asking(None, clock=Clock()) as client:
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def app(asking: Asking, clock: Clock) -> Iterator[TestClient]:
+    with asking(None, clock=clock) as client:
         client.put("/v1/resources", json={"resources": RESOURCES})
         client.put("/v1/classes/7b", json={"title": "7b"})
         for x in CLASS:
@@ -60,92 +65,103 @@ def test_who_is_kept_apart_by_a_saved_rule_is_neither_offered_nor_grouped(app: T
             assert not any({"p0", kept_away} <= set(g["learner_ids"]) for g in proposal["groups"])
 
 
+def questions(app: TestClient, **wanted: str) -> dict[str, dict[str, Any]]:
+    """The questions about contact, by the other learner than p0."""
+    asked = app.get("/v1/approvals", params=wanted).json()["approvals"]
+    assert {a["kind"] for a in asked} <= {"contact"}
+    return {({a["learner_id"], a["subject_id"]} - {"p0"}).pop(): a for a in asked}
+
+
+def decide(app: TestClient, question: dict[str, Any], decision: str) -> None:
+    said = app.post(f"/v1/approvals/{question['approval_id']}", json={"decision": decision})
+    assert said.status_code == 200, said.text
+
+
 def test_contact_waits_for_the_teacher_and_happens_once_approved(app: TestClient) -> None:
     save(app, id="ask-me", verb="approve_contact")
     waiting = peers(app, "p0")
     assert set(waiting.values()) == {"waiting"}
-    asked = app.get("/v1/approvals", params={"state": "waiting"}).json()["approvals"]
-    assert {a["kind"] for a in asked} == {"contact"}
-    for question in asked:
-        said = app.post(f"/v1/approvals/{question['approval_id']}", json={"decision": "approve"})
-        assert said.status_code == 200, said.text
-    assert "approved" in set(peers(app, "p0").values())
+    asked = questions(app, state="waiting")
+    assert set(asked) == set(waiting)
+    for question in asked.values():
+        decide(app, question, "approve")
+    assert peers(app, "p0") == dict.fromkeys(waiting, "approved")
+    # Both ways are one question.
+    first = next(iter(waiting))
+    assert peers(app, first).get("p0", "approved") == "approved"
 
 
-def decide(app: TestClient, pair: set[str], decision: str) -> None:
-    listed = [
-        a
-        for state in ("waiting", "declined")
-        for a in app.get("/v1/approvals", params={"state": state}).json()["approvals"]
-    ]
-    [one] = [a for a in listed if {a["learner_id"], a["subject_id"]} == pair]
-    said = app.post(f"/v1/approvals/{one['approval_id']}", json={"decision": decision})
-    assert said.status_code == 200, said.text
+def test_a_question_is_one_of_the_class_by_the_clock_of_the_house(app: TestClient, clock: Clock) -> None:
+    save(app, id="ask-me", verb="approve_contact")
+    app.put("/v1/approvals/settings/7b", json={"days": 2})
+    now = clock.now
+    assert peers(app, "p0")
+    asked = questions(app, class_id="7b")
+    assert asked
+    for question in asked.values():
+        at, until = (datetime.fromisoformat(question[x]) for x in ("asked_at", "until"))
+        assert now < at < now + timedelta(minutes=1)
+        assert until - at == timedelta(days=2)
 
 
-def test_whom_the_teacher_declined_is_offered_no_more_and_another_one_is_until_it_is_taken_back(
-    app: TestClient,
+def test_whoever_was_declined_is_not_offered_but_somebody_else_until_that_is_undone(app: TestClient) -> None:
+    save(app, id="ask-me", verb="approve_contact")
+    body = {"learner_id": "p0", "k": 1}
+    [first] = app.post("/v1/collaborators", json=body).json()["options"]
+    declined = first["learner_id"]
+    question = questions(app)[declined]
+    decide(app, question, "decline")
+    [second] = app.post("/v1/collaborators", json=body).json()["options"]
+    assert (second["learner_id"] != declined, second["approval"]) == (True, "waiting")
+    assert declined not in peers(app, "p0")
+    assert "p0" not in peers(app, declined)
+    # Nor does it begin to happen because nothing waits for a word any more.
+    assert app.delete("/v1/rules/ask-me", headers={"If-Match": "*"}).status_code in (200, 204)
+    told = peers(app, "p0")
+    assert (set(told.values()), declined in told) == ({"not_needed"}, False)
+    decide(app, question, "approve")
+    assert declined in peers(app, "p0")
+
+
+def test_a_question_that_ran_out_is_a_no_until_it_has_rested(app: TestClient, clock: Clock) -> None:
+    save(app, id="ask-me", verb="approve_contact")
+    first = peers(app, "p0")
+    assert len(first) == len(CLASS) - 1
+    clock.now += timedelta(days=8)
+    assert peers(app, "p0") == {}
+    clock.now += timedelta(days=7)
+    assert peers(app, "p0") == first
+    assert set(questions(app, state="waiting")) == set(first)
+
+
+def test_what_was_said_is_looked_up_once_however_many_peers_there_are(
+    app: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     save(app, id="ask-me", verb="approve_contact")
+    looked: list[str] = []
+    for name in ("of_contact", "standing"):
+        real = getattr(SqlApprovals, name)
 
-    def best() -> dict[str, str]:
-        told = app.post("/v1/collaborators", json={"learner_id": "p0", "k": 1}).json()
-        return {option["learner_id"]: option["approval"] for option in told["options"]}
+        async def counted(*given: Any, _real: Any = real, _name: str = name, **more: Any) -> Any:
+            looked.append(_name)
+            return await _real(*given, **more)
 
-    [first] = best()
-    [question] = app.get("/v1/approvals", params={"state": "waiting"}).json()["approvals"]
-    # Asked for in the class, whose teacher sees it.
-    assert question["class_id"] == "7b"
-    decide(app, {"p0", first}, "decline")
-    [second] = best()
-    assert second != first
-    assert first not in peers(app, "p0")
-    assert "p0" not in peers(app, first)
-    decide(app, {"p0", first}, "approve")
-    assert peers(app, "p0")[first] == "approved"
-    for other in CLASS[1:]:
-        with suppress(ValueError):
-            decide(app, {"p0", other}, "decline")
-    assert set(peers(app, "p0")) == {first}
+        monkeypatch.setattr(SqlApprovals, name, counted)
+    assert len(peers(app, "p0")) == len(CLASS) - 1
+    assert looked == ["of_contact"]
 
 
-def test_a_rule_for_a_kept_group_holds_for_its_members_and_follows_the_next_grouping(app: TestClient) -> None:
-    def kept(grouping_id: str, *groups: list[str]) -> list[str]:
-        body = {"class_id": "7b", "groups": [{"learner_ids": g} for g in groups]}
-        told = app.put(f"/v1/groups/{grouping_id}", json=body)
-        assert told.status_code == 200, told.text
-        return [g["group_id"] for g in told.json()["groups"]]
-
-    def shown(learner_id: str) -> set[str]:
-        told = app.post("/v1/recommendations", json={"learner_id": learner_id, "k": 9}).json()
-        return {o["resource_id"] for o in told["slate"]}
-
-    one, other = kept("week-1", CLASS[:3], CLASS[3:])
-    new = [{"resource_id": f"new-{n}", "title": f"New {n}", "format": "video", "skills": ["add"]} for n in range(3)]
-    assert app.put("/v1/resources", json={"resources": [*RESOURCES, *new]}).status_code == 200
-    rule = {"id": "not-yet", "verb": "hide", "scope": {"group_id": one}, "what": {"resources": ["new-0"]}}
-    preview = app.post("/v1/rules/preview", json={"rule": rule, "k": 9}).json()
-    assert {c["learner_id"] for c in preview["changes"]} == set(CLASS[:3])
-    save(app, **rule)
-    assert [("new-0" in shown(x)) for x in CLASS] == [False] * 3 + [True] * 3
-    assert other == "week-1/2"
-    # Another grouping takes its place: the group is no more.
-    kept("week-2", CLASS)
-    assert all("new-0" in shown(x) for x in CLASS)
-
-
-def test_the_day_of_a_rule_about_people_begins_when_it_does_in_the_school(
-    asking: Asking, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("TRAILMATE_TIME_ZONE", "Pacific/Auckland")
-    # Half past eight in the evening in Greenwich, the next morning in Auckland.
-    evening = Clock()
-    evening.now = datetime(2026, 3, 2, 20, 30, tzinfo=UTC)
-    with asking(None, clock=evening) as client:
-        client.put("/v1/resources", json={"resources": RESOURCES})
-        client.put("/v1/classes/7b", json={"title": "7b"})
-        for x in CLASS[:2]:
-            client.put(f"/v1/learners/{x}", json={"classes": ["7b"]})
-        assert "p1" in peers(client, "p0")
-        save(client, id="apart", verb="keep_apart", what={"learners": CLASS[:2]}, **{"from": "2026-03-03"})
-        assert "p1" not in peers(client, "p0")
+def test_days_of_rules_about_people_begin_where_the_school_is(asking: Asking) -> None:
+    clock = Clock(datetime(2025, 6, 2, 2, tzinfo=UTC))
+    with asking(None, clock=clock, time_zone="Pacific/Auckland") as app:
+        for x in CLASS:
+            app.put(f"/v1/learners/{x}", json={"classes": ["7b"]})
+        save(app, id="apart", verb="keep_apart", what={"learners": ["p0", "p1"]}, **{"from": "2025-06-03"})
+        save(app, id="once", verb="keep_apart", what={"learners": ["p0", "p2"]}, until="2025-06-02")
+        # In Auckland it is the 3rd already.
+        clock.now = datetime(2025, 6, 2, 20, tzinfo=UTC)
+        told = peers(app, "p0")
+        assert ("p1" in told, "p2" in told) == (False, True)
+        groups = {"class_id": "7b", "mode": "random", "size": 3, "seconds": 0.05}
+        rules = app.post("/v1/groups", json=groups).json()["proposals"][0]["rules"]
+        assert [r["rule_ids"] for r in rules if r["origin"] == "rule"] == [["apart"]]

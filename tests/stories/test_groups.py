@@ -1,8 +1,7 @@
 """A term in a class of 28: two kept apart, one newcomer, one who wants no matching; groups and peers every week."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Iterator
 from datetime import timedelta
 from itertools import combinations
 from pathlib import Path
@@ -12,23 +11,23 @@ import httpx
 import pytest
 from starlette.testclient import TestClient
 
-from engine.domain.rule import Rule, Scope, What
 from tests.served import key_for
 from tests.stories.conftest import Asking, Clock
 
-Pair = tuple[str, str]
 CLASS = [f"l{i:02d}" for i in range(28)]
 OPTED_OUT, NEWCOMER = "l14", "l27"
-APART = Rule(
-    rule_id="apart", verb="keep_apart", what=What(learners=("l03", "l07")), scope=Scope(class_id="7b"),
-    reason="a private matter", author="ms-t",
-)  # fmt: skip
+APART = {
+    "id": "apart", "verb": "keep_apart", "what": {"learners": ["l03", "l07"]}, "reason": "a private matter",
+    "author": "ms-t",
+}  # fmt: skip
 SKILLS = ["frac-1", "frac-2", "dec-1"]
 RESOURCES = [
     *({"resource_id": f"quiz-{s}", "title": f"Quiz on {s}", "format": "exercise", "skills": [s]} for s in SKILLS),
     *({"resource_id": f"make-{s}", "title": f"Make {s}", "format": "project", "skills": [s]} for s in SKILLS),
 ]
 WEEKS = 12
+
+Pair = tuple[str, str]
 
 
 def answers() -> list[dict[str, Any]]:
@@ -45,24 +44,14 @@ def answers() -> list[dict[str, Any]]:
 
 
 class School:
-    """A server with the class, whose rules and approvals the story sets."""
+    """A server with the class, and what its doors are asked in the stories."""
 
     def __init__(self, app: TestClient, data: Path, clock: Clock) -> None:
         self.app, self.data, self.clock = app, data, clock
-        self.rules: list[Rule] = [APART]
-        self.approved: set[Pair] = set()
 
-        async def rules_of(_tenant: str) -> Sequence[Rule]:
-            return self.rules
-
-        house = app.app.state.house  # type: ignore[attr-defined]
-        app.app.state.house = replace(house, rules_of=rules_of, contacts=self)  # type: ignore[attr-defined]
-
-    async def said(self, _tenant: str, learner_id: str, others: Sequence[str], **_: Any) -> dict[str, str]:
-        return {x: "approved" for x in others if (min(x, learner_id), max(x, learner_id)) in self.approved}
-
-    async def ask(self, *_: Any, **__: Any) -> None:
-        """Nobody is asked in these stories."""
+    def save(self, rule: dict[str, Any]) -> None:
+        told = self.app.post("/v1/rules", json={"scope": {"class_id": "7b"}, **rule})
+        assert told.status_code == 201, told.text
 
     def peers(self, learner_id: str, *, scopes: str | None = None, **wishes: Any) -> dict[str, Any]:
         headers = {} if scopes is None else {"Authorization": f"Bearer {key_for(self.data, *scopes.split(','))}"}
@@ -88,6 +77,7 @@ def school(asking: Asking, tmp_path: Path) -> Iterator[School]:
             app.put(f"/v1/learners/{x}", json={"classes": ["7b"], "sharing": x != OPTED_OUT})
         made = School(app, tmp_path / "data", clock)
         made.tell(*answers())
+        made.save(APART)
         yield made
 
 
@@ -173,21 +163,11 @@ def test_why_two_are_kept_apart_is_in_no_answer(school: School) -> None:
     assert '"learner_id":"l07"' not in told[0]
 
 
-def test_contact_waits_until_a_teacher_approves(school: School) -> None:
-    school.rules.append(Rule(rule_id="ask", verb="approve_contact", scope=Scope(class_id="7b")))
-    first = school.peers("l01", k=1)["options"][0]
-    assert first["approval"] == "waiting"
-    school.approved.add((min("l01", first["learner_id"]), max("l01", first["learner_id"])))
-    assert school.peers("l01", k=1)["options"][0]["approval"] == "approved"
-    school.rules.pop()
-    assert school.peers("l01", k=1)["options"][0]["approval"] == "not_needed"
-
-
 def test_nobody_helps_more_often_than_a_rule_allows(school: School) -> None:
     wishes = {"modes": ["helper"], "topic": "frac-1", "k": 20}
     helpers = [o["learner_id"] for o in school.peers("l01", **wishes)["options"] if o["mode"] == "helper"]
     assert helpers
-    school.rules.append(Rule(rule_id="two", verb="helper_limit", value=1, what=What(learners=(helpers[0],))))
+    school.save({"id": "two", "verb": "helper_limit", "value": 1, "what": {"learners": [helpers[0]]}, "scope": {}})
     school.tell({"event_id": "h", "kind": "helped", "learner_id": helpers[0], "with_learner_ids": ["l02"]})
     left = [o["learner_id"] for o in school.peers("l01", **wishes)["options"] if o["mode"] == "helper"]
     assert sorted(left) == sorted(helpers[1:])
@@ -232,7 +212,7 @@ def test_rules_that_cannot_all_hold_are_named_by_place_and_id(school: School) ->
     assert told.status_code == 409
     assert told.json()["conflict"] == {"rules": [1], "rule_ids": ["apart"], "locked": []}
     assert "rules[1] (keep_together)" in told.json()["detail"]
-    school.rules.append(Rule(rule_id="big", verb="group_size", value="6-7"))
+    school.save({"id": "big", "verb": "group_size", "value": "6-7", "scope": {}})
     assert school.groups().json()["conflict"]["rule_ids"] == ["big"]
     sizes = {len(g["learner_ids"]) for g in school.groups(size=None).json()["proposals"][0]["groups"]}
     assert sizes <= {6, 7}

@@ -129,7 +129,7 @@ def test_every_answer_passes_the_last_stage_whoever_asks_and_however(app: TestCl
 
 def test_two_pupils_are_kept_apart_and_a_contradiction_in_a_ring_is_refused(app: TestClient) -> None:
     made = saved(app, rule("not-these-two", "keep_apart", learners=["kim", "omar"]))
-    assert made["says"] == "keep 2 learners apart for class 7b"
+    assert made["says"] == "keep kim, omar apart for class 7b"
     assert app.get("/v1/rules/not-these-two").json()["what"] == {"learners": ["kim", "omar"]}
     saved(app, rule("friends", "keep_together", learners=["kim", "lena"]))
     # kim–lena and lena–omar together would put kim beside omar.

@@ -106,11 +106,12 @@ def _in_words(result: dict[str, Any], out: Path) -> str:
     with console.capture() as captured:
         if result["rules"]:
             console.print(table)
+    many = "1 group" if len(sizes) == 1 else f"{len(sizes)} groups"
     best = "the best there is" if result["proved_best"] else f"none has less than {result['bound']:.3g}"
     lines = [
         captured.get().rstrip(),
         *(f"Note: {note}" for note in result["notes"]),
-        f"{len(sizes)} groups of {_range(min(sizes), max(sizes))}, weighted breaks {result['broken']:g}; "
+        f"{many} of {_range(min(sizes), max(sizes))}, weighted breaks {result['broken']:g}; "
         f"objective {result['objective']:.4g}, {best}; {result['seconds']:.1f} s. Written to {out}"
         + (f", with {len(result['proposals'])} more beside it." if result["proposals"] else "."),
     ]

@@ -271,3 +271,15 @@ def test_the_learners_words_name_the_topic_and_no_number() -> None:
         if peer.topic == "a":
             assert "Fractions" in told.text_learner
             assert "%" in told.text_teacher
+
+
+def test_an_hour_of_somebody_who_misses_nothing_is_worth_less_than_one_in_which_both_learn() -> None:
+    # Row 1 has mastered what row 0 misses; row 2 knows it well, and misses what row 0 can explain.
+    here = crowd([[0.4, 0.9], [0.95, 0.95], [0.8, 0.4]])
+    [best] = found(here, k=1)
+    assert (best.row, best.mode) == (2, "study_partner")
+    helper = next(one for one in found(here, k=4) if one.mode == "helper")
+    assert helper.theirs < best.theirs
+    # Side by side it is the better the more both miss.
+    alike = found(crowd([[0.3], [0.4], [0.7]]), k=4)
+    assert [(one.row, one.mode) for one in alike] == [(1, "new_people"), (2, "new_people")]

@@ -19,6 +19,7 @@ from experiments.simulation.term import (
     table,
     term,
 )
+from experiments.simulation.term_laws import LAWS
 from experiments.simulation.term_picture import together
 
 
@@ -53,14 +54,30 @@ def test_the_same_seed_is_the_same_term() -> None:
     assert term(3, "trailmate").figures() == term(3, "trailmate").figures()
 
 
-def test_loads_and_repeats_are_evener_than_at_random_and_more_is_learned() -> None:
-    told = compared(4)
+def test_loads_and_repeats_are_evener_than_at_random_and_more_is_learned_side_by_side() -> None:
+    told = compared(4, law="equal_status")
     own, other = ({n: np.array([f[n] for f in told[p]]) for n in told[p][0]} for p in POLICIES)
     for name in ("helper_load_gini", "repeats_in_groups", "repeats_of_peers"):
         assert (own[name] < other[name]).all()
     assert (own["coverage"] == 1.0).all()
     assert interval(own["gain"] - other["gain"])[1] > 0
     assert "| gain |" in table(told)
+
+
+@pytest.mark.parametrize("law", LAWS)
+def test_laws_give_a_share_and_differ_in_who_is_good_company(law: str) -> None:
+    others = {"nobody ahead": [0.3], "a little ahead": [0.6], "far ahead": [0.95]}
+    told = {name: LAWS[law](0.3, np.array(known)) for name, known in others.items()}
+    assert all(0.0 < share <= 0.125 for share in told.values())
+    best = max(told, key=lambda name: told[name])
+    expected = {"zone": "a little ahead", "equal_status": "nobody ahead", "hardly_matters": "a little ahead"}
+    assert best == expected.get(law, "far ahead")
+
+
+def test_another_law_is_another_term_of_the_same_class() -> None:
+    one, other = (term(0, "random", law) for law in ("explainer", "equal_status"))
+    assert one.start == other.start
+    assert one.end != other.end
 
 
 def test_the_command_prints_a_table_and_draws(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

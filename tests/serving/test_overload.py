@@ -9,18 +9,18 @@ import pytest
 from starlette.testclient import TestClient
 
 from serving.app import create_app
-from serving.crowd import Crowd, Overloaded
+from serving.overload import Overloaded, WaitingRoom
 from serving.settings import Settings
 from tests.served import key_for
 
 
 def test_more_than_may_wait_are_sent_away_and_there_is_room_again_afterwards() -> None:
     async def story() -> None:
-        crowd, going = Crowd(most=2, patience_s=5), asyncio.Event()
+        room, going = WaitingRoom(most=2, patience_s=5), asyncio.Event()
 
         async def ask() -> str:
             try:
-                async with crowd.one():
+                async with room.one():
                     await going.wait()
                     return "answered"
             except Overloaded:
@@ -28,22 +28,22 @@ def test_more_than_may_wait_are_sent_away_and_there_is_room_again_afterwards() -
 
         asked = [asyncio.create_task(ask()) for _ in range(5)]
         await asyncio.sleep(0.01)
-        assert crowd.waiting == 2
+        assert room.waiting == 2
         going.set()
         told = await asyncio.gather(*asked)
         assert sorted(told) == ["answered"] * 2 + ["sent away"] * 3
         assert await ask() == "answered"
-        assert crowd.waiting == 0
+        assert room.waiting == 0
 
     asyncio.run(story())
 
 
 def test_who_waited_too_long_is_sent_away() -> None:
     async def story() -> None:
-        crowd = Crowd(most=9, patience_s=0.01)
+        room = WaitingRoom(most=9, patience_s=0.01)
 
         async def slow() -> None:
-            async with crowd.one():
+            async with room.one():
                 pass
 
         waiting = asyncio.create_task(slow())
@@ -59,20 +59,20 @@ def test_who_waited_too_long_is_sent_away() -> None:
 
 def test_a_class_is_sent_away_while_half_of_those_who_may_wait_do() -> None:
     async def story() -> None:
-        crowd, going = Crowd(most=4, patience_s=5), asyncio.Event()
+        room, going = WaitingRoom(most=4, patience_s=5), asyncio.Event()
 
         async def ask() -> None:
-            async with crowd.one():
+            async with room.one():
                 await going.wait()
 
         asked = [asyncio.create_task(ask()) for _ in range(3)]
         await asyncio.sleep(0.01)
         with pytest.raises(Overloaded):
-            async with crowd.a_class():
+            async with room.a_class():
                 pass
         going.set()
         await asyncio.gather(*asked)
-        async with crowd.a_class():
+        async with room.a_class():
             pass
 
     asyncio.run(story())
@@ -80,12 +80,12 @@ def test_a_class_is_sent_away_while_half_of_those_who_may_wait_do() -> None:
 
 def test_a_class_waits_for_its_turn_and_not_for_ever() -> None:
     async def story() -> None:
-        crowd = Crowd(most=4, patience_s=0.05)
-        async with crowd.a_class(), crowd.a_class():
+        room = WaitingRoom(most=4, patience_s=0.05)
+        async with room.a_class(), room.a_class():
             with pytest.raises(Overloaded):
-                async with crowd.a_class():
+                async with room.a_class():
                     pass
-        async with crowd.a_class():
+        async with room.a_class():
             # Who has begun may take their time.
             await asyncio.sleep(0.1)
 
@@ -119,7 +119,7 @@ def test_who_is_sent_away_is_counted_at_each_door(tmp_path: Path) -> None:
     app = create_app(Settings(data=tmp_path))
     with TestClient(app, headers=headers) as client:
         # No room at all, also not for a class.
-        app.state.house = replace(app.state.house, crowd=Crowd(most=-1, patience_s=1))
+        app.state.house = replace(app.state.house, waiting_room=WaitingRoom(most=-1, patience_s=1))
         content = b'{"learner_id": "a"}'
         for given in (content, iter([content])):
             answer = client.post("/v1/recommendations", content=given, headers={"Content-Type": "application/json"})

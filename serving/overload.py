@@ -16,7 +16,7 @@ class Overloaded(Unavailable):
     """Sent away because too many wait."""
 
 
-class Crowd:
+class WaitingRoom:
     """Those who wait for a recommendation in this process: at most `most`, none of them longer than `patience_s`."""
 
     def __init__(self, *, most: int, patience_s: float) -> None:
