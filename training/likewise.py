@@ -121,13 +121,13 @@ def _fitted(votes: Votes, cohorts: _Cohorts) -> _Fitted | None:
     some = _thinned(len(learners))
     learners, class_of = learners[some], class_of[some]
     last_day = cohorts.last_day[np.searchsorted(cohorts.classes, class_of)]
-    taken_on = _taken_on(votes, mine, learners)[:, kept]
+    taken_on = _taken_on(votes, mine, learners, kept)
     asked = {}
     for shift in _SHIFTS:
         going = last_day >= cohorts.day + shift + HORIZON_DAYS
         if going.sum() >= _LEAST_LEARNERS:
             day = cohorts.day + shift
-            work = _work(votes, learners[going], class_of[going], day)[:, kept]
+            work = _work(votes, learners[going], class_of[going], kept, day)
             asked[shift] = _asked(work, taken_on[going], day)
     return _Fitted(cohorts, kept, asked[0.0], _weights(list(asked.values()))) if 0.0 in asked else None
 
@@ -137,26 +137,29 @@ def _thinned(n: int) -> NDArray[np.int64]:
     return np.unique(np.linspace(0, n - 1, min(n, _MAX_LEARNERS)).round().astype(np.int64))
 
 
-def _taken_on(votes: Votes, mine: NDArray[np.int64], learners: NDArray[np.int32]) -> Matrix:
+def _taken_on(votes: Votes, mine: NDArray[np.int64], learners: NDArray[np.int32], kept: NDArray[np.int64]) -> Matrix:
     """The day of the course on which each learner took each resource up, infinite where never."""
-    mine = mine[np.isin(votes.learner[mine], learners)]
-    result = np.full((len(learners), len(votes.resource_ids)), np.inf)
+    mine = mine[np.isin(votes.learner[mine], learners) & np.isin(votes.resource[mine], kept)]
+    result = np.full((len(learners), len(kept)), np.inf)
     days = (votes.at_us[mine] - votes.class_starts_us[votes.school_class[mine]]) / DAY_US
-    result[np.searchsorted(learners, votes.learner[mine]), votes.resource[mine]] = days
+    result[np.searchsorted(learners, votes.learner[mine]), np.searchsorted(kept, votes.resource[mine])] = days
     return result
 
 
-def _work(votes: Votes, learners: NDArray[np.int32], class_of: NDArray[np.int32], day: float) -> Matrix:
+def _work(
+    votes: Votes, learners: NDArray[np.int32], class_of: NDArray[np.int32], kept: NDArray[np.int64], day: float
+) -> Matrix:
     """What each learner had worked on by a day of the course, as `days_worked` counts it."""
-    result = np.zeros((len(learners), len(votes.resource_ids)))
+    result = np.zeros((len(learners), len(kept)))
     until_us = votes.class_starts_us[class_of] + int(day * DAY_US)
-    toucher = votes.learner[votes.touch_vote]
+    toucher, n = votes.learner[votes.touch_vote], len(votes.resource_ids)
     spans = zip(np.searchsorted(toucher, learners), np.searchsorted(toucher, learners, side="right"), strict=True)
     for row, (first, last) in enumerate(spans):
         at_us, vote = votes.touch_at_us[first:last], votes.touch_vote[first:last]
         known = at_us <= until_us[row]
-        rows, days = days_worked(History(votes.resource[vote[known]], at_us[known]), result.shape[1])
-        result[row, rows] = days
+        rows, days = days_worked(History(votes.resource[vote[known]], at_us[known]), n)
+        among = np.isin(rows, kept)
+        result[row, np.searchsorted(kept, rows[among])] = days[among]
     return result
 
 

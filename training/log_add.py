@@ -86,10 +86,7 @@ def add_to_log(  # noqa: PLR0913 - one argument for each table of the log
         batch = _next_batch(log, source)
         intake = Intake(aside, source=source, now=now)
         tables = {name: intake.take_table(frame, name) for name, frame in given.items() if frame is not None}
-        n_merged = 0
-        for chunk in interactions or ():
-            n_merged += int(chunk[MERGED].sum()) if MERGED in chunk.columns else 0
-            intake.take(chunk.drop(MERGED, strict=False))
+        n_merged = _taken(intake, interactions or ())
         report("leaving out what is known", 0.7)
         intake.write_new(log, aside / "interactions.parquet")
         fresh = news(log, tables)
@@ -109,6 +106,15 @@ def add_to_log(  # noqa: PLR0913 - one argument for each table of the log
     told = graph if "skills" in tables else GraphReport((), (), ())
     whole = _report(intake, batch if is_new else None, source=source, tables=described, graph=told)
     return replace(whole, read=whole.read + n_merged, merged=n_merged)
+
+
+def _taken(intake: Intake, chunks: Iterable[pl.DataFrame]) -> int:
+    """Lay all chunks aside; how many rows they were merged out of, beside their own."""
+    n_merged = 0
+    for chunk in chunks:
+        n_merged += int(chunk[MERGED].sum()) if MERGED in chunk.columns else 0
+        intake.take(chunk.drop(MERGED, strict=False))
+    return n_merged
 
 
 def _report(

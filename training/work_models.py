@@ -81,12 +81,14 @@ def _alike(work: sparse.csr_matrix, told: sparse.csr_matrix, *, shrink: float = 
 def _after(votes: Votes, weight: NDArray[np.float64], kept: NDArray[np.int64]) -> Matrix:
     """How often a resource was the first, second or third taken up after another; rows sum to at most one."""
     n = len(votes.resource_ids)
-    counts = np.zeros((n, n))
+    # Sparse until the few that are kept are picked out: a large catalogue has more pairs than fit into memory.
+    counts = sparse.csr_matrix((n, n))
     for gap, share in zip(range(1, N_LAST + 1), (1.0, 0.7, 0.5), strict=True):
         same = votes.learner[:-gap] == votes.learner[gap:]
-        np.add.at(counts, (votes.resource[:-gap][same], votes.resource[gap:][same]), share * weight[gap:][same])
-    counts /= counts.sum(axis=1, keepdims=True) + 3.0
-    result: Matrix = counts[np.ix_(kept, kept)]
+        pairs = votes.resource[:-gap][same], votes.resource[gap:][same]
+        counts += sparse.csr_matrix((share * weight[gap:][same], pairs), shape=(n, n))
+    total = np.asarray(counts.sum(axis=1)).ravel()[kept] + 3.0
+    result: Matrix = counts[kept][:, kept].toarray() / total[:, None]
     return result
 
 
