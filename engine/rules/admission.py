@@ -18,17 +18,15 @@ Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Admission:
-    """What is worth scoring: `rows` `(n,)` int32 of the catalogue, ascending.
+class _UnderRules:
+    """What the rules of a `plan` make of a learner's candidates, whichever of them are looked at.
 
-    `own` `(n,)` says which may be shown on their own account; the others are there because rules put them in.
-    `wanted` are the demands still to be met, `absent` those of what is not on offer. `candidates` `(n_resources,)` is
-    what there was before the rules, `taken_out` how many of them each rule takes out, `lifted` how many it raises or
-    lowers.
+    `own` says which may be shown on their own account; the others are there because rules put them in. `wanted` are the
+    demands still to be met, `absent` those of what is not on offer. `candidates` `(n_resources,)` is what there was
+    before the rules, `taken_out` how many of them each rule takes out, `lifted` how many it raises or lowers.
     """
 
     plan: Plan
-    rows: Rows
     own: Mask
     wanted: tuple[Demand, ...]
     absent: tuple[Demand, ...]
@@ -36,6 +34,13 @@ class Admission:
     taken_out: Mapping[str, int]
     lifted: Mapping[str, int]
     history: History
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Admission(_UnderRules):
+    """What is worth scoring: `rows` `(n,)` int32 of the catalogue, ascending; `own` is `(n,)`."""
+
+    rows: Rows
 
     def position(self, row: int) -> int:
         """The position of a row of the catalogue; it must be among `rows`."""
@@ -43,21 +48,13 @@ class Admission:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LetIn:
+class LetIn(_UnderRules):
     """What the rules let in, before anybody knows which rows of it are worth scoring.
 
-    `looked_at` and `own` are masks `(n_resources,)` of what `Admission` holds of its rows; the rest is as there.
+    `looked_at` `(n_resources,)` says what may be among them; `own` is `(n_resources,)`.
     """
 
-    plan: Plan
     looked_at: Mask
-    own: Mask
-    wanted: tuple[Demand, ...]
-    absent: tuple[Demand, ...]
-    candidates: Mask
-    taken_out: Mapping[str, int]
-    lifted: Mapping[str, int]
-    history: History
 
     def at(self, rows: NDArray[np.integer[Any]]) -> Admission:
         """The admission of some of its rows alone, ascending."""
