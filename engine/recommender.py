@@ -69,9 +69,13 @@ def _together(asks: Sequence[Ask], recommender: Recommender) -> list[Decision]:
 
 def _firsts(asked: Sequence[Asked], recommender: Recommender) -> list[FirstStage | None]:
     """What the cheap scorers say to each, asked for all at once whose pool is not kept."""
-    new = [one.asking.query for one in asked if not one.is_kept]
-    made = iter(recommender.model.firsts(new, len(recommender.catalogue)) if recommender.model and new else ())
-    return [None if one.is_kept else next(made) for one in asked]
+    firsts: list[FirstStage | None] = [None] * len(asked)
+    new = [nth for nth, one in enumerate(asked) if not one.is_kept]
+    if recommender.model is not None and new:
+        made = recommender.model.firsts([asked[nth].asking.query for nth in new], len(recommender.catalogue))
+        for nth, first in zip(new, made, strict=True):
+            firsts[nth] = first
+    return firsts
 
 
 def _decision(asked: Asked, settled: Settled, outlooks: Sequence[ResourceOutlook]) -> Decision:
