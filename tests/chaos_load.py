@@ -4,7 +4,7 @@ import asyncio
 import random
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -147,16 +147,19 @@ class Load:
     def _line(self) -> httpx.AsyncClient:
         return httpx.AsyncClient(base_url=self._url(), headers=self._head, timeout=_PATIENCE_S)
 
-    async def _ask_on(self, chance: random.Random) -> None:
+    async def _go_on(self, chance: random.Random, act: Callable[[httpx.AsyncClient], Awaitable[bool]]) -> None:
+        """Do it again and again until stopped; on a new line now and then, as a line stays with who took it."""
         while not self._stopped.is_set():
-            # A new line now and then: a line stays with the process that took it.
             async with self._line() as app:
                 for _ in range(20):
                     if self._stopped.is_set():
                         return
                     await asyncio.sleep(self._pace_s * chance.uniform(0.5, 1.5))
-                    if not await self._ask(app, chance.randrange(self._n_learners), chance):
+                    if not await act(app):
                         break
+
+    async def _ask_on(self, chance: random.Random) -> None:
+        await self._go_on(chance, lambda app: self._ask(app, chance.randrange(self._n_learners), chance))
 
     async def _ask(self, app: httpx.AsyncClient, number: int, chance: random.Random) -> bool:
         """One question; False where the line was lost."""
@@ -186,14 +189,7 @@ class Load:
         return True
 
     async def _tell_on(self, chance: random.Random) -> None:
-        while not self._stopped.is_set():
-            async with self._line() as app:
-                for _ in range(20):
-                    if self._stopped.is_set():
-                        return
-                    await asyncio.sleep(self._pace_s * chance.uniform(0.5, 1.5))
-                    if not await self._told(app, self._batch(chance)):
-                        break
+        await self._go_on(chance, lambda app: self._told(app, self._batch(chance)))
 
     def _batch(self, chance: random.Random) -> list[dict[str, Any]]:
         """What is owed, or new events with some that were sent before among them."""

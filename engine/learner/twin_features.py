@@ -97,8 +97,6 @@ def describe(s: Known, mean: float, i: float, t: float) -> list[float]:
     """What is known of one skill or item as numbers, in the order of `features._BLOCK`."""
     met = s.last_i >= 0
     gap = math.log(0.05 + larger(t - s.last_t, 0.0)) if met else 16.0
-    right, wrong, seen = (_weighed(x, _POWER_T) for x in (s.right_t, s.wrong_t, s.seen_t))
-    right_i, wrong_i, seen_i = (_weighed(x, _POWER_I) for x in (s.right_i, s.wrong_i, s.seen_i))
     return [
         math.log1p(s.n),
         math.log1p(s.wins),
@@ -117,6 +115,27 @@ def describe(s: Known, mean: float, i: float, t: float) -> list[float]:
         math.log1p(i - s.last_i) if met else 12.0,
         gap,
         math.log(0.05 + larger(t - s.last_right_t, 0.0)) if s.last_right_t > NEVER else 16.0,
+        *_faded(s),
+        s.rt_last,
+        s.rt_mean,
+        s.rt_right,
+        math.log1p(s.rt_n),
+        s.last_y,
+        s.gap_right,
+        s.gap_wrong,
+        s.last_gap,
+        (gap if met else 0.0) - s.gap_right,
+        (gap if met else 0.0) - s.gap_wrong,
+        s.res_sum / (s.info + 1.0),
+        s.info,
+    ]
+
+
+def _faded(s: Known) -> list[float]:
+    """How much of right and wrong answers and of mere exposure is left, by time and by events since."""
+    right, wrong, seen = (_weighed(x, _POWER_T) for x in (s.right_t, s.wrong_t, s.seen_t))
+    right_i, wrong_i, seen_i = (_weighed(x, _POWER_I) for x in (s.right_i, s.wrong_i, s.seen_i))
+    return [
         math.log(0.02 + right[0]),
         math.log(0.003 + right[1]),
         math.log(0.0005 + right[2]),
@@ -133,18 +152,6 @@ def describe(s: Known, mean: float, i: float, t: float) -> list[float]:
         math.log(0.002 + wrong_i[1]),
         math.log(0.02 + seen_i[0]),
         math.log((right_i[0] + 0.1) / (wrong_i[0] + 0.1)),
-        s.rt_last,
-        s.rt_mean,
-        s.rt_right,
-        math.log1p(s.rt_n),
-        s.last_y,
-        s.gap_right,
-        s.gap_wrong,
-        s.last_gap,
-        (gap if met else 0.0) - s.gap_right,
-        (gap if met else 0.0) - s.gap_wrong,
-        s.res_sum / (s.info + 1.0),
-        s.info,
     ]
 
 

@@ -5,10 +5,9 @@ from datetime import timedelta
 from random import Random
 
 import msgspec
-import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from lessons import NOW, event, practice, trained
+from lessons import NOW, event, practice
 
 from engine import closer_look
 from engine.domain.decision import Request
@@ -16,21 +15,11 @@ from engine.domain.history import History, history_of
 from engine.domain.query import query_with
 from engine.last_stage import Rules
 from engine.learner.fold import folded
-from engine.recommender import Ask, recommend_each, recommender_of
+from engine.recommender import Ask, recommend_each
 from engine.rules.compiled import book_of
 from engine.rules.matching import contents_of
 from engine.rules.scope import Who
 from tests.laws.test_rules_in_every_mode import rules_for
-
-
-@pytest.fixture(scope="module")
-def lesson(tmp_path_factory):
-    return trained(tmp_path_factory.mktemp("lesson"), 60)[0]
-
-
-@pytest.fixture(scope="module")
-def without_a_bundle(lesson):
-    return recommender_of(None, [r for r in lesson.catalogue.resources if r is not None])
 
 
 def a_class(recommender, r):

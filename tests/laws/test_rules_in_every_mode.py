@@ -7,7 +7,7 @@ from random import Random
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from lessons import NOW, event, practice, trained
+from lessons import NOW, event, practice
 
 from engine import closer_look
 from engine.domain.decision import Request
@@ -16,23 +16,13 @@ from engine.domain.query import query_with
 from engine.domain.rule import Rule, Scope, What
 from engine.last_stage import Rules
 from engine.learner.fold import folded
-from engine.recommender import recommend, recommender_of
+from engine.recommender import recommend
 from engine.rules.compiled import book_of
 from engine.rules.matching import contents_of
 from engine.rules.scope import Who
 from tests.laws.rules_oracle import Case, Oracle
 
 MODES = ("learning", "uptake", "cold", "non_personalised", "fallback", "named", "exploring")
-
-
-@pytest.fixture(scope="module")
-def lesson(tmp_path_factory):
-    return trained(tmp_path_factory.mktemp("lesson"), 60)[0]
-
-
-@pytest.fixture(scope="module")
-def without_a_bundle(lesson):
-    return recommender_of(None, [r for r in lesson.catalogue.resources if r is not None])
 
 
 def rules_for(r, recommender):
