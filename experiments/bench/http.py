@@ -11,13 +11,13 @@ import time
 import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 import polars as pl
 
-from experiments.bench.decision import trained_on
+from experiments.bench.decision import trained_on, twenty_masks
 from experiments.bench.http_floors import KINDS
 from experiments.bench.http_load import Load, get, load, post
 from serving.auth import new_key
@@ -26,9 +26,9 @@ from training.log import interactions_of, read_log, resources_of, skills_of
 
 SIZES, N_LEARNERS, ROUNDS, SECONDS = (1_000, 10_000), 100, 5, 2.0
 HEAD = (
-    "| resources | state in | objective | of a no-op | of bare | of a no-op, by CPU | CPU µs | no-op µs "
+    "| resources | state in | asked | objective | of a no-op | of bare | of a no-op, by CPU | CPU µs | no-op µs "
     "| p50, p99 ms at half | at full |",
-    "|--:|--|--|--:|--:|--:|--:|--:|--:|--:|",
+    "|--:|--|--|--|--:|--:|--:|--:|--:|--:|--:|",
 )
 
 
@@ -65,14 +65,26 @@ def _of_size(place: Path, n: int, *, core: int) -> Iterator[str]:
         ours: dict[str, Rival] = {}
         for name, url in {"SQLite": "", **({"Redis": redis} if redis else {})}.items():
             ours[name] = stack.enter_context(served(place, url, core=core))
+        _save_rules(n, ours["SQLite"].port, key)
         for objective in ("uptake", "learning"):
-            asked = [asked_by(i, objective, n, key) for i in range(N_LEARNERS)]
+            again = [asked_by(i, objective, n, key) for i in range(N_LEARNERS)]
+            # Each leaves out something else than the one before, so that nothing that was kept of the learner fits.
+            anew = [asked_by(i % N_LEARNERS, objective, n, key, without=i) for i in range(20 * N_LEARNERS)]
             answer = place / f"{objective}.json"
-            answer.write_bytes(_answer(ours["SQLite"].port, asked[0]))
+            answer.write_bytes(_answer(ours["SQLite"].port, again[0]))
             with ExitStack() as floors:
                 rivals = {kind: floors.enter_context(floor(kind, answer, core=core)) for kind in KINDS}
-                theirs = {name: Rival(r.process, r.port, asked) for name, r in ours.items()}
+                theirs = {f"{name} | again": Rival(r.process, r.port, again) for name, r in ours.items()}
+                theirs |= {f"{name} | anew": Rival(r.process, r.port, anew) for name, r in ours.items()}
                 yield from _compared(rivals, theirs, f"{n:,}", objective)
+
+
+def _save_rules(n: int, port: int, key: str) -> None:
+    """Twenty rules of the whole school, as a teacher's page sends them."""
+    for rule in twenty_masks(n):
+        what = {name: list(ids) for name, ids in asdict(rule.what).items() if ids}
+        body = {"id": rule.rule_id, "verb": rule.verb, "value": rule.value, "strength": rule.strength, "what": what}
+        _answer_to(f"http://127.0.0.1:{port}/v1/rules", key, json.dumps(body).encode())
 
 
 def _compared(floors: dict[str, Rival], ours: dict[str, Rival], size: str, objective: str) -> Iterator[str]:
@@ -114,7 +126,7 @@ def filled(place: Path) -> str:
 
     async def fill() -> str:
         now = datetime.now(UTC)
-        key, text = new_key("school", ["recommend"], now=now)
+        key, text = new_key("school", ["recommend", "rules"], now=now)
         async with open_store(f"sqlite+aiosqlite:///{(data / 'store.db').absolute()}") as store:
             await store.keys.add(key)
             await store.catalogue.put_resources("school", resources_of(log.resources()))
@@ -130,21 +142,27 @@ def _learner(i: int) -> str:
     return f"l{i:04d}"
 
 
-def asked_by(i: int, objective: str, n: int, key: str) -> bytes:
+def asked_by(i: int, objective: str, n: int, key: str, *, without: int | None = None) -> bytes:
     """What the learner of this number asks, as it goes over the line; `n` is the size of the catalogue."""
     goal = [f"s{(7 * i + j) % (n // 10):05d}" for j in range(4)]
-    body = {"learner_id": _learner(i), "k": 5, "objective": objective, "goal": goal}
+    body: dict[str, object] = {"learner_id": _learner(i), "k": 5, "objective": objective, "goal": goal}
+    if without is not None:
+        body["exclude"] = [f"r{without % n:06d}"]
     return post("/v1/recommendations", json.dumps(body).encode(), key)
 
 
 def _answer(port: int, request: bytes) -> bytes:
     head, _, body = request.partition(b"\r\n\r\n")
     key = head.partition(b"Bearer ")[2].partition(b"\r")[0].decode()
-    url = f"http://127.0.0.1:{port}/v1/recommendations"
-    asking = urllib.request.Request(url, data=body, headers={"Authorization": f"Bearer {key}"})
+    content = _answer_to(f"http://127.0.0.1:{port}/v1/recommendations", key, body)
+    assert json.loads(content)["mode"] == "personalised"
+    return content
+
+
+def _answer_to(url: str, key: str, body: bytes) -> bytes:
+    asking = urllib.request.Request(url, data=body, headers={"Authorization": f"Bearer {key}"})  # noqa: S310
     with urllib.request.urlopen(asking, timeout=60) as answer:  # noqa: S310 - our own server
         content: bytes = answer.read()
-    assert json.loads(content)["mode"] == "personalised"
     return content
 
 
