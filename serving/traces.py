@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 # Of a store, what is no port.
 _NO_PORTS = {"store_id", "waiting", "away_s"}
-_INSTALL = "install it with `pip install 'trailmate[otel]'`, or set OTEL_TRACES_EXPORTER=none"
+_INSTALL = "install it with `pip install '.[otel]'`, or set OTEL_TRACES_EXPORTER=none"
 
 
 @dataclass(frozen=True, slots=True)

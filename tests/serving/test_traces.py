@@ -119,7 +119,7 @@ def test_a_server_without_the_package_starts_and_one_that_wants_traces_says_what
     assert started.stdout == "200 []\n", started.stderr
     wanted = environment(tmp_path) | {"OTEL_TRACES_EXPORTER": "console"}
     refused = subprocess.run(command, env=wanted, check=False, **inside)
-    assert "pip install 'trailmate[otel]'" in refused.stderr.splitlines()[-1]
+    assert "pip install '.[otel]'" in refused.stderr.splitlines()[-1]
 
 
 def test_spans_reach_whatever_is_configured(tmp_path: Path) -> None:
