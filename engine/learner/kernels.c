@@ -768,7 +768,7 @@ typedef int32_t Bits __attribute__((vector_size(4 * LANES / 2), aligned(4)));
 /* The leaves left over of one tree for many rows at once: a node that sends a row to the right strikes out the leaves on
  * its left, and what is then the lowest is where the row ends (QuickScorer, Lucchese et al. 2015). */
 WIDE static void strike(const float *xt, int64_t n_nodes, const float *split, const int32_t *column,
-                        const uint32_t *right, uint32_t *left_over) {
+                        const uint32_t *right, int half, uint32_t *left_over) {
     Bits one = {0}, two = {0};
     one = ~one;
     two = ~two;
@@ -776,7 +776,7 @@ WIDE static void strike(const float *xt, int64_t n_nodes, const float *split, co
         const float *f = xt + (int64_t)column[k] * LANES;
         int32_t kept = (int32_t)right[k];
         one &= (*(const Floats *)f <= split[k]) | kept;
-        two &= (*(const Floats *)(f + LANES / 2) <= split[k]) | kept;
+        if (!half) two &= (*(const Floats *)(f + LANES / 2) <= split[k]) | kept;
     }
     memcpy(left_over, &one, sizeof one);
     memcpy(left_over + LANES / 2, &two, sizeof two);
@@ -796,7 +796,7 @@ int forest_strike(const float *x, int64_t n, int64_t n_columns, int64_t n_trees,
         for (int64_t k = 0; k < n_trees; k++) {
             uint32_t left_over[LANES];
             int64_t a = node_ptr[k];
-            strike(xt, node_ptr[k + 1] - a, split + a, column + a, right + a, left_over);
+            strike(xt, node_ptr[k + 1] - a, split + a, column + a, right + a, rows <= LANES / 2, left_over);
             const double *of_tree = says + leaf_ptr[k] * n_out;
             if (n_out == 1)
                 for (int64_t j = 0; j < rows; j++) out[from + j] += of_tree[__builtin_ctz(left_over[j])];

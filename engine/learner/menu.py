@@ -59,7 +59,8 @@ class Menu:
     `usual_minutes` the same, with the usual ones where not. `timed`: whether the log knows times of the resource,
     `tells_minutes` whether the log or the catalogue does. `formats` names the format of each resource, `format_index`
     its place in `format_names`. `answerable`: whether an answer may be expected of a resource, which is so until the
-    log shows that none ever comes of it, or where it is hardly known, of its format.
+    log shows that none ever comes of it, or where it is hardly known, of its format. `by_key` numbers the
+    skills by their keys.
     """
 
     asked: AskedRows
@@ -78,6 +79,7 @@ class Menu:
     format_index: Ints
     answerable: NDArray[np.bool_]
     tells_minutes: NDArray[np.bool_]
+    by_key: Mapping[int, int]
     _closures: dict[int, frozenset[int]] = field(default_factory=dict, repr=False, compare=False)
 
     @property
@@ -160,6 +162,7 @@ def menu_of(resources: Sequence[Resource | None], needed: Mapping[str, Sequence[
         format_index=np.array([names.index(name) for name in formats], np.int64),
         answerable=_answerable(resources, items, model),
         tells_minutes=timed | ~np.isnan(minutes),
+        by_key={key: k for k, key in enumerate(keys.tolist())},
     )
 
 

@@ -1,5 +1,6 @@
 """All terms of the learning objective for one learner, over the few candidates that are looked at closely."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -198,9 +199,9 @@ def _without(known: Known, n: int) -> Known:
 def _repeated(rows: Ints, history: History, *, weight: float) -> Floats:
     """Taken off for each time but the first that a row was done lately: `(n_rows,)`."""
     added = np.zeros(len(rows))
-    done, times = np.unique(history.resource_index[-REPEATED_WITHIN:], return_counts=True)
-    for row, n in zip(done[times > 1].tolist(), times[times > 1].tolist(), strict=True):
-        added[rows == row] = -weight * (n - 1)
+    for row, n in Counter(history.resource_index[-REPEATED_WITHIN:].tolist()).items():
+        if n > 1:
+            added[rows == row] = -weight * (n - 1)
     return added
 
 

@@ -61,7 +61,7 @@ def loops_of(menu: Menu, state: LearnerState) -> list[int]:
     mask = (1 << N_LOOP) - 1
     blocks = state.blocks
     stuck = blocks["key"][(blocks["n"] >= N_LOOP) & (blocks["recent"] & mask == 0)]
-    return np.flatnonzero(np.isin(menu.skill_keys, stuck)).tolist() if len(stuck) else []
+    return sorted(menu.by_key[key] for key in stuck.tolist() if key in menu.by_key)
 
 
 def added_by_approach(
@@ -71,17 +71,18 @@ def added_by_approach(
 
     `recent`: rows of the learner's last resources.
     """
-    added = np.zeros(len(known.rows))
+    added, n = np.zeros(len(known.rows)), len(menu.skills)
+    place, skills = menu.pairs(known.rows)
+    formats = menu.format_index[known.rows]
     for skill in loops:
-        tried = [int(r) for r in recent if skill in menu.skills_of(int(r))]
-        formats = {menu.formats[r] for r in tried}
-        before = set(menu.needed_by(skill).tolist())
-        for place, row in enumerate(known.rows.tolist()):
-            skills = set(menu.skills_of(row).tolist())
-            if skill in skills:
-                added[place] -= weight * (0.5 * (row in tried) + 0.5 * (menu.formats[row] in formats))
-            elif before & skills:
-                added[place] += 0.5 * weight
+        tried = [r for r in recent.tolist() if skill in menu.skills_of(r).tolist()]
+        on, before = np.zeros(len(added), bool), np.zeros(len(added), bool)
+        needed = np.zeros(n, bool)
+        needed[menu.needed_by(skill)] = True
+        on[place[skills == skill]] = True
+        before[place[needed[skills]]] = True
+        alike = np.isin(known.rows, tried) * 0.5 + np.isin(formats, menu.format_index[tried]) * 0.5
+        added += np.where(on, -weight * alike, np.where(before, 0.5 * weight, 0.0))
     return added
 
 
