@@ -1134,3 +1134,13 @@ int ranker_columns(const Ranking *m, const Standing *c, const Work *w, const int
     free(by);
     return failed ? -1 : 0;
 }
+
+/* All numbers of some lists, list k being ptr[k] .. ptr[k + 1] of `values`: whose they are, as places in `of`, and they. */
+void gathered(const int64_t *ptr, const int64_t *values, const int64_t *of, int64_t n, int64_t *place, int64_t *out) {
+    int64_t at = 0;
+    for (int64_t i = 0; i < n; i++)
+        for (int64_t e = ptr[of[i]]; e < ptr[of[i] + 1]; e++, at++) {
+            place[at] = i;
+            out[at] = values[e];
+        }
+}

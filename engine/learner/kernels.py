@@ -161,6 +161,8 @@ def library() -> Any:
     loaded.sparse_between.restype = None
     loaded.best_rows.argtypes = [pointer, pointer, pointer, number, number, pointer]
     loaded.best_rows.restype = number
+    loaded.gathered.argtypes = [*[pointer] * 3, number, pointer, pointer]
+    loaded.gathered.restype = None
     loaded.ranker_columns.argtypes = [*[pointer] * 4, number, pointer]
     return loaded
 

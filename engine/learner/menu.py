@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from engine.domain.resource import Resource
 from engine.learner.gains import ROW_COLUMNS, SKILL_COLUMNS, USUAL_MINUTES, usual_minutes
-from engine.learner.kernels import AskedRows, ask
+from engine.learner.kernels import AskedRows, address, ask, library
 from engine.learner.mastery import NEVER_MET, pace_of, usual_items
 from engine.learner.model import LearnerModel
 from engine.learner.rows import PackedRows, Rows, asked_rows, minutes_of, skill_key, stacked
@@ -36,6 +36,16 @@ class Spans:
 
     def gathered(self, of: Ints) -> tuple[Ints, Ints]:
         """All numbers of these lists: whose they are, as places in `of`, and the numbers; `(n,)` both."""
+        loaded = library()
+        if loaded is None:
+            return self.listed(of)
+        of = np.ascontiguousarray(of, np.int64)
+        place, values = np.empty((2, int(self.lengths[of].sum())), np.int64)
+        loaded.gathered(address(self.ptr), address(self.values), address(of), len(of), address(place), address(values))
+        return place, values
+
+    def listed(self, of: Ints) -> tuple[Ints, Ints]:
+        """The same in numpy: the compiled form's oracle and stand-in."""
         lengths = self.lengths[of]
         ends = np.cumsum(lengths)
         place = np.repeat(np.arange(len(of)), lengths)

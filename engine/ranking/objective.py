@@ -81,7 +81,8 @@ def added_by_approach(
         needed[menu.needed_by(skill)] = True
         on[place[skills == skill]] = True
         before[place[needed[skills]]] = True
-        alike = np.isin(known.rows, tried) * 0.5 + np.isin(formats, menu.format_index[tried]) * 0.5
+        again = np.logical_or.reduce([np.zeros(len(added), bool), *(known.rows == row for row in tried)])
+        alike = 0.5 * again + 0.5 * np.logical_or.reduce([again, *(formats == menu.format_index[row] for row in tried)])
         added += np.where(on, -weight * alike, np.where(before, 0.5 * weight, 0.0))
     return added
 

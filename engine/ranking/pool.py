@@ -38,7 +38,7 @@ def pool_of(
         return np.flatnonzero(allowed)
     best = best_rows(scores, allowed, offered.tie_break, n)
     rows = best
-    first = list(dict.fromkeys(row for row in wanted if allowed[row]))[:n]
+    first = _allowed(wanted, allowed)[:n]
     if first:
         others = np.ones(len(scores), bool)
         others[first] = False
@@ -57,6 +57,12 @@ def pool_of(
     return rows
 
 
+def _allowed(wanted: Iterable[int], allowed: NDArray[np.bool_]) -> list[int]:
+    """What is wanted and allowed, each once, in order."""
+    rows = list(dict.fromkeys(wanted))
+    return [row for row, is_allowed in zip(rows, allowed[rows].tolist(), strict=True) if is_allowed] if rows else []
+
+
 def due_rows(skills: Iterable[str], menu: Menu, promising: Sequence[Ints], allowed: NDArray[np.bool_]) -> list[int]:
     """The most promising resources of each of these skills, those first of which an answer may be expected."""
     rows: list[int] = []
@@ -71,10 +77,10 @@ def due_rows(skills: Iterable[str], menu: Menu, promising: Sequence[Ints], allow
 def way_rows(way: Iterable[int], promising: Sequence[Ints], allowed: NDArray[np.bool_], n: int) -> list[int]:
     """The most promising resource of each skill on the way, then the second of each, and so on: at most `n`."""
     lists = [promising[skill] for skill in way]
-    offered = [mine[allowed[mine]] for mine in lists]
+    offered = [mine[allowed[mine]].tolist() for mine in lists]
     found: dict[int, None] = {}
     for turn in range(max(map(len, offered), default=0)):
-        found.update(dict.fromkeys(int(mine[turn]) for mine in offered if len(mine) > turn))
+        found.update(dict.fromkeys([mine[turn] for mine in offered if len(mine) > turn]))
         if len(found) >= n:
             break
     return list(found)

@@ -1,4 +1,4 @@
-"""The compiled columns of the ranker say what numpy says."""
+"""What is compiled says what numpy says: the columns of the ranker, lists gathered."""
 
 import numpy as np
 import pytest
@@ -9,6 +9,7 @@ from engine.domain.history import History
 from engine.domain.id_map import IdMap
 from engine.domain.query import Query
 from engine.learner.kernels import library
+from engine.learner.menu import spans_of
 from engine.ranking.features import READINGS, Features, Said
 from engine.ranking.neighbours import work_of
 from engine.ranking.pulse import N_COUNTS, QUANTILES
@@ -63,3 +64,13 @@ def test_compiled_columns_are_those_of_numpy(seed: int, n_work: int, n_rows: int
     # What is counted is exact: a place, the level of a cohort, how much was seen.
     whole = [k for k, name in enumerate(features.names) if name.startswith(("place_", "n_seen", "share", "votes"))]
     np.testing.assert_array_equal(found[:, whole], by_hand[:, whole])
+
+
+@given(
+    lists=st.lists(st.lists(st.integers(0, 99), max_size=4), min_size=1, max_size=9),
+    of=st.lists(st.integers(0, 8), max_size=12),
+)
+def test_lists_are_gathered_as_numpy_does(lists: list[list[int]], of: list[int]) -> None:
+    spans, asked = spans_of(lists), np.array([k % len(lists) for k in of], np.int64)
+    for compiled, by_hand in zip(spans.gathered(asked), spans.listed(asked), strict=True):
+        np.testing.assert_array_equal(compiled, by_hand)
