@@ -1,6 +1,6 @@
 """The interactions of every tenant, in the order they were told."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import partial
 
@@ -12,11 +12,12 @@ from serving.storage.appending import Batch, append_all
 from serving.storage.contexts import look_up
 from serving.storage.copies import Copies
 from serving.storage.database import Database
+from serving.storage.gathering import GatheredLooks
 from serving.storage.port import Appended, LearnerContext
 from serving.storage.rows import holds_nul, interaction_of, interaction_row, to_us
 
 NUL = "a text of this event holds the character NUL; leave it out"
-# So many learners at hand are looked at without a thread.
+# So many learners at hand are looked at without a thread, or together with others.
 _BRIEF = 4
 _events = tables.interactions.c
 
@@ -27,6 +28,7 @@ class SqlEvents:
     def __init__(self, database: Database, copies: Copies) -> None:
         self._database = database
         self._copies = copies
+        self._looks = GatheredLooks(self._looked)
 
     async def append(
         self, tenant: str, interactions: Sequence[Interaction], *, stamp: datetime | None = None
@@ -63,18 +65,24 @@ class SqlEvents:
         if not learner_ids:
             return {}
         known = await self._copies.known(tenant, list(dict.fromkeys(learner_ids)))
-        look = partial(look_up, tenant=tenant, known=known, class_id=class_id)
         # Of who is at hand, only what came since is asked for.
-        brief = len(known) <= _BRIEF and all(before is not None and before.arrived for before in known.values())
-        found = self._database.glance(look) if brief else None
-        if found is None:
-            found = await self._database.read(look)
+        at_hand = {x: before for x, before in known.items() if before is not None and before.arrived}
+        if len(known) > _BRIEF or len(at_hand) < len(known):
+            found = await self._looked(tenant, known, class_id)
+        else:
+            glanced = self._database.glance(partial(look_up, tenant=tenant, known=known, class_id=class_id))
+            found = glanced if glanced is not None else await self._looks.contexts(tenant, at_hand, class_id)
         self._copies.keep(tenant, found, unknown=[x for x, before in known.items() if before is None])
         return found
 
     async def remembered(self, tenant: str, learner_ids: Sequence[str]) -> dict[str, LearnerContext | None]:
         """What is at hand, without asking the database."""
         return await self._copies.known(tenant, list(dict.fromkeys(learner_ids)))
+
+    async def _looked(
+        self, tenant: str, known: Mapping[str, LearnerContext | None], class_id: str | None
+    ) -> dict[str, LearnerContext]:
+        return await self._database.read(partial(look_up, tenant=tenant, known=known, class_id=class_id))
 
     async def _append_others(
         self,
