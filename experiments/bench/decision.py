@@ -14,7 +14,6 @@ from engine.bundle import read_bundle
 from engine.domain.decision import Request
 from engine.domain.history import History, history_of
 from engine.domain.query import query_with
-from engine.domain.resource import Resource
 from engine.domain.rule import Rule, Scope, What
 from engine.last_stage import Rules
 from engine.learner.fold import folded
@@ -30,8 +29,6 @@ from training.relevance_models import ModelSettings
 MORNING = datetime(2026, 1, 5, 8, tzinfo=UTC)
 _FORMATS = ("video", "exercise", "reading", "project")
 _LEARNERS, STEPS, _CALLS, CLASS = 600, 40, 15, 30
-# Models of what goes with what are fitted with a matrix of all pairs: beyond this the rest is newer than the bundle.
-TRAINED = 10_000
 
 
 def decision(work: Path, sizes: tuple[int, ...] = (1_000, 10_000, 100_000)) -> str:
@@ -41,7 +38,7 @@ def decision(work: Path, sizes: tuple[int, ...] = (1_000, 10_000, 100_000)) -> s
     )
     rows = [head + " class of 30, in ones |", "|--:|--|--|--:|--:|--:|--:|--:|"]
     for n in sizes:
-        with_trees = _prepared(work / str(min(n, TRAINED)), n)
+        with_trees = _prepared(work / str(n), n)
         assert with_trees.recommender.model is not None
         plain = replace(with_trees.recommender, model=replace(with_trees.recommender.model, ranker=None))
         for objective in ("uptake", "learning"):
@@ -100,10 +97,9 @@ class _Bench:
 
 def _prepared(place: Path, n: int) -> _Bench:
     """A recommender over `n` resources, and a class to ask it for."""
-    trained_on(place, min(n, TRAINED))
+    trained_on(place, n)
     log, bundle = read_log(place / "log"), read_bundle(place / "bundle")
-    resources = [*resources_of(log.resources()), *(_newer(i) for i in range(TRAINED, n))]
-    recommender = recommender_of(bundle, resources, skills=skills_of(log.skills()))
+    recommender = recommender_of(bundle, list(resources_of(log.resources())), skills=skills_of(log.skills()))
     events = list(interactions_of(log.interactions().filter(pl.col("learner_id") < f"l{CLASS:04d}").collect()))
     assert recommender.learner is not None
     own = [[e for e in events if e.learner_id == f"l{i:04d}"] for i in range(CLASS)]
@@ -111,7 +107,7 @@ def _prepared(place: Path, n: int) -> _Bench:
         recommender=recommender,
         histories=[history_of(some, recommender.catalogue.resource_map) for some in own],
         states=[folded(some, recommender.learner, recommender.offer) for some in own],
-        goals=[tuple(f"s{(7 * i + j) % (min(n, TRAINED) // 10):05d}" for j in range(4)) for i in range(CLASS)],
+        goals=[tuple(f"s{(7 * i + j) % (n // 10):05d}" for j in range(4)) for i in range(CLASS)],
         book=book_of(twenty_masks(n), contents_of(recommender.catalogue)),
     )
 
@@ -129,13 +125,6 @@ def twenty_masks(n: int) -> list[Rule]:
         rule(13 + i, "boost" if i % 2 else "demote", 2, strength="soft", skills=tuple(skills[i::7])) for i in range(6)
     ]
     return [*hidden, *lifted, rule(19, "only", formats=_FORMATS)]
-
-
-def _newer(i: int) -> Resource:
-    """A resource that nobody could learn anything of yet."""
-    return Resource(
-        resource_id=f"r{i:06d}", title=f"r{i}", format=_FORMATS[i % 4], skills=(f"s{i // 10:05d}",), minutes=8.0
-    )
 
 
 def trained_on(place: Path, n: int) -> None:

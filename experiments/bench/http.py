@@ -24,7 +24,7 @@ from serving.auth import new_key
 from serving.storage.opening import open_store
 from training.log import interactions_of, read_log, resources_of, skills_of
 
-SIZES, N_LEARNERS, ROUNDS, SECONDS = (1_000, 10_000), 100, 5, 2.0
+SIZES, N_LEARNERS, ROUNDS, SECONDS = (1_000, 10_000, 100_000), 100, 5, 2.0
 HEAD = (
     "| resources | state in | asked | objective | of a no-op | of bare | of a no-op, by CPU | CPU µs | no-op µs "
     "| p50, p99 ms at half | at full |",
