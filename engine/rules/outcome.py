@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -51,8 +52,7 @@ class Ranked:
     unready: Mask | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Placed:
+class Placed(msgspec.Struct, frozen=True, kw_only=True):
     """One slot: a position among the rows, and whose word put it there.
 
     `origin`: model, teacher (pinned or assigned) or rule (it comes first, or fills a quota). `status`: recommended,
@@ -67,8 +67,7 @@ class Placed:
     moved: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
+class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     """One rule that touched a decision: whether it held in what is shown, and what it did, in words."""
 
     rule_id: str

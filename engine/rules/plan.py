@@ -53,7 +53,7 @@ class Plan:
     `(n_bars, n_words)` the bits of what each takes out. `bands` and `lifts` say for which rows each rule counts,
     `lifted` the same of lifts as bits, `lift` their sum in units of the scores' scale. `limits` are minutes by `day`,
     `week`, `ceiling` and `floor`, `quotas` counts by side and format, `firsts` rules on what comes first. `under` keeps
-    which rules speak of a row, as far as a proof asked.
+    which rules speak of a row, `lift_under` what the lifts among some rules come to, as far as a proof asked.
     """
 
     contents: Contents
@@ -75,6 +75,7 @@ class Plan:
     waived: Mask | None
     mastery: Mapping[str, tuple[Rule, float]]
     under: dict[int, frozenset[str]] = field(default_factory=dict, repr=False, compare=False)
+    lift_under: dict[frozenset[str], float] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def of_the_moment(self) -> bool:

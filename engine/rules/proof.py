@@ -2,8 +2,10 @@
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TypeVar
+
+import msgspec
 
 from engine.domain.resource import Resource
 from engine.domain.rule import Rule
@@ -21,8 +23,7 @@ _OF_MINUTES = ("cap_minutes", "pace_bounds")
 Answer = TypeVar("Answer")
 
 
-@dataclass(frozen=True, slots=True)
-class Shown:
+class Shown(msgspec.Struct, frozen=True):
     """One option as it is shown: the resource, its row, chance, minutes, what rules added, and who put it there.
 
     `under` are the ids of the rules in force that speak of the resource.
@@ -39,7 +40,11 @@ class Shown:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finished:
-    """A finished slate, the rules in force, and what could have been shown instead."""
+    """A finished slate, the rules in force, and what could have been shown instead.
+
+    `speaking` are the ids of the rules that speak of any option, `of_all` of those that speak of every one. `unlifted`
+    are those of an option to whose score less or more was added than rules ask for.
+    """
 
     slate: tuple[Shown, ...]
     rules: tuple[Rule, ...]
@@ -50,7 +55,9 @@ class Finished:
     k: int
     limits: Mapping[tuple[str, str], list[tuple[Rule, float]]]
     quotas: Mapping[tuple[str, str], list[tuple[Rule, int]]]
-    lifts: dict[frozenset[str], float] = field(default_factory=dict)
+    speaking: frozenset[str] = frozenset()
+    of_all: frozenset[str] | None = None
+    unlifted: frozenset[str] = frozenset()
 
     @property
     def chosen(self) -> list[Shown]:
@@ -79,8 +86,10 @@ def finished(
 ) -> Finished:
     """The finished slate as the proof sees it."""
     rules = admission.plan.rules
+    shown = tuple([_shown(admission, ranked, p.position, p.status) for p in slate])
+    under = [s.under for s in shown]
     return Finished(
-        slate=tuple(_shown(admission, ranked, p.position, p.status) for p in slate),
+        slate=shown,
         rules=rules,
         situation=situation,
         admission=admission,
@@ -91,6 +100,9 @@ def finished(
             ((r.verb, limit), r, m) for r in rules if r.verb in _OF_MINUTES for limit, m in named_of(r).items()
         ),
         quotas=_standing((asked, r, n) for r in rules if r.verb == "formats" for asked, n in quotas_of(r).items()),
+        speaking=frozenset().union(*under),
+        of_all=under[0].intersection(*under[1:]) if under else None,
+        unlifted=frozenset().union(*[s.under for s in shown if not _is_lifted(s, admission.plan, ranked.scale)]),
     )
 
 
@@ -141,11 +153,11 @@ def _may(rule: Rule, option: Shown, proof: Finished) -> bool:
 
 
 def _hidden(rule: Rule, proof: Finished) -> bool:
-    return all(rule.rule_id not in s.under for s in proof.slate)
+    return rule.rule_id not in proof.speaking
 
 
 def _only(rule: Rule, proof: Finished) -> bool:
-    return all(rule.rule_id in s.under for s in proof.slate)
+    return proof.of_all is None or rule.rule_id in proof.of_all
 
 
 def _pinned(rule: Rule, proof: Finished) -> bool:
@@ -237,20 +249,23 @@ def _on_path(rule: Rule, option: Shown, proof: Finished) -> bool:
 
 
 def _lifted(rule: Rule, proof: Finished) -> bool:
-    for option in proof.slate:
-        if rule.rule_id in option.under:
-            due = proof.ranked.scale * _lift(option.under, proof)
-            if abs(option.added - due) > _CLOSE * max(abs(due), 1.0):
-                return False
-    return True
+    return rule.rule_id not in proof.unlifted
 
 
-def _lift(under: frozenset[str], proof: Finished) -> float:
-    """What the boosts and demotions among these rules come to, of which several speak of most options."""
-    if under not in proof.lifts:
-        lifts = (r for r in proof.rules if r.verb in ("boost", "demote") and r.rule_id in under)
-        proof.lifts[under] = sum(lift for _, lift in counting((r, math.log(factor_of(r))) for r in lifts))
-    return proof.lifts[under]
+def _is_lifted(option: Shown, plan: Plan, scale: float) -> bool:
+    """Whether what the rules on an option ask for was added to its score."""
+    due = scale * _lift(option.under, plan)
+    return not abs(option.added - due) > _CLOSE * max(abs(due), 1.0)
+
+
+def _lift(under: frozenset[str], plan: Plan) -> float:
+    """What the boosts and demotions among these rules come to, of which the same speak of many options."""
+    if under not in plan.lift_under:
+        if len(plan.lift_under) >= _MOST_KEPT:
+            plan.lift_under.clear()
+        lifts = (r for r in plan.rules if r.verb in ("boost", "demote") and r.rule_id in under)
+        plan.lift_under[under] = sum(lift for _, lift in counting((r, math.log(factor_of(r))) for r in lifts))
+    return plan.lift_under[under]
 
 
 def _banded(rule: Rule, proof: Finished) -> bool:
