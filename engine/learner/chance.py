@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.learner.forest import Forest, forest_from
-from engine.learner.line import LINE_COLUMNS, Line, line_from
+from engine.learner.line import Line, line_from
 from engine.learner.net import Net, net_from
 
 
@@ -35,7 +35,7 @@ class Chance:
 
     def quick(self, x: NDArray[np.float32]) -> NDArray[np.float64]:
         """Logits of the line alone."""
-        return self.line.logits(x[:, : len(LINE_COLUMNS)])
+        return self.line.logits(x)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """As a bundle carries them."""

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from engine.bundle import Bundle
 from engine.learner.features import COLUMN
 from engine.learner.forest import Forest, forest_from
+from engine.learner.kernels import address, library
 from engine.learner.tracing import Tracing, tracing_from
 
 # What is known of a learner, a resource and one of its skills before the step.
@@ -54,6 +55,19 @@ class GainModel:
 
     def gains(self, facts: NDArray[np.float32], keys: NDArray[np.uint64]) -> Floats:
         """Expected change of P(success) on the skill by the step: `(n,)` from `(n, n_facts)` and resource keys."""
+        loaded = library()
+        if loaded is None:
+            return self.reckoned(facts, keys)
+        facts, keys = np.ascontiguousarray(facts, np.float32), np.ascontiguousarray(keys, np.uint64)
+        said, known = self.forest.sums(facts), (np.ascontiguousarray(self.resource_keys), self.effects)
+        loaded.step_gains(
+            address(facts), len(facts), address(keys), address(known[0]), address(known[1]), len(known[0]),
+            PRIOR_LOG_ODDS, self.scale, LEAST_OPEN, self.unready, address(said),
+        )  # fmt: skip
+        return said
+
+    def reckoned(self, facts: NDArray[np.float32], keys: NDArray[np.uint64]) -> Floats:
+        """The same in numpy: the compiled form's oracle and stand-in."""
         place = np.minimum(self.resource_keys.searchsorted(keys), max(len(self.resource_keys) - 1, 0))
         known = self.resource_keys[place] == keys if len(self.resource_keys) else np.zeros(len(keys), bool)
         factor = 1.0 + np.where(known, self.effects[place] if len(self.effects) else 0.0, 0.0)

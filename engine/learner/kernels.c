@@ -1144,3 +1144,195 @@ void gathered(const int64_t *ptr, const int64_t *values, const int64_t *of, int6
             out[at] = values[e];
         }
 }
+
+/* Logits of a straight line over the first n_line of rows of x, `stride` apart, added from left to right beside the
+ * logit it starts from: out (n,). */
+void line_logits(const float *x, int64_t n, int64_t stride, const double *mean, const double *scale,
+                 const double *weight, int64_t n_line, double bias, double farthest, double *out) {
+    for (int64_t r = 0; r < n; r++, x += stride) {
+        double told = 0.0;
+        for (int64_t c = 0; c < n_line; c++) {
+            double z = ((double)x[c] - mean[c]) / scale[c];
+            z = (z > farthest ? farthest : z < -farthest ? -farthest : z) * weight[c];
+            told = c ? told + z : z;
+        }
+        out[r] = told + (double)x[0] + bias;
+    }
+}
+
+/* The law by which answers tell whether a skill is known (engine/learner/tracing.py says the same in numpy). Powers of
+ * numbers below 1: `of_guess` and `of_wrong` by answers, `taught` by exposures. `chunks` (9, 256, 2, 2). */
+typedef struct {
+    double guess, span, fades, prior;
+    int64_t n_keys;
+    const uint64_t *keys;
+    const double *priors, *chunks, *of_guess, *of_wrong;
+    const float *taught;
+} Tracing;
+
+enum { HEARD = 16, HALF = HEARD / 2, MOST_SEEN = 8 };
+static const double SAID = 2.0;
+
+/* The place of a key among n ascending ones, -1 where it is not there. */
+static int64_t place_of(const uint64_t *keys, int64_t n, uint64_t key) {
+    int64_t low = 0, high = n;
+    while (low < high) {
+        int64_t middle = (low + high) / 2;
+        if (keys[middle] < key) low = middle + 1;
+        else high = middle;
+    }
+    return low < n && keys[low] == key ? low : -1;
+}
+
+/* P(known) of a skill after the answers in its block, and in `against` how much likelier they are of who never knows it. */
+static double traced(const Tracing *law, const Block *block, double prior, int64_t n_events, double *against) {
+    int n = (int)(block->n < HEARD ? block->n : HEARD), seen = (int)(block->seen < MOST_SEEN ? block->seen : MOST_SEEN);
+    int right = __builtin_popcount(block->recent & 0xffff);
+    int lengths[2] = {n > HALF ? n - HALF : 0, n < HALF ? n : HALF};
+    double p = 1.0 - (1.0 - prior) * (double)law->taught[seen], likely = 1.0;
+    for (int k = 0; k < 2; k++) {
+        int bits = (int)(block->recent >> (k ? 0 : HALF)) & 255;
+        const double *to = law->chunks + ((int64_t)lengths[k] * 256 + bits) * 4;
+        double unknown = (1.0 - p) * to[0] + p * to[2], known = (1.0 - p) * to[1] + p * to[3];
+        likely *= unknown + known;
+        p = known / (unknown + known);
+    }
+    *against = law->of_guess[right] * law->of_wrong[n - right] / likely;
+    double left = larger(p - prior, 0.0) * exp(-law->fades * (double)(n_events - 1 - block->last_i));
+    return smaller(p, prior) + left;
+}
+
+/* What a state says of skills: `of` (n,) of all, skill k with the key keys[k] and the usual items usual_ptr[k] ..
+ * usual_ptr[k + 1], on which there are in turn chances p and `facts`, the first four of each n_facts. Into `told`
+ * (4, n_skills): chance on usual items, P(known), what speaks against its being in reach, the information of its
+ * answers; into out_facts (n_skills, 4). 0, or -1 without memory. */
+int skills_known(const Tracing *law, const uint64_t *keys, const int64_t *usual_ptr, const int64_t *of, int64_t n,
+                 int64_t n_skills, const double *p, const float *facts, int64_t n_facts, const Block *blocks,
+                 int64_t n_blocks, int64_t n_events, double *told, float *out_facts) {
+    Index of_blocks;
+    if (!place(&of_blocks, n_blocks + 1)) return -1;
+    for (int64_t k = 0; k < n_blocks; k++) *slot(&of_blocks, blocks, blocks[k].key) = (int32_t)k;
+    for (int64_t i = 0; i < n; i++) {
+        int64_t k = of[i], many = usual_ptr[k + 1] - usual_ptr[k], at = place_of(law->keys, law->n_keys, keys[k]);
+        int32_t met = *slot(&of_blocks, blocks, keys[k]);
+        double rest = 0.0, against = 1.0, prior = at < 0 ? law->prior : law->priors[at], known = prior;
+        for (int64_t j = 1; j < many; j++) rest += p[j];
+        double mastery = (p[0] + rest) / (double)many, answers = met < 0 ? 0.0 : (double)blocks[met].n;
+        if (met >= 0) known = traced(law, &blocks[met], prior, n_events, &against);
+        double said = smaller(larger((mastery - law->guess) / law->span, 0.0), 1.0);
+        told[k] = mastery;
+        told[n_skills + k] = (SAID * said + answers * known) / (SAID + answers);
+        told[2 * n_skills + k] = against;
+        told[3 * n_skills + k] = met < 0 ? 0.0 : (double)blocks[met].info;
+        memcpy(out_facts + 4 * k, facts, 4 * sizeof *facts);
+        p += many;
+        facts += many * n_facts;
+    }
+    free(of_blocks.slots);
+    return 0;
+}
+
+/* What a step is judged by, in the order of engine/learner/gains.py. */
+enum { N_FACTS = 16, MASTERY = 0, READY = 2, READY_MEAN = 3, KNOWN = 15 };
+
+/* What a menu and a state say of some of its rows and of skills, of which those not asked about have no mastery. */
+typedef struct {
+    const int64_t *taught_ptr, *taught, *needed_ptr, *needed;
+    const double *log_minutes, *formats;
+    const int64_t *format_index;
+    const uint64_t *item_keys;
+    const double *mastery, *known, *against, *p;
+    const float *of_skill, *own;
+} Steps;
+
+/* How surely what is needed before a skill is known, the least of it and the mean; what was not asked counts as known. */
+static double readiness(const Steps *s, int64_t skill, double *mean) {
+    double least = 1.0, rest = 0.0, first = 1.0;
+    int64_t a = s->needed_ptr[skill], z = s->needed_ptr[skill + 1];
+    for (int64_t e = a; e < z; e++) {
+        double known = s->known[s->needed[e]];
+        if (known != known) known = 1.0;
+        least = e == a ? known : smaller(least, known);
+        if (e == a) first = known;
+        else rest += known;
+    }
+    *mean = a == z ? 1.0 : (first + rest) / (double)(z - a);
+    return least / larger(least + (1.0 - least) * s->against[skill], 1e-12);
+}
+
+/* Facts of each of rows (n,) with each of its skills that was asked about: how many pairs, whose place and skill go into
+ * the first two, their keys into `keys`. Into `facts` (2 * n_pairs, N_FACTS) first as the step is, then as it would be if
+ * its skill were ready, which is known to `mastered`; into `reach` (n_skills,) how ready skills are, 1 before. `means`
+ * is as long. */
+int64_t step_facts(const Steps *s, const int64_t *rows, int64_t n, int64_t n_skills, double mastered, int64_t *place,
+                   int64_t *skill, uint64_t *keys, float *facts, double *reach, double *means) {
+    int64_t m = 0;
+    for (int64_t k = 0; k < n_skills; k++)
+        if (s->mastery[k] == s->mastery[k]) reach[k] = readiness(s, k, means + k);
+    for (int64_t i = 0; i < n; i++) {
+        int64_t row = rows[i];
+        const float *own = s->own + 5 * i;
+        for (int64_t e = s->taught_ptr[row]; e < s->taught_ptr[row + 1]; e++) {
+            int64_t k = s->taught[e];
+            const float *of = s->of_skill + 4 * k;
+            if (s->mastery[k] != s->mastery[k]) continue;
+            float f[N_FACTS] = {(float)s->mastery[k], (float)s->p[i], (float)reach[k], (float)means[k], of[0], of[1],
+                                own[0], own[1], of[2], of[3], own[2], (float)s->log_minutes[row],
+                                (float)s->formats[s->format_index[row]], own[3], own[4], (float)s->known[k]};
+            memcpy(facts + m * N_FACTS, f, sizeof f);
+            place[m] = i;
+            skill[m] = k;
+            keys[m++] = s->item_keys[row];
+        }
+    }
+    float ready = (float)mastered, *as_ready = facts + m * N_FACTS;
+    memcpy(as_ready, facts, (size_t)(m * N_FACTS) * sizeof *facts);
+    memcpy(keys + m, keys, (size_t)m * sizeof *keys);
+    for (float *f = as_ready; f < as_ready + m * N_FACTS; f += N_FACTS)
+        for (int k = READY; k <= READY_MEAN; k++) f[k] = f[k] > ready ? f[k] : ready;
+    return m;
+}
+
+/* Expected changes by steps (n,) out of what trees say of their facts, in place: engine/learner/gains.py says how. */
+void step_gains(const float *facts, int64_t n, const uint64_t *keys, const uint64_t *known_keys, const double *effects,
+                int64_t n_known, double prior, double scale, double least_open, double unready, double *said) {
+    for (int64_t i = 0; i < n; i++, facts += N_FACTS) {
+        double mastery = facts[MASTERY], ready = facts[READY], open = larger(1.0 - (double)facts[KNOWN], least_open);
+        int64_t at = place_of(known_keys, n_known, keys[i]);
+        double change = prior * mastery * (1.0 - mastery) * ready + scale * open * said[i];
+        said[i] = change * (unready + (1.0 - unready) * ready) * (1.0 + (at < 0 ? 0.0 : effects[at]));
+    }
+}
+
+/* Of pairs (m,) with changes (2 * m,), as steps are and as if they were ready: what each wins, `gain` (m,), and the most
+ * a minute wins on each skill, `best` (2, n_skills) as it is and as if it were ready, 0 before. */
+void best_steps(const int64_t *place, const int64_t *skill, int64_t m, int64_t n_skills, const double *changes,
+                const double *minutes, double shortest, double *gain, double *best) {
+    for (int64_t e = 0; e < m; e++) {
+        double takes = larger(minutes[place[e]], shortest), *own = best + skill[e], *ready = own + n_skills;
+        gain[e] = larger(changes[e], 0.0);
+        *own = larger(gain[e] / takes, *own);
+        *ready = larger(larger(changes[m + e], gain[e]) / takes, *ready);
+    }
+}
+
+/* What a minute of each of rows is worth, `rate` (n,), 0 before: changes by the value of their skills. No harm outweighs
+ * the best there is, or `nothing`. */
+void step_rates(const int64_t *place, const int64_t *skill, int64_t m, const double *changes, const double *value,
+                const double *minutes, int64_t n, double shortest, double nothing, double *rate) {
+    for (int64_t e = 0; e < m; e++)
+        rate[place[e]] += changes[e] * value[skill[e]] / larger(minutes[place[e]], shortest);
+    double most = nothing;
+    for (int64_t i = 0; i < n; i++) most = larger(rate[i], most);
+    for (int64_t i = 0; i < n; i++) rate[i] = larger(rate[i], -most);
+}
+
+/* How uncertain the skills of each row are that are worth anything, at most as uncertain as without an answer: out (n,),
+ * 0 before. The spread of a logit is 1 / sqrt(a + b * information). */
+void doubts(const int64_t *place, const int64_t *skill, int64_t m, const double *value, const double *information,
+            double a, double b, double *out) {
+    double most = 1.0 / sqrt(a);
+    for (int64_t e = 0; e < m; e++)
+        if (value[skill[e]] > 0.0)
+            out[place[e]] = larger(1.0 / sqrt(a + b * information[skill[e]]) / most, out[place[e]]);
+}

@@ -164,7 +164,25 @@ def library() -> Any:
     loaded.gathered.argtypes = [*[pointer] * 3, number, pointer, pointer]
     loaded.gathered.restype = None
     loaded.ranker_columns.argtypes = [*[pointer] * 4, number, pointer]
+    _know_steps(loaded)
     return loaded
+
+
+def _know_steps(loaded: Any) -> None:
+    """What is asked of a state to choose a step."""
+    pointer, number, real = ctypes.c_void_p, ctypes.c_int64, ctypes.c_double
+    loaded.line_logits.argtypes = [pointer, number, number, *[pointer] * 3, number, real, real, pointer]
+    loaded.skills_known.argtypes = [
+        *[pointer] * 4, number, number, pointer, pointer, number, pointer, number, number, pointer, pointer,
+    ]  # fmt: skip
+    loaded.step_facts.argtypes = [pointer, pointer, number, number, real, *[pointer] * 6]
+    loaded.step_facts.restype = number
+    loaded.step_gains.argtypes = [pointer, number, *[pointer] * 3, number, *[real] * 4, pointer]
+    loaded.best_steps.argtypes = [pointer, pointer, number, number, pointer, pointer, real, pointer, pointer]
+    loaded.step_rates.argtypes = [pointer, pointer, number, *[pointer] * 3, number, real, real, pointer]
+    loaded.doubts.argtypes = [pointer, pointer, number, pointer, pointer, real, real, pointer]
+    for name in ("line_logits", "step_gains", "best_steps", "step_rates", "doubts"):
+        getattr(loaded, name).restype = None
 
 
 def started(statics: Statics) -> NDArray[np.void]:

@@ -1,13 +1,14 @@
 """A straight line beside the learner's adapted logit: all that a small log can be trusted to teach."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.learner.features import COLUMN
+from engine.learner.kernels import address, library
 
 # The features a line looks at, beside the logit it starts from.
 LINE_COLUMNS = np.array(
@@ -21,6 +22,7 @@ LINE_COLUMNS = np.array(
     ],
     np.int32,
 )  # fmt: skip
+_PARTS = ("mean", "scale", "weight", "bias")
 _START = 0
 _FARTHEST = 4.0
 
@@ -33,10 +35,26 @@ class Line:
     scale: NDArray[np.float64]
     weight: NDArray[np.float64]
     bias: NDArray[np.float64]
+    _places: tuple[int, int, int] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        for part in _PARTS:
+            object.__setattr__(self, part, np.ascontiguousarray(getattr(self, part), np.float64))
+        object.__setattr__(self, "_places", (address(self.mean), address(self.scale), address(self.weight)))
 
     def logits(self, x: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Logits of success: `(n,)` from the line's own columns `(n, 14)`."""
-        z = standardised(x, self.mean, self.scale)
+        """Logits of success: `(n,)` from rows that begin with the line's own columns, `(n, 14)` or wider."""
+        loaded = library()
+        if loaded is None:
+            return self.summed(x)
+        x = np.ascontiguousarray(x, np.float32)
+        result, told = np.empty(len(x)), (*self._places, len(self.weight), float(self.bias[0]), _FARTHEST)
+        loaded.line_logits(address(x), *x.shape, *told, address(result))
+        return result
+
+    def summed(self, x: NDArray[np.float32]) -> NDArray[np.float64]:
+        """The same in numpy: the compiled sums' oracle and stand-in."""
+        z = standardised(x[:, : len(self.weight)], self.mean, self.scale)
         # Added from left to right: other sums may differ in the last digit with the number of rows.
         told = np.cumsum(z * self.weight, axis=1)[:, -1]
         logit: NDArray[np.float64] = told + x[:, _START] + self.bias[0]
@@ -44,12 +62,12 @@ class Line:
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """As a bundle carries them."""
-        return {f"line_{part}": getattr(self, part) for part in self.__dataclass_fields__}
+        return {f"line_{part}": getattr(self, part) for part in _PARTS}
 
 
 def line_from(arrays: Mapping[str, NDArray[Any]]) -> Line:
     """The line of a bundle."""
-    return Line(**{part: arrays[f"line_{part}"] for part in Line.__dataclass_fields__})
+    return Line(**{part: arrays[f"line_{part}"] for part in _PARTS})
 
 
 def no_line() -> Line:

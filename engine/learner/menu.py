@@ -14,6 +14,7 @@ from engine.learner.mastery import NEVER_MET, pace_of, usual_items
 from engine.learner.model import LearnerModel
 from engine.learner.rows import PackedRows, Rows, asked_rows, minutes_of, skill_key, stacked
 from engine.learner.state import LearnerState
+from engine.learner.tracing import Tracing
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -66,7 +67,7 @@ class Menu:
     `asked` holds the resources in the order of the catalogue, then the usual items of skills, which `usual` names for
     each skill. `taught` are the skills of each resource, `needed` what is needed before each skill, `teaching` the
     resources that teach each skill. `skill_keys`: `(n_skills,)`. `minutes`: `(n_resources,)` declared, NaN where not;
-    `usual_minutes` the same, with the usual ones where not. `timed`: whether the log knows times of the resource,
+    `usual_minutes` the same, with the usual ones where not, `log_minutes` their logarithm. `timed`: whether the log knows times of the resource,
     `tells_minutes` whether the log or the catalogue does. `formats` names the format of each resource, `format_index`
     its place in `format_names`. `answerable`: whether an answer may be expected of a resource, which is so until the
     log shows that none ever comes of it, or where it is hardly known, of its format. `by_key` numbers the
@@ -83,6 +84,7 @@ class Menu:
     teaching: Spans
     minutes: Floats
     usual_minutes: Floats
+    log_minutes: Floats
     timed: NDArray[np.bool_]
     formats: tuple[str, ...]
     format_names: tuple[str, ...]
@@ -166,6 +168,7 @@ def menu_of(resources: Sequence[Resource | None], needed: Mapping[str, Sequence[
         teaching=spans_of(teaching),
         minutes=minutes,
         usual_minutes=usual_minutes(minutes),
+        log_minutes=np.log(usual_minutes(minutes)),
         timed=timed,
         formats=formats,
         format_names=names,
@@ -182,7 +185,8 @@ class Known:
 
     `p` of success, `minutes` expected, `own` facts `(n, 5)`. NaN where a skill was not asked about: `mastery`,
     P(success on its usual items), `known`, P(it is known) by answers and model together, `against`, what
-    its answers say against its being within reach (`Tracing.heard`), `facts` `(n_skills, 4)`.
+    its answers say against its being within reach (`Tracing.heard`), `information` of its answers, `facts`
+    `(n_skills, 4)`.
     """
 
     rows: Ints
@@ -192,29 +196,56 @@ class Known:
     mastery: Floats
     known: Floats
     against: Floats
+    information: Floats
     facts: NDArray[np.float32]
 
 
 def known_of(menu: Menu, rows: Ints, skills: Ints, *, state: LearnerState, model: LearnerModel, now_us: int) -> Known:
     """What a learner's state says now of these rows and skills of the menu."""
-    n, lengths = len(rows), menu.usual.lengths[skills]
+    n, skills = len(rows), np.ascontiguousarray(skills, np.int64)
     asked = np.concatenate([rows, menu.usual.gathered(skills)[1]])
     seen, more = _asked(menu, asked, state, model, now_us)
     p = model.p_success(seen, menu.asked.rows.item_row[asked])
-    mastery, known, against = (np.full(len(menu.skills), np.nan) for _ in range(3))
-    facts = np.full((len(menu.skills), 4), np.nan, np.float32)
-    if len(skills):
-        first = n + np.cumsum(lengths) - lengths
-        mastery[skills] = np.add.reduceat(p[n:], first - n) / lengths
-        facts[skills] = more[first, : len(SKILL_COLUMNS)]
-        known[skills], against[skills] = model.tracing.of_state(
-            menu.skill_keys[skills], state.blocks, mastery[skills], n_events=int(state.whole["n_events"][0])
-        )
+    told, facts = _of_skills(menu, skills, (p[n:], more[n:]), state=state, law=model.tracing)
     minutes = menu.usual_minutes[rows] * pace_of(state)
     timed = menu.timed[rows]
     if timed.any():
-        minutes[timed] = np.exp(model.log_seconds(seen[:n][timed])) / 60.0
-    return Known(rows, p[:n], minutes, more[:n, len(SKILL_COLUMNS) :], mastery, known, against, facts)
+        minutes[timed] = np.exp(model.log_seconds(seen[:n] if timed.all() else seen[:n][timed])) / 60.0
+    own = np.ascontiguousarray(more[:n, len(SKILL_COLUMNS) :])
+    return Known(rows, p[:n], minutes, own, *told, facts)
+
+
+def _of_skills(
+    menu: Menu, skills: Ints, usual: tuple[Floats, NDArray[np.float32]], *, state: LearnerState, law: Tracing
+) -> tuple[Floats, NDArray[np.float32]]:
+    """What is known of skills by chances and facts of their usual items, one skill after the other, and by a state.
+
+    `(4, n_skills)`, the parts of `Known` that are numbers, and facts `(n_skills, 4)`; NaN where nothing was asked.
+
+    Raises:
+        MemoryError: the machine has none left.
+    """
+    told = np.full((4, len(menu.skills)), np.nan)
+    facts = np.full((len(menu.skills), len(SKILL_COLUMNS)), np.nan, np.float32)
+    loaded, (p, more) = library(), usual
+    if loaded is None and len(skills):
+        lengths = menu.usual.lengths[skills]
+        first = np.cumsum(lengths) - lengths
+        told[0, skills] = np.add.reduceat(p, first) / lengths
+        n_events, keys = int(state.whole["n_events"][0]), menu.skill_keys[skills]
+        told[1:3, skills] = law.of_state(keys, state.blocks, told[0, skills], n_events=n_events)
+        found = dict(zip(state.blocks["key"].tolist(), state.blocks["info"].tolist(), strict=True))
+        told[3, skills] = [found.get(key, 0.0) for key in keys.tolist()]
+        facts[skills] = more[first, : len(SKILL_COLUMNS)]
+    elif len(skills):
+        failed = loaded.skills_known(
+            law.at, address(menu.skill_keys), address(menu.usual.ptr), address(skills), len(skills), len(menu.skills),
+            address(p), address(more), more.shape[1], address(state.blocks), len(state.blocks),
+            int(state.whole["n_events"][0]), address(told), address(facts),
+        )  # fmt: skip
+        if failed:
+            raise MemoryError("not enough memory to say which skills are known")
+    return told, facts
 
 
 def expected(

@@ -5,12 +5,15 @@ foretells answers better among learners like those of its log; where nobody ther
 knowing it, and this filter has: a right answer tells as much of that skill as of any other.
 """
 
+import ctypes
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from engine.learner.kernels import address
 
 # Known as surely as this, a skill counts as mastered, wherever a learner, a teacher or a policy is told so.
 MASTERED = 0.85
@@ -26,6 +29,14 @@ _ONES = np.array([bits.bit_count() for bits in range(1 << REMEMBERED)], np.int64
 _LAWS = ("guess", "slip", "learns", "loses", "fades", "prior")
 
 Floats = NDArray[np.float64]
+
+
+class _CTracing(ctypes.Structure):
+    _fields_ = [
+        *[(name, ctypes.c_double) for name in ("guess", "span", "fades", "prior")],
+        ("n_keys", ctypes.c_int64),
+        *[(name, ctypes.c_void_p) for name in ("keys", "priors", "chunks", "of_guess", "of_wrong", "taught")],
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +56,22 @@ class Tracing:
     skill_keys: NDArray[np.uint64]
     priors: Floats
     _chunks: Floats = field(init=False, repr=False, compare=False)
+    _kept: tuple[Any, ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_chunks", _chunks_of(self))
+        answers, seen = np.arange(REMEMBERED + 1), np.arange(MOST_SEEN + 1, dtype=np.float32)
+        arrays = (
+            np.ascontiguousarray(self.skill_keys, np.uint64), np.ascontiguousarray(self.priors, np.float64),
+            self._chunks, self.guess**answers, (1.0 - self.guess) ** answers, (1.0 - self.learns) ** seen,
+        )  # fmt: skip
+        law = (self.guess, self.span, self.fades, self.prior, len(self.skill_keys))
+        object.__setattr__(self, "_kept", (arrays, _CTracing(*law, *map(address, arrays))))
+
+    @property
+    def at(self) -> int:
+        """Where the kernels read the law."""
+        return ctypes.addressof(self._kept[1])
 
     @property
     def span(self) -> float:

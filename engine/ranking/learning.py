@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -184,16 +184,7 @@ def _asked_about(menu: Menu, aims: Ints, has_goal: bool) -> Ints:
 
 def _without(known: Known, n: int) -> Known:
     """Only the first `n` rows."""
-    return Known(
-        known.rows[:n],
-        known.p[:n],
-        known.minutes[:n],
-        known.own[:n],
-        known.mastery,
-        known.known,
-        known.against,
-        known.facts,
-    )
+    return replace(known, rows=known.rows[:n], p=known.p[:n], minutes=known.minutes[:n], own=known.own[:n])
 
 
 def _repeated(rows: Ints, history: History, *, weight: float) -> Floats:

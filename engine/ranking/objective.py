@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from engine.learner.menu import Known, Menu
 from engine.learner.model import LearnerModel
 from engine.learner.state import LearnerState
+from engine.ranking.steps import doubts_of
 from engine.ranking.weights import ObjectiveWeights
 from engine.ranking.worth import Worth
 
@@ -52,7 +53,10 @@ def added_by_learning(
     if failed_twice(state):
         strictness = max(strictness, weights.challenge_after_failures)
     curious = weights.information if is_placed(state) else weights.information_at_placement
-    telling = 4.0 * known.p * (1.0 - known.p) * _doubt(worth, menu, known, state, model) * menu.answerable[known.rows]
+    doubt = doubts_of(
+        worth.place, worth.skill, len(known.rows), value=worth.value, information=known.information, by=model.doubt
+    )
+    telling = 4.0 * known.p * (1.0 - known.p) * doubt * menu.answerable[known.rows]
     return np.vstack([gain, -strictness * outside, curious * telling])
 
 
@@ -85,19 +89,3 @@ def added_by_approach(
         alike = 0.5 * again + 0.5 * np.logical_or.reduce([again, *(formats == menu.format_index[row] for row in tried)])
         added += np.where(on, -weight * alike, np.where(before, 0.5 * weight, 0.0))
     return added
-
-
-def _doubt(worth: Worth, menu: Menu, known: Known, state: LearnerState, model: LearnerModel) -> Floats:
-    """How uncertain the skills of each resource are, those that matter to the goal alone: `(n,)` in [0, 1]."""
-    matters = worth.value[worth.skill] > 0
-    information = _information(menu.skill_keys[worth.skill], state)
-    unsure = np.where(matters, model.logit_sd(information) / float(model.logit_sd(np.zeros(1))[0]), 0.0)
-    doubt = np.zeros(len(known.rows))
-    np.maximum.at(doubt, worth.place, unsure)
-    return doubt
-
-
-def _information(keys: NDArray[np.uint64], state: LearnerState) -> Floats:
-    """The information of a learner's answers on skills of these keys: `(n,)`."""
-    found = dict(zip(state.blocks["key"].tolist(), state.blocks["info"].tolist(), strict=True))
-    return np.array([found.get(key, 0.0) for key in keys.tolist()])

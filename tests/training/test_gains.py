@@ -15,7 +15,8 @@ from engine.learner.fold import folded, offer_of
 from engine.learner.gains import FACTS, step_facts
 from engine.learner.menu import known_of, menu_of
 from engine.learner.tracing import within_reach
-from engine.ranking.worth import readiness_of, worth_of
+from engine.ranking.steps import readiness_of
+from engine.ranking.worth import worth_of
 from training.attempts import attempts_of, frame_of
 from training.gain_models import gain_model_for
 from training.gains import LEAST_STEPS
