@@ -82,20 +82,29 @@ class Told:
         return self.titles.get(skill_id, skill_id)
 
 
-def learning_reasons(row: int, position: int, told: Told) -> tuple[Reason, ...]:
-    """What learning says for one candidate: its row of the catalogue, its position among those looked at closely."""
-    added = dict(zip(TERMS, told.learning.terms[:, position].tolist(), strict=True))
-    own = (
-        _gain(added["gain"], position, told),
-        _challenge(added["challenge"], float(told.learning.known.p[position]), told),
-        reason("information", "information", added["information"]) if added["information"] else None,
-        _approach(added["approach"], row, told),
-        *_needed(added, row, told),
-        *voice_reasons([added["voice"]], [told.words.get(row)]),
-        reason("minutes", "minutes", added["minutes"]) if added["minutes"] else None,
-        _repeat(added["repeat"], row, told),
-    )
-    return tuple(r for r in own if r is not None)
+def learning_reasons(
+    rows: Sequence[int], positions: NDArray[np.int64], told: Told
+) -> list[tuple[Reason | None, ...]]:
+    """What learning says for some candidates: their rows of the catalogue, and positions among those looked at."""
+    learning = told.learning
+    terms, p = learning.terms[:, positions].T.tolist(), learning.known.p[positions].tolist()
+    gains, band = _gains(positions, told), band_of(told.state)
+    found = []
+    for row, own, chance, facts in zip(rows, terms, p, gains, strict=True):
+        added = dict(zip(TERMS, own, strict=True))
+        found.append(
+            (
+                _gain(added["gain"], facts, told),
+                _challenge(added["challenge"], chance, band),
+                reason("information", "information", added["information"]) if added["information"] else None,
+                _approach(added["approach"], row, told),
+                *_needed(added, row, told),
+                *voice_reasons([added["voice"]], [told.words.get(row)]),
+                reason("minutes", "minutes", added["minutes"]) if added["minutes"] else None,
+                _repeat(added["repeat"], row, told),
+            )
+        )
+    return found
 
 
 def voice_reasons(added: Sequence[float] | NDArray[np.float64], words: Sequence[str | None]) -> list[Reason | None]:
@@ -197,33 +206,47 @@ def _format(contribution: float) -> Reason | None:
     return reason("format", "format_fits" if contribution > 0 else "format_unlike", contribution)
 
 
-def _gain(contribution: float, place: int, told: Told) -> Reason | None:
+def _gains(positions: NDArray[np.int64], told: Told) -> list[tuple[int, dict[str, float | str]] | None]:
+    """Of each candidate the skill that the step is worth most for, and what is said of it; None where it has none."""
+    worth, known, found = told.learning.worth, told.learning.known, []
+    # Pairs stand in the order of candidates.
+    ends = [worth.place.searchsorted(positions, side).tolist() for side in ("left", "right")]
+    for place, first, last in zip(positions.tolist(), *ends, strict=True):
+        skills, gains = worth.skill[first:last].tolist(), worth.gain[first:last].tolist()
+        if not skills:
+            found.append(None)
+            continue
+        weights = [gain * value for gain, value in zip(gains, worth.value[skills].tolist(), strict=True)]
+        best = weights.index(max(weights))
+        facts: dict[str, float | str] = {
+            "skill": told.title(skills[best]),
+            "skill_id": told.menu.skills[skills[best]],
+            "gain": gains[best],
+            "minutes": float(known.minutes[place]),
+            "mastery": float(known.mastery[skills[best]]),
+            "p_success": float(known.p[place]),
+        }
+        found.append((skills[best], facts))
+    return found
+
+
+def _gain(contribution: float, best: tuple[int, dict[str, float | str]] | None, told: Told) -> Reason | None:
     """The skill that the step is worth most for."""
-    worth, known = told.learning.worth, told.learning.known
-    pairs = np.flatnonzero(worth.place == place)
-    if not contribution or not len(pairs):
+    if not contribution or best is None:
         return None
-    best = int(pairs[np.argmax(worth.gain[pairs] * worth.value[worth.skill[pairs]])])
-    skill = int(worth.skill[best])
-    facts: dict[str, float | str] = {
-        "skill": told.title(skill),
-        "skill_id": told.menu.skills[skill],
-        "gain": float(worth.gain[best]),
-        "minutes": float(known.minutes[place]),
-        "mastery": float(known.mastery[skill]),
-        "p_success": float(known.p[place]),
-    }
+    skill, facts = best
     if contribution < 0:
         return reason("gain", "gain_lost", contribution, **facts)
-    if skill in worth.opens:
-        return reason("gain", "gain_opens", contribution, opens=told.title(worth.opens[skill]), **facts)
+    if skill in told.learning.worth.opens:
+        opens = told.title(told.learning.worth.opens[skill])
+        return reason("gain", "gain_opens", contribution, opens=opens, **facts)
     return reason("gain", "gain", contribution, **facts)
 
 
-def _challenge(contribution: float, p: float, told: Told) -> Reason | None:
+def _challenge(contribution: float, p: float, band: tuple[float, float]) -> Reason | None:
     if not contribution:
         return None
-    low, high = band_of(told.state)
+    low, high = band
     phrase = "challenge_hard" if p < low else "challenge_easy"
     return reason("challenge", phrase, contribution, p_success=p, low=low, high=high)
 

@@ -273,10 +273,8 @@ def _reasons(
         lately=answered.query.history.resource_index,
         now_us=answered.query.now_us,
     )
-    return [
-        in_order(*first, *learning_reasons(int(row), int(position), told))
-        for row, position, first in zip(rows, chosen, told_of, strict=True)
-    ]
+    of_learning = learning_reasons(rows.tolist(), chosen, told)
+    return [in_order(*first, *own) for first, own in zip(told_of, of_learning, strict=True)]
 
 
 def _relevance(

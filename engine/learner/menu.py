@@ -30,6 +30,10 @@ class Spans:
     ptr: Ints
     values: Ints
     lengths: Ints
+    _places: tuple[int, int] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_places", (address(self.ptr), address(self.values)))
 
     def of(self, k: int) -> Ints:
         """One list."""
@@ -42,7 +46,7 @@ class Spans:
             return self.listed(of)
         of = np.ascontiguousarray(of, np.int64)
         place, values = np.empty((2, int(self.lengths[of].sum())), np.int64)
-        loaded.gathered(address(self.ptr), address(self.values), address(of), len(of), address(place), address(values))
+        loaded.gathered(*self._places, address(of), len(of), address(place), address(values))
         return place, values
 
     def listed(self, of: Ints) -> tuple[Ints, Ints]:

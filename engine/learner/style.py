@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from engine.domain.history import NO_TIME
 from engine.domain.interaction import RESOURCE_KINDS
@@ -80,6 +81,12 @@ def format_shares(
         strength = PRIOR_EVENTS * shares[name]
         shares[name] *= (strength + kept * engaged) / (strength + kept * expected)
     return _normalised(_lifted(shares, tuple(dict.fromkeys(declared))))
+
+
+@lru_cache(maxsize=256)
+def usual_shares(prior: tuple[tuple[str, float], ...]) -> Mapping[str, float]:
+    """How likely each format is next for a learner nobody knows, by a prior as pairs; the same at any time."""
+    return format_shares(Style(), dict(prior), NO_TIME)
 
 
 def _lifted(shares: dict[str, float], declared: tuple[str, ...]) -> dict[str, float]:

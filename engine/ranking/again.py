@@ -80,10 +80,11 @@ def added_by_again(again: Again, rows: Ints, history: History, *, weight: float)
     added = np.zeros(len(rows))
     if not len(again.rows):
         return added
-    last = {row: place for place, row in enumerate(history.resource_index.tolist())}
-    order = sorted(again.rows.tolist(), key=lambda row: (last[row], row))
-    place = {row: n / len(order) for n, row in enumerate(order)}
-    for at, row in enumerate(rows.tolist()):
-        if row in place:
-            added[at] = -weight * place[row]
+    done = history.resource_index
+    last = np.empty(max(int(rows.max(initial=0)), int(again.rows[-1]), int(done.max(initial=0))) + 1, np.int64)
+    last[done] = np.arange(len(done))
+    order = np.argsort(last[again.rows], kind="stable")
+    share = np.zeros(len(last))
+    share[again.rows[order]] = np.arange(len(order)) / len(order)
+    added -= weight * share[rows]
     return added

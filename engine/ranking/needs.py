@@ -10,7 +10,7 @@ from engine.learner.mastery import due_reviews
 from engine.learner.menu import Menu
 from engine.learner.preferences import Preferences
 from engine.learner.state import NO_STYLE, Check, LearnerState
-from engine.learner.style import format_shares
+from engine.learner.style import format_shares, usual_shares
 from engine.ranking.weights import ObjectiveWeights
 
 TERMS = ("review", "check", "style")
@@ -62,7 +62,7 @@ def _tilts(
     seen = state.style if sum(state.style.engaged) >= _LEAST_ENGAGED else NO_STYLE
     if seen is NO_STYLE and not preferences.formats:
         return {}
-    usual = format_shares(NO_STYLE, format_mix, now_us)
+    usual = usual_shares(tuple(format_mix.items()))
     shares = format_shares(seen, format_mix, now_us, preferences.formats)
     above = {name: share - usual.get(name, 0.0) for name, share in shares.items()}
     return {name: tilt for name, tilt in above.items() if tilt >= _LEAST_TILT}

@@ -1,11 +1,12 @@
 """The short list shown, out of everything that was ranked."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.ranking.best import best_rows
 from engine.ranking.exploration import Draw, drawn
 
 # How many candidates are logged as considered for each slot.
@@ -76,22 +77,21 @@ def slate_of(
     gives its last place to another. Of what was done before, `again` `(n_candidates,)`, there is one in three at most
     while anything is new. With `exploring`, near-ties take turns.
     """
-    ranked = _best(scores, tie_break, k + N_CONSIDERED)
-    new = [] if again is None or not again.any() else _new(again, scores, tie_break, k)
+    ranked = _best(scores, tie_break, None, k + N_CONSIDERED)
+    before = frozenset() if again is None else frozenset(again.nonzero()[0].tolist())
+    new = _best(scores, tie_break, ~again, k + N_CONSIDERED) if again is not None and before else []
     most_again = max(1, k // 3) if new else k
     chosen: list[int] = []
     varied: set[int] = set()
     chances: list[Mapping[int, float]] = []
     for slot in range(min(k, len(scores))):
         remaining = [p for p in ranked if p not in chosen]
-        enough = bool(new) and again is not None and int(again[chosen].sum()) >= most_again
+        enough = bool(new) and len(before.intersection(chosen)) >= most_again
         if enough:
             remaining = [p for p in new if p not in chosen] or remaining
         if variety is not None and slot == k - 1 and k > 1:
-            fresh = ~again if enough and again is not None else np.ones(len(scores), bool)
-            wanted = _for_last(
-                chosen, k, scores, formats, tie_break, replace(variety, refused=variety.refused | ~fresh)
-            )
+            free = ~(variety.refused | again) if enough and again is not None else ~variety.refused
+            wanted = _for_last(chosen, k, (scores, formats, tie_break), variety.inquiry, free)
             if wanted and (not remaining or remaining[0] not in wanted):
                 varied.add(wanted[0])
             remaining = wanted or remaining
@@ -101,12 +101,6 @@ def slate_of(
         chosen.append(draw.chosen)
         chances.append(draw.chances)
     return Slate(tuple(chosen), frozenset(varied), tuple(ranked), tuple(chances))
-
-
-def _new(again: NDArray[np.bool_], scores: NDArray[np.float64], tie_break: NDArray[np.int64], k: int) -> list[int]:
-    """The best of what is new."""
-    rows = np.flatnonzero(~again)
-    return [int(rows[p]) for p in _best(scores[rows], tie_break[rows], k + N_CONSIDERED)] if len(rows) else []
 
 
 def _drawn(remaining: list[int], scores: NDArray[np.float64], exploring: Exploring | None) -> Draw:
@@ -121,27 +115,27 @@ def _drawn(remaining: list[int], scores: NDArray[np.float64], exploring: Explori
 def _for_last(
     chosen: list[int],
     k: int,
-    scores: NDArray[np.float64],
-    formats: NDArray[np.int32],
-    tie_break: NDArray[np.int64],
-    variety: Variety,
+    of: tuple[NDArray[np.float64], NDArray[np.int32], NDArray[np.int64]],
+    inquiry: NDArray[np.bool_],
+    free: NDArray[np.bool_],
 ) -> list[int]:
-    """The candidates the last slot is for, best first; none where the slate is varied without."""
-    free = ~variety.refused
+    """The candidates the last slot is for out of what is `free`, best first; none where the slate is varied without.
+
+    `of` are scores, formats and what breaks ties.
+    """
+    scores, formats, tie_break = of
     free[chosen] = False
-    if k >= _LEAST_FOR_INQUIRY and not variety.inquiry[chosen].any() and (free & variety.inquiry).any():
-        rows = np.flatnonzero(free & variety.inquiry)
-    elif len(set(formats[chosen].tolist())) == 1:
-        rows = np.flatnonzero(free & (formats != formats[chosen[0]]))
-    else:
-        return []
-    return [int(rows[p]) for p in _best(scores[rows], tie_break[rows], N_CONSIDERED)] if len(rows) else []
+    if k >= _LEAST_FOR_INQUIRY and not inquiry[chosen].any() and (found := free & inquiry).any():
+        return _best(scores, tie_break, found, N_CONSIDERED)
+    theirs = formats[chosen].tolist()
+    if len(set(theirs)) == 1:
+        return _best(scores, tie_break, free & (formats != theirs[0]), N_CONSIDERED)
+    return []
 
 
-def _best(scores: NDArray[np.float64], tie_break: NDArray[np.int64], n: int) -> list[int]:
-    """Positions of the best `n`: a partition finds the bar, and only what reaches it is sorted."""
-    rows = np.arange(len(scores))
-    if len(scores) > 4 * n:
-        rows = np.flatnonzero(scores >= -np.partition(-scores, n - 1)[n - 1])
-    best: list[int] = rows[np.lexsort((tie_break[rows], -scores[rows]))][:n].tolist()
-    return best
+def _best(
+    scores: NDArray[np.float64], tie_break: NDArray[np.int64], of: NDArray[np.bool_] | None, n: int
+) -> list[int]:
+    """Positions of the best `n` of some, or of all."""
+    found: list[int] = best_rows(scores, np.ones(len(scores), bool) if of is None else of, tie_break, n).tolist()
+    return found
