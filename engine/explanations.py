@@ -307,9 +307,5 @@ def _strongest(
     seen = seen[seen < model.n_resources]
     if len(seen) == 0:
         return [None] * len(rows)
-    known = np.minimum(rows, model.n_resources - 1)
-    weights = np.where(rows < model.n_resources, model.ease.speaking_for(seen, known), 0.0)
-    best = np.argsort(-weights, axis=0, kind="stable")[:2]
-    return [
-        [catalogue.title(int(seen[i])) for i in column if weights[i, place] > 0] for place, column in enumerate(best.T)
-    ]
+    found = model.ease.strongest(seen, rows).tolist()
+    return [[catalogue.title(int(seen[place])) for place in best if place >= 0] for best in found]

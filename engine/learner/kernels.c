@@ -899,6 +899,40 @@ int sparse_logs(const int64_t *starts, const int32_t *neighbour, const float *we
     return 0;
 }
 
+/* Where a number stands among n, each of which is there once; -1 where it is not. */
+WIDE static int32_t found_at(const int32_t *numbers, int32_t n, int32_t number) {
+    int32_t at = -1;
+    for (int32_t e = 0; e < n; e++) {
+        int32_t here = numbers[e] == number ? e : -1;
+        at = here > at ? here : at;
+    }
+    return at;
+}
+
+/* For each of a few rows `to` (n_to,) the places among rows `from` (n_from,) of the two whose weight to it is the most,
+ * the first of equals first, -1 where none is above 0: out (n_to, 2). */
+void strongest(const int64_t *starts, const int32_t *neighbour, const float *weight, const int64_t *from, int64_t n_from,
+               const int64_t *to, int64_t n_to, int64_t *out) {
+    for (int64_t i = 0; i < n_to; i++, out += 2) {
+        float first = 0.0f, second = 0.0f;
+        out[0] = out[1] = -1;
+        for (int64_t k = 0; k < n_from; k++) {
+            int64_t a = starts[from[k]];
+            int32_t at = found_at(neighbour + a, (int32_t)(starts[from[k] + 1] - a), (int32_t)to[i]);
+            float own = at < 0 ? 0.0f : weight[a + at];
+            if (own > first) {
+                out[1] = out[0];
+                second = first;
+                out[0] = k;
+                first = own;
+            } else if (own > second) {
+                out[1] = k;
+                second = own;
+            }
+        }
+    }
+}
+
 /* The weights between rows `from` (n_from,) and a few others, out (n_from, n_others); `column` (n,) says which of the
  * others a row is, -1 for none. */
 void sparse_between(const int64_t *starts, const int32_t *neighbour, const float *weight, const int64_t *from,
@@ -931,14 +965,57 @@ static void sink(Placed *heap, int64_t n, Placed one) {
     heap[at] = one;
 }
 
+/* A score that at least k rows reach, or -INFINITY: the k-th highest of the best of every few rows. Whatever is among the
+ * best k reaches it, and not much else does. */
+WIDE static double bar_of(const double *score, const uint8_t *allowed, int64_t n, int64_t k, double *best) {
+    enum { FEW = 16 };
+    int64_t parts = n / FEW;
+    if (parts < 2 * k) return -INFINITY;
+    for (int64_t part = 0; part < parts; part++) {
+        const double *own = score + part * FEW;
+        const uint8_t *may = allowed + part * FEW;
+        double most = -INFINITY;
+        for (int j = 0; j < FEW; j++) {
+            double one = may[j] ? own[j] : -INFINITY;
+            most = one > most ? one : most;
+        }
+        best[part] = most;
+    }
+    /* Hoare's selection: what stands at place k - 1 once the higher come first. */
+    int64_t low = 0, high = parts - 1;
+    while (low < high) {
+        double pivot = best[(low + high) / 2];
+        int64_t i = low, j = high;
+        while (i <= j) {
+            while (best[i] > pivot) i++;
+            while (best[j] < pivot) j--;
+            if (i <= j) {
+                double one = best[i];
+                best[i++] = best[j];
+                best[j--] = one;
+            }
+        }
+        if (k - 1 <= j) high = j;
+        else if (k - 1 >= i) low = i;
+        else break;
+    }
+    return best[k - 1];
+}
+
 /* The best k allowed rows by score (n,), the highest first, equals by `tie`, without NaN: rows into out (k,), how many
- * is the result; -1 without memory. One pass: what does not reach the last of the best so far costs one comparison. */
+ * is the result; -1 without memory. What does not reach the bar costs one comparison. */
 int64_t best_rows(const double *score, const uint8_t *allowed, const int64_t *tie, int64_t n, int64_t k, int64_t *out) {
     Placed *heap = malloc((size_t)(k + 1) * sizeof *heap);
-    if (!heap) return -1;
+    double *best = malloc((size_t)(n / 8 + 1) * sizeof *best);
+    if (!heap || !best) {
+        free(heap);
+        free(best);
+        return -1;
+    }
+    double bar = k > 0 ? bar_of(score, allowed, n, k, best) : 0.0;
     int64_t found = 0;
     for (int64_t r = 0; r < n && k > 0; r++) {
-        if (!allowed[r] || score[r] != score[r]) continue;
+        if (!(score[r] >= bar) || !allowed[r]) continue;
         Placed one = {score[r], tie[r], r};
         if (found == k) {
             if (!behind(&heap[0], &one)) continue;
@@ -954,6 +1031,7 @@ int64_t best_rows(const double *score, const uint8_t *allowed, const int64_t *ti
         sink(heap, left - 1, heap[left - 1]);
     }
     free(heap);
+    free(best);
     return found;
 }
 

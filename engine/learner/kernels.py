@@ -159,6 +159,8 @@ def library() -> Any:
     loaded.sparse_logs.argtypes = [*[pointer] * 5, number, number, ctypes.c_double, ctypes.c_double, pointer]
     loaded.sparse_between.argtypes = [*[pointer] * 4, number, pointer, number, pointer]
     loaded.sparse_between.restype = None
+    loaded.strongest.argtypes = [*[pointer] * 4, number, pointer, number, pointer]
+    loaded.strongest.restype = None
     loaded.best_rows.argtypes = [pointer, pointer, pointer, number, number, pointer]
     loaded.best_rows.restype = number
     loaded.gathered.argtypes = [*[pointer] * 3, number, pointer, pointer]

@@ -38,6 +38,10 @@ class Ease:
         rows = seen.astype(np.int64)
         self._matrix.add_logs(out, rows, np.ones(len(rows)), floor=EASE_FLOOR, times=times)
 
+    def strongest(self, seen: NDArray[np.int32], rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The places in `seen` of the two that speak most for each of some rows: `(len(rows), 2)`, -1 where none do."""
+        return self._matrix.strongest(seen, rows)
+
     def speaking_for(self, seen: NDArray[np.int32], rows: NDArray[np.int32]) -> NDArray[np.float64]:
         """The weight from each seen resource to each of some others: `(len(seen), len(rows))`, 0 where none."""
         return self._matrix.between(seen, rows)

@@ -103,6 +103,24 @@ class Neighbours:
         ):
             raise MemoryError("not enough memory to add up what was taken up")
 
+    def strongest(self, rows: NDArray[np.integer[Any]], others: NDArray[np.int64]) -> NDArray[np.int64]:
+        """For each of `others` the places of the two of `rows` whose weight to it is the most: `(len(others), 2)`.
+
+        The first of equals comes first; -1 where no weight is above 0.
+        """
+        loaded = library()
+        if loaded is None:
+            weights = np.zeros((max(len(rows), 2), len(others)))
+            inside = others < self._n
+            weights[: len(rows), inside] = self.between(rows.astype(np.int32), others[inside].astype(np.int32))
+            best = np.argsort(-weights, axis=0, kind="stable")[:2]
+            return np.where(np.take_along_axis(weights, best, axis=0) > 0, best, -1).T
+        result = np.empty((len(others), 2), np.int64)
+        rows, others = np.ascontiguousarray(rows, np.int64), np.ascontiguousarray(others, np.int64)
+        told = (address(rows), len(rows), address(others), len(others), address(result))
+        loaded.strongest(*self.places, *told)
+        return result
+
     def between(self, rows: NDArray[np.int32], others: NDArray[np.int32]) -> NDArray[np.float64]:
         """The weight from each of `rows` to each of `others`: `(len(rows), len(others))`, 0 where none."""
         weights = np.zeros((len(rows), len(others)))
