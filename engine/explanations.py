@@ -40,11 +40,12 @@ def reasons_of(
     asked = np.array([stands.get(row, row) for row in rows.tolist()], np.int64) if stands else rows
     strongest = _strongest(asked, query, model, catalogue)
     found = []
-    for row, terms, titles in zip(rows.tolist(), contributions.T, strongest, strict=True):
-        by = dict(zip(model.families, terms.tolist(), strict=True))
+    votes, by_family = model.votes(query, rows.tolist()), contributions.T.tolist()
+    for row, terms, taken_up, titles in zip(rows.tolist(), by_family, votes, strongest, strict=True):
+        by = dict(zip(model.families, terms, strict=True))
         like = f"“{catalogue.title(stands[row])}”" if row in stands else ""
         made = (
-            _others(by["others"], model.votes(query, row), like),
+            _others(by["others"], taken_up, like),
             _course_time(by["course_time"], model.cohort_votes(query, row)),
             _own_work(by["own_work"], titles, like),
             _format(by["format"]),

@@ -965,22 +965,18 @@ static void sink(Placed *heap, int64_t n, Placed one) {
     heap[at] = one;
 }
 
-/* A score that at least k rows reach, or -INFINITY: the k-th highest of the best of every few rows. Whatever is among the
- * best k reaches it, and not much else does. */
+/* A score that at least k rows reach, or -INFINITY: the k-th highest of the best of every few rows, which stand far
+ * apart, as what is alike stands together. Whatever is among the best k reaches it, and not much else does. */
 WIDE static double bar_of(const double *score, const uint8_t *allowed, int64_t n, int64_t k, double *best) {
     enum { FEW = 16 };
     int64_t parts = n / FEW;
     if (parts < 2 * k) return -INFINITY;
-    for (int64_t part = 0; part < parts; part++) {
-        const double *own = score + part * FEW;
-        const uint8_t *may = allowed + part * FEW;
-        double most = -INFINITY;
-        for (int j = 0; j < FEW; j++) {
-            double one = may[j] ? own[j] : -INFINITY;
-            most = one > most ? one : most;
+    for (int64_t part = 0; part < parts; part++) best[part] = -INFINITY;
+    for (int64_t from = 0; from + parts <= n; from += parts)
+        for (int64_t part = 0; part < parts; part++) {
+            double one = allowed[from + part] ? score[from + part] : -INFINITY;
+            best[part] = one > best[part] ? one : best[part];
         }
-        best[part] = most;
-    }
     /* Hoare's selection: what stands at place k - 1 once the higher come first. */
     int64_t low = 0, high = parts - 1;
     while (low < high) {
@@ -1113,7 +1109,7 @@ static float *of_cohort(const Ranking *m, const Standing *c, const int64_t *rows
 }
 
 static float *of_reading(const Ranking *m, const Reading *r, const Standing *c, const Work *w, const int64_t *rows,
-                         int64_t n, const int32_t *place, double *by, double *v, float *out) {
+                         int64_t n, const uint16_t *place, double *by, double *v, float *out) {
     int64_t wide = m->n_columns;
     memset(v, 0, (size_t)(n + 1) * sizeof *v);
     readings(w, r->half_life, r->unit, m->n_last, by);
@@ -1197,11 +1193,11 @@ static void of_days(const Ranking *m, const Work *w, const int64_t *rows, int64_
 
 /* All columns of rows (n,) into out (n, n_columns); 0, or -1 without memory. */
 int ranker_columns(const Ranking *m, const Standing *c, const Work *w, const int64_t *rows, int64_t n, float *out) {
-    int32_t *place = calloc((size_t)m->n_resources + 1, sizeof *place);
+    uint16_t *place = calloc((size_t)m->n_resources + 1, sizeof *place);
     double *by = malloc((size_t)(w->n + n + 2 + 2 * m->n_formats) * sizeof *by), *v = by + w->n, *formats = v + n + 2;
     int failed = !place || !by;
     if (!failed) {
-        for (int64_t i = 0; i < n; i++) place[rows[i]] = (int32_t)(i + 1);
+        for (int64_t i = 0; i < n; i++) place[rows[i]] = (uint16_t)(i + 1);
         out = of_cohort(m, c, rows, n, v, out);
         for (int64_t k = 0; k < m->n_models; k++) out = of_reading(m, m->models + k, c, w, rows, n, place, by, v, out);
         out = of_learner(m, c, w, rows, n, v, out);

@@ -57,9 +57,10 @@ class Popularity:
         """The row of the learner's course, 0 for everyone together."""
         return max(self._courses.row(query.course_id) if query.course_id else -1, 0)
 
-    def votes(self, query: Query, row: int) -> float:
-        """How many learners of the course took this resource up."""
-        return float(round(math.expm1(self.score(query)[0, row]) * PRIOR_VOTES))
+    def ever(self, query: Query) -> NDArray[np.float64]:
+        """Logarithm of all votes of the course: `(n_resources,)`; `votes_of` counts them."""
+        votes: NDArray[np.float64] = self.score(query)[0]
+        return votes
 
     def _of_course(self, course: int) -> NDArray[np.float64]:
         if course not in self._kept:
@@ -68,6 +69,11 @@ class Popularity:
             votes[:, self._resources[entries]] = self._votes[entries].T
             self._kept[course] = np.log1p(votes / PRIOR_VOTES)
         return self._kept[course]
+
+
+def votes_of(term: float) -> float:
+    """How many votes a term of `Popularity` counts."""
+    return float(round(math.expm1(term) * PRIOR_VOTES))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """How likely this learner takes a resource up: a weighted sum of what each model says."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ from engine.domain.query import Query
 from engine.ranking.beside import Scorer, added_by, beside_from
 from engine.ranking.collaborative import Ease, Factors
 from engine.ranking.features import Said
-from engine.ranking.popularity import CourseDay, HalfLives, Popularity
+from engine.ranking.popularity import CourseDay, HalfLives, Popularity, votes_of
 from engine.ranking.ranker import Ranker, best_of, ranker_from
 
 # What others do, what the time of the course says, what the learner worked on, and the ways of working they take up.
@@ -165,7 +165,10 @@ class RelevanceModel:
                 # Nothing is known of a resource newer than the bundle: it counts as the least that is said of any.
                 own[known:] += weight * float(said.min(initial=0.0))
                 stage.scores[known:] += own[known:]
-        return replace(stage, factors=said)
+        return FirstStage(
+            scores=stage.scores, others=stage.others, course_time=stage.course_time, own_work=stage.own_work,
+            cold=stage.cold, guided=stage.guided, by_day=stage.by_day, factors=said,
+        )  # fmt: skip
 
     def _shared(self, query: Query, situation: str, by_day: NDArray[np.float64] | None, n_resources: int) -> Shared:
         key = (situation, self.popularity.course(query), self.course_day.key(query) if by_day is not None else None)
@@ -235,9 +238,10 @@ class RelevanceModel:
         """Terms that speak of the same thing: what others do, what the time of the course says, the learner's work."""
         return FAMILIES
 
-    def votes(self, query: Query, row: int) -> float:
-        """How many learners of the course took a resource up."""
-        return 0.0 if row >= self.n_resources else self.popularity.votes(query, row)
+    def votes(self, query: Query, rows: Sequence[int]) -> list[float]:
+        """How many learners of the course took each of these resources up."""
+        ever = self.popularity.ever(query)
+        return [0.0 if row >= self.n_resources else votes_of(float(ever[row])) for row in rows]
 
     def cohort_votes(self, query: Query, row: int) -> float | None:
         """How many learners of earlier cohorts took it up in the four weeks after this day; None without cohorts."""

@@ -1,6 +1,5 @@
 """The first half of the last stage: which candidates the rules let in, and which resources they call in."""
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +11,6 @@ from engine.domain.history import History
 from engine.domain.rule import Rule
 from engine.rules.matching import Mask, Rows
 from engine.rules.plan import Demand, Plan, Words, packed
-from engine.rules.values import factor_of
 
 Floats = NDArray[np.float64]
 
@@ -125,9 +123,7 @@ def added_by_rules(admission: Admission, scale: float) -> Floats:
 
 def lifts_of(admission: Admission, position: int, scale: float) -> list[tuple[Rule, float]]:
     """What each boost and demotion adds to the score at a position; together what `added_by_rules` says."""
-    row = admission.rows[position]
-    counting = (part.rule for part in admission.plan.lifts if part.mask[row])
-    return [(rule, scale * math.log(factor_of(rule))) for rule in counting]
+    return [(rule, scale * share) for rule, share in admission.plan.lifting(int(admission.rows[position]))]
 
 
 def done(demand: Demand, rule: Rule, history: History) -> bool:

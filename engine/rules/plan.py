@@ -1,5 +1,6 @@
 """What the rules of one combination of scopes come to, merged: masks, demands, quotas, bands and limits."""
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
@@ -18,6 +19,8 @@ Words = NDArray[np.uint64]
 _UTC = ZoneInfo("UTC")
 # What bars every option, pinned ones too, and what bars only what the engine chooses itself.
 BARRING, STEERING = ("hide", "only"), ("freeze_path",)
+# Resources of which is kept, for each plan, which rules speak of them.
+MOST_KEPT = 4_096
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +79,16 @@ class Plan:
     mastery: Mapping[str, tuple[Rule, float]]
     under: dict[int, frozenset[str]] = field(default_factory=dict, repr=False, compare=False)
     lift_under: dict[frozenset[str], float] = field(default_factory=dict, repr=False, compare=False)
+    _lifting: dict[int, tuple[tuple[Rule, float], ...]] = field(default_factory=dict, repr=False, compare=False)
+
+    def lifting(self, row: int) -> tuple[tuple[Rule, float], ...]:
+        """The boosts and demotions that count for a row, each with its share of the scores' scale, asked once."""
+        if row not in self._lifting:
+            if len(self._lifting) >= MOST_KEPT:
+                self._lifting.clear()
+            counting_here = (part.rule for part in self.lifts if part.mask[row])
+            self._lifting[row] = tuple((rule, math.log(factor_of(rule))) for rule in counting_here)
+        return self._lifting[row]
 
     @property
     def of_the_moment(self) -> bool:

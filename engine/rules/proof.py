@@ -12,13 +12,11 @@ from engine.domain.rule import Rule
 from engine.rules.admission import Admission, done
 from engine.rules.matching import Mask, fits
 from engine.rules.outcome import Placed, Ranked, Situation
-from engine.rules.plan import Plan
+from engine.rules.plan import MOST_KEPT, Plan
 from engine.rules.scope import counting
 from engine.rules.values import band_of, factor_of, named_of, quotas_of
 
 _CLOSE = 1e-9
-# Resources of which is kept, for each plan, which rules speak of them.
-_MOST_KEPT = 4_096
 _OF_MINUTES = ("cap_minutes", "pace_bounds")
 Answer = TypeVar("Answer")
 
@@ -133,7 +131,7 @@ def _shown(admission: Admission, ranked: Ranked, position: int, status: str) -> 
 def _under(plan: Plan, row: int, resource: Resource) -> frozenset[str]:
     """The rules that speak of a resource, each by its definition: asked once, as neither changes under a plan."""
     if row not in plan.under:
-        if len(plan.under) >= _MOST_KEPT:
+        if len(plan.under) >= MOST_KEPT:
             plan.under.clear()
         plan.under[row] = frozenset(r.rule_id for r in plan.rules if fits(r.what, resource))
     return plan.under[row]
@@ -261,7 +259,7 @@ def _is_lifted(option: Shown, plan: Plan, scale: float) -> bool:
 def _lift(under: frozenset[str], plan: Plan) -> float:
     """What the boosts and demotions among these rules come to, of which the same speak of many options."""
     if under not in plan.lift_under:
-        if len(plan.lift_under) >= _MOST_KEPT:
+        if len(plan.lift_under) >= MOST_KEPT:
             plan.lift_under.clear()
         lifts = (r for r in plan.rules if r.verb in ("boost", "demote") and r.rule_id in under)
         plan.lift_under[under] = sum(lift for _, lift in counting((r, math.log(factor_of(r))) for r in lifts))

@@ -127,12 +127,12 @@ def _of_first(rule: Rule, told: Told) -> str:
 
 
 def _of_lift(rule: Rule, told: Told) -> str:
-    mask = next((part.mask for part in told.admission.plan.lifts if part.rule is rule), None)
     n = told.admission.lifted.get(rule.rule_id, 0)
-    if not n or mask is None:
+    if not n:
         return ""
-    way = "raised" if rule.verb == "boost" else "lowered"
-    return f"{way} {counted(n, 'resource')}, {told.shown(mask)} of them shown"
+    plan, way = told.admission.plan, "raised" if rule.verb == "boost" else "lowered"
+    shown = sum(rule is own for row in told.rows.tolist() for own, _ in plan.lifting(row))
+    return f"{way} {counted(n, 'resource')}, {shown} of them shown"
 
 
 def _of_quotas(rule: Rule, told: Told) -> str:
