@@ -83,9 +83,7 @@ class Told:
         return self.titles.get(skill_id, skill_id)
 
 
-def learning_reasons(
-    rows: Sequence[int], positions: NDArray[np.int64], told: Told
-) -> list[tuple[Reason | None, ...]]:
+def learning_reasons(rows: Sequence[int], positions: NDArray[np.int64], told: Told) -> list[tuple[Reason | None, ...]]:
     """What learning says for some candidates: their rows of the catalogue, and positions among those looked at."""
     learning = told.learning
     terms, p = learning.terms[:, positions].T.tolist(), learning.known.p[positions].tolist()
@@ -209,7 +207,8 @@ def _format(contribution: float) -> Reason | None:
 
 def _gains(positions: NDArray[np.int64], told: Told) -> list[tuple[int, dict[str, float | str]] | None]:
     """Of each candidate the skill that the step is worth most for, and what is said of it; None where it has none."""
-    worth, known, found = told.learning.worth, told.learning.known, []
+    worth, known = told.learning.worth, told.learning.known
+    found: list[tuple[int, dict[str, float | str]] | None] = []
     # Pairs stand in the order of candidates.
     ends = [worth.place.searchsorted(positions, side).tolist() for side in ("left", "right")]
     for place, first, last in zip(positions.tolist(), *ends, strict=True):

@@ -933,17 +933,6 @@ void strongest(const int64_t *starts, const int32_t *neighbour, const float *wei
     }
 }
 
-/* The weights between rows `from` (n_from,) and a few others, out (n_from, n_others); `column` (n,) says which of the
- * others a row is, -1 for none. */
-void sparse_between(const int64_t *starts, const int32_t *neighbour, const float *weight, const int64_t *from,
-                    int64_t n_from, const int32_t *column, int64_t n_others, double *out) {
-    for (int64_t k = 0; k < n_from; k++)
-        for (int64_t e = starts[from[k]]; e < starts[from[k] + 1]; e++) {
-            int32_t other = column[neighbour[e]];
-            if (other >= 0) out[k * n_others + other] = (double)weight[e];
-        }
-}
-
 typedef struct {
     double score;
     int64_t tie, row;
@@ -1108,16 +1097,25 @@ static float *of_cohort(const Ranking *m, const Standing *c, const int64_t *rows
     return out + 1;
 }
 
+enum { IDLE = 16 };
+
 static float *of_reading(const Ranking *m, const Reading *r, const Standing *c, const Work *w, const int64_t *rows,
                          int64_t n, const uint16_t *place, double *by, double *v, float *out) {
     int64_t wide = m->n_columns;
-    memset(v, 0, (size_t)(n + 1) * sizeof *v);
+    memset(v, 0, (size_t)(n + IDLE) * sizeof *v);
+    v += IDLE;
     readings(w, r->half_life, r->unit, m->n_last, by);
-    /* What is not asked for is added up at place 0, and forgotten. */
-    for (int64_t k = 0; k < w->n; k++)
-        for (int64_t e = r->starts[w->rows[k]]; by[k] != 0.0 && e < r->starts[w->rows[k] + 1]; e++)
-            v[place[r->neighbour[e]]] += by[k] * (double)r->weight[e];
-    v++;
+    for (int64_t k = 0; k < w->n; k++) {
+        const int32_t *neighbour = r->neighbour + r->starts[w->rows[k]];
+        const float *weight = r->weight + r->starts[w->rows[k]];
+        int64_t many = r->starts[w->rows[k] + 1] - r->starts[w->rows[k]];
+        double own = by[k];
+        /* What is not asked for is added up aside and forgotten, in turn, so that no sum waits for the one before. */
+        for (int64_t e = 0; own != 0.0 && e < many; e++) {
+            int64_t to = place[neighbour[e]];
+            v[to ? to - 1 : -1 - (e & (IDLE - 1))] += own * (double)weight[e];
+        }
+    }
     if (r->kind == EASE) {
         for (int64_t i = 0; i < n; i++) out[i * wide] = (float)v[i];
         places(v, n, out + 1, wide);
@@ -1191,10 +1189,10 @@ static void of_days(const Ranking *m, const Work *w, const int64_t *rows, int64_
     }
 }
 
-/* All columns of rows (n,) into out (n, n_columns); 0, or -1 without memory. */
+/* All columns of rows (n,), fewer than 65,536, into out (n, n_columns); 0, or -1 without memory. */
 int ranker_columns(const Ranking *m, const Standing *c, const Work *w, const int64_t *rows, int64_t n, float *out) {
     uint16_t *place = calloc((size_t)m->n_resources + 1, sizeof *place);
-    double *by = malloc((size_t)(w->n + n + 2 + 2 * m->n_formats) * sizeof *by), *v = by + w->n, *formats = v + n + 2;
+    double *by = malloc((size_t)(w->n + n + IDLE + 2 * m->n_formats) * sizeof *by), *v = by + w->n, *formats = v + n + IDLE;
     int failed = !place || !by;
     if (!failed) {
         for (int64_t i = 0; i < n; i++) place[rows[i]] = (uint16_t)(i + 1);

@@ -157,8 +157,6 @@ def library() -> Any:
     loaded.sparse_sums.argtypes = [*[pointer] * 5, number, pointer]
     loaded.sparse_sums.restype = None
     loaded.sparse_logs.argtypes = [*[pointer] * 5, number, number, ctypes.c_double, ctypes.c_double, pointer]
-    loaded.sparse_between.argtypes = [*[pointer] * 4, number, pointer, number, pointer]
-    loaded.sparse_between.restype = None
     loaded.strongest.argtypes = [*[pointer] * 4, number, pointer, number, pointer]
     loaded.strongest.restype = None
     loaded.best_rows.argtypes = [pointer, pointer, pointer, number, number, pointer]

@@ -13,6 +13,7 @@ from engine.learner.kernels import AskedRows, address, ask, library
 from engine.learner.mastery import NEVER_MET, pace_of, usual_items
 from engine.learner.model import LearnerModel
 from engine.learner.rows import PackedRows, Rows, asked_rows, minutes_of, skill_key, stacked
+from engine.learner.spans import Spans, spans_of
 from engine.learner.state import LearnerState
 from engine.learner.tracing import Tracing
 
@@ -24,58 +25,17 @@ _MORE = np.concatenate([SKILL_COLUMNS, ROW_COLUMNS]).astype(np.int32)
 
 
 @dataclass(frozen=True, slots=True)
-class Spans:
-    """Lists of numbers, one after the other: list `k` is `ptr[k]:ptr[k + 1]` of `values`, `lengths[k]` long."""
-
-    ptr: Ints
-    values: Ints
-    lengths: Ints
-    _places: tuple[int, int] = field(init=False, repr=False, compare=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "_places", (address(self.ptr), address(self.values)))
-
-    def of(self, k: int) -> Ints:
-        """One list."""
-        return self.values[self.ptr[k] : self.ptr[k + 1]]
-
-    def gathered(self, of: Ints) -> tuple[Ints, Ints]:
-        """All numbers of these lists: whose they are, as places in `of`, and the numbers; `(n,)` both."""
-        loaded = library()
-        if loaded is None:
-            return self.listed(of)
-        of = np.ascontiguousarray(of, np.int64)
-        place, values = np.empty((2, int(self.lengths[of].sum())), np.int64)
-        loaded.gathered(*self._places, address(of), len(of), address(place), address(values))
-        return place, values
-
-    def listed(self, of: Ints) -> tuple[Ints, Ints]:
-        """The same in numpy: the compiled form's oracle and stand-in."""
-        lengths = self.lengths[of]
-        ends = np.cumsum(lengths)
-        place = np.repeat(np.arange(len(of)), lengths)
-        return place, self.values[np.arange(len(place)) + (self.ptr[of] - ends + lengths)[place]]
-
-
-def spans_of(lists: Sequence[Sequence[int]]) -> Spans:
-    """These lists as spans."""
-    lengths = np.array([len(one) for one in lists], np.int64)
-    values = np.array([number for one in lists for number in one], np.int64)
-    return Spans(np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64), values, lengths)
-
-
-@dataclass(frozen=True, slots=True)
 class Menu:
     """Rows of the catalogue as rows to ask about; skills are numbered in the order of `skills`.
 
     `asked` holds the resources in the order of the catalogue, then the usual items of skills, which `usual` names for
     each skill. `taught` are the skills of each resource, `needed` what is needed before each skill, `teaching` the
     resources that teach each skill. `skill_keys`: `(n_skills,)`. `minutes`: `(n_resources,)` declared, NaN where not;
-    `usual_minutes` the same, with the usual ones where not, `log_minutes` their logarithm. `timed`: whether the log knows times of the resource,
-    `tells_minutes` whether the log or the catalogue does. `formats` names the format of each resource, `format_index`
-    its place in `format_names`. `answerable`: whether an answer may be expected of a resource, which is so until the
-    log shows that none ever comes of it, or where it is hardly known, of its format. `by_key` numbers the
-    skills by their keys.
+    `usual_minutes` the same, with the usual ones where not, `log_minutes` their logarithm. `timed`: whether the log
+    knows times of the resource, `tells_minutes` whether the log or the catalogue does. `formats` names the format of
+    each resource, `format_index` its place in `format_names`. `answerable`: whether an answer may be expected of a
+    resource, which is so until the log shows that none ever comes of it, or where it is hardly known, of its format.
+    `by_key` numbers the skills by their keys.
     """
 
     asked: AskedRows
@@ -210,13 +170,15 @@ def known_of(menu: Menu, rows: Ints, skills: Ints, *, state: LearnerState, model
     asked = np.concatenate([rows, menu.usual.gathered(skills)[1]])
     seen, more = _asked(menu, asked, state, model, now_us)
     p = model.p_success(seen, menu.asked.rows.item_row[asked])
-    told, facts = _of_skills(menu, skills, (p[n:], more[n:]), state=state, law=model.tracing)
+    (mastery, known, against, information), facts = _of_skills(
+        menu, skills, (p[n:], more[n:]), state=state, law=model.tracing
+    )
     minutes = menu.usual_minutes[rows] * pace_of(state)
     timed = menu.timed[rows]
     if timed.any():
         minutes[timed] = np.exp(model.log_seconds(seen[:n] if timed.all() else seen[:n][timed])) / 60.0
     own = np.ascontiguousarray(more[:n, len(SKILL_COLUMNS) :])
-    return Known(rows, p[:n], minutes, own, *told, facts)
+    return Known(rows, p[:n], minutes, own, mastery, known, against, information, facts)
 
 
 def _of_skills(

@@ -42,10 +42,6 @@ class Ease:
         """The places in `seen` of the two that speak most for each of some rows: `(len(rows), 2)`, -1 where none do."""
         return self._matrix.strongest(seen, rows)
 
-    def speaking_for(self, seen: NDArray[np.int32], rows: NDArray[np.int32]) -> NDArray[np.float64]:
-        """The weight from each seen resource to each of some others: `(len(seen), len(rows))`, 0 where none."""
-        return self._matrix.between(seen, rows)
-
 
 class Factors:
     """LightFM's resource vectors; a learner is the mean of what they took up, plus the vectors of their features.

@@ -12,6 +12,8 @@ from engine.ranking.neighbours import N_LAST, Neighbours, Work
 
 # How the sums of a model are told: as they are, as steps, or as logarithms beside the best and the usual.
 EASE, AFTER, ALIKE = range(3)
+# The compiled form counts places in two bytes.
+MOST_AT_ONCE = 65_535
 
 Values = NDArray[np.float64]
 
@@ -64,7 +66,7 @@ class Columns:
     def of(
         self, cohort: Compiled, work: Work, rows: NDArray[np.int64], *, factors: Values | None, by_day: Values | None
     ) -> NDArray[np.float32]:
-        """`(len(rows), n_columns)` for rows the bundle knows.
+        """`(len(rows), n_columns)` for rows the bundle knows, at most `MOST_AT_ONCE`.
 
         `cohort` holds its columns, votes ever, of three days and of a week, the median age, the recent, the shares of
         formats and what was offered of them. `factors` `(n_resources,)` and `by_day` `(n_terms, n_resources)` are None

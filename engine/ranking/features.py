@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from engine.domain.id_map import IdMap
 from engine.domain.query import Query
 from engine.learner.kernels import library
-from engine.ranking.columns import AFTER, ALIKE, EASE, Columns, Compiled
+from engine.ranking.columns import AFTER, ALIKE, EASE, MOST_AT_ONCE, Columns, Compiled
 from engine.ranking.neighbours import LAST, PLAIN, Neighbours, Work, work_of
 from engine.ranking.pulse import HALF_LIVES, NO_AGE, TOUCH_HALF_LIVES, WINDOWS, Pulse, Standing
 
@@ -109,7 +109,7 @@ class Features:
     def of(self, query: Query, rows: Rows, said: Said) -> NDArray[np.float32]:
         """`(len(rows), n_columns)` for rows the bundle knows."""
         work, known = work_of(query, len(self._formats)), self._cohort(query)
-        if library() is None:
+        if library() is None or len(rows) > MOST_AT_ONCE:
             return self.listed(work, known, rows, said)
         return self._columns.of(known.compiled, work, rows, factors=said.factors, by_day=said.by_day)
 

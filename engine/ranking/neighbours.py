@@ -110,33 +110,19 @@ class Neighbours:
         """
         loaded = library()
         if loaded is None:
-            weights = np.zeros((max(len(rows), 2), len(others)))
-            inside = others < self._n
-            weights[: len(rows), inside] = self.between(rows.astype(np.int32), others[inside].astype(np.int32))
-            best = np.argsort(-weights, axis=0, kind="stable")[:2]
-            return np.where(np.take_along_axis(weights, best, axis=0) > 0, best, -1).T
+            return self.compared(rows, others)
         result = np.empty((len(others), 2), np.int64)
         rows, others = np.ascontiguousarray(rows, np.int64), np.ascontiguousarray(others, np.int64)
         told = (address(rows), len(rows), address(others), len(others), address(result))
         loaded.strongest(*self.places, *told)
         return result
 
-    def between(self, rows: NDArray[np.int32], others: NDArray[np.int32]) -> NDArray[np.float64]:
-        """The weight from each of `rows` to each of `others`: `(len(rows), len(others))`, 0 where none."""
-        weights = np.zeros((len(rows), len(others)))
-        column = np.full(self._n, -1, np.int32)
-        column[others] = np.arange(len(others))
-        loaded = library()
-        if loaded is not None:
-            rows = rows.astype(np.int64)
-            loaded.sparse_between(
-                *self.places, address(rows), len(rows), address(column), len(others), address(weights)
-            )
-            return weights
+    def compared(self, rows: NDArray[np.integer[Any]], others: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The same in numpy: the compiled form's oracle and stand-in."""
+        weights = np.zeros((max(len(rows), 2), len(others)))
         for place, row in enumerate(rows.tolist()):
             span = slice(self._starts[row], self._starts[row + 1])
-            at = column[self._neighbours[span]]
-            hit = np.flatnonzero(at >= 0)
-            if len(hit):
-                weights[place, at[hit]] = self._weights[span][hit]
-        return weights
+            own = dict(zip(self._neighbours[span].tolist(), self._weights[span].tolist(), strict=True))
+            weights[place] = [own.get(other, 0.0) for other in others.tolist()]
+        best = np.argsort(-weights, axis=0, kind="stable")[:2]
+        return np.where(np.take_along_axis(weights, best, axis=0) > 0, best, -1).T

@@ -133,9 +133,7 @@ def _for_last(
     return []
 
 
-def _best(
-    scores: NDArray[np.float64], tie_break: NDArray[np.int64], of: NDArray[np.bool_] | None, n: int
-) -> list[int]:
+def _best(scores: NDArray[np.float64], tie_break: NDArray[np.int64], of: NDArray[np.bool_] | None, n: int) -> list[int]:
     """Positions of the best `n` of some, or of all."""
     found: list[int] = best_rows(scores, np.ones(len(scores), bool) if of is None else of, tie_break, n).tolist()
     return found

@@ -144,7 +144,9 @@ def rates_of(steps: Steps, changes: Floats, minutes: Floats, value: Floats) -> F
     return rate
 
 
-def doubts_of(place: Ints, skill: Ints, n: int, *, value: Floats, information: Floats, by: tuple[float, float]) -> Floats:
+def doubts_of(
+    place: Ints, skill: Ints, n: int, *, value: Floats, information: Floats, by: tuple[float, float]
+) -> Floats:
     """How uncertain those skills of each of `n` resources are that are worth anything: `(n,)` in [0, 1].
 
     `by`: a, b of the variance 1 / (a + b * information) of a logit; without any answer doubt is 1.

@@ -9,7 +9,7 @@ from engine.domain.history import History
 from engine.domain.id_map import IdMap
 from engine.domain.query import Query
 from engine.learner.kernels import library
-from engine.learner.menu import spans_of
+from engine.learner.spans import spans_of
 from engine.ranking.features import READINGS, Features, Said
 from engine.ranking.neighbours import work_of
 from engine.ranking.pulse import N_COUNTS, QUANTILES

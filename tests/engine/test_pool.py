@@ -24,6 +24,18 @@ def test_the_compiled_choice_is_the_sorted_one(data, n, k):
     assert best_rows(scores, allowed, tie_break, k).tolist() == sorted_rows(scores, allowed, tie_break, k).tolist()
 
 
+@pytest.mark.skipif(library() is None, reason="nothing was compiled: there is only numpy")
+@law
+@given(seed=st.integers(0, 2**32), n=st.integers(30, 900), k=st.integers(1, 20), order=st.sampled_from(["any", "up"]))
+def test_the_compiled_choice_out_of_many_is_the_sorted_one(seed, n, k, order):
+    rng = np.random.default_rng(seed)
+    scores = np.round(rng.normal(size=n), int(rng.integers(0, 4)))
+    scores = np.sort(scores) if order == "up" else scores
+    scores[rng.random(n) < 0.1] = rng.choice([np.nan, np.inf, -np.inf])
+    allowed, tie_break = rng.random(n) < rng.choice([0.02, 0.5, 1.0]), rng.permutation(n)
+    assert best_rows(scores, allowed, tie_break, k).tolist() == sorted_rows(scores, allowed, tie_break, k).tolist()
+
+
 @law
 @given(data=st.data(), n_rows=st.integers(1, 80), n=st.integers(12, 30))
 def test_what_is_wanted_comes_first_and_nothing_that_is_not_allowed(data, n_rows, n):
