@@ -15,10 +15,10 @@ HORIZON_DAYS = 28.0
 # A slice takes at most this share of the time a class has been running.
 SLICE_SHARE = 0.25
 RANDOM_SHARE = 0.2
-# More cuts make steadier weights, and each costs a fit of all models: a long log gets fewer.
-MAX_CUTS = 6
+# More cuts make steadier weights and trees, and each costs a fit of all models: a long log gets fewer, further apart.
+MAX_CUTS = 12
 MAX_MATCHED = 6
-VOTES_TO_REFIT = 600_000
+VOTES_TO_REFIT = 1_200_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class Asked:
 def slices_of(votes: Votes, *, seed: int) -> list[Slice]:
     """Slices to weigh and judge models on, the latest first; at random within a learner where there is no clock.
 
-    Timed slices step back by half a horizon: those from the third on share no held out vote with the first.
+    Timed slices step back by a quarter of a horizon, or by half of one where they are few.
     """
     return _later_slices(votes) if votes.timed else _random_slices(votes, seed)
 
@@ -68,7 +68,8 @@ def _later_slices(votes: Votes) -> list[Slice]:
             start = at_us[int(0.005 * len(at_us))]
             horizon[row] = min(HORIZON_DAYS * DAY_US, SLICE_SHARE * (end[row] - start))
     n_cuts = int(np.clip(VOTES_TO_REFIT // max(len(votes), 1), 3, MAX_CUTS))
-    return [_slice_at(votes, end - horizon - step * horizon // 2, horizon, last=step == 0) for step in range(n_cuts)]
+    parts = 4 if n_cuts > MAX_CUTS // 2 else 2
+    return [_slice_at(votes, end - horizon - n * horizon // parts, horizon, last=n == 0) for n in range(n_cuts)]
 
 
 def matched_slices(votes: Votes) -> list[Slice]:

@@ -20,8 +20,9 @@ from training.votes import Votes
 
 Report = Callable[[str, float], None]
 
-# Weights settle well before this many queries a cut; more only cost time.
-MAX_QUERIES = 800
+# Weights settle well before this many queries a cut; more only cost time. Learners of a class share its weeks, so many
+# cuts teach more than many learners: the more cuts, the fewer are asked at each but the first, which is judged on.
+MAX_QUERIES, MAX_TIMED_QUERIES = 800, 4_800
 # With fewer queries to judge it by the ranker is left out: nothing could show that it does harm.
 LEAST_JUDGED = 30
 MAX_QUERIES_UNTIMED = 2_500
@@ -45,7 +46,8 @@ def fit_and_weigh(school: School, settings: ModelSettings, *, seed: int, report:
     tried: list[_Tried] = []
     for n, cut in enumerate(slices):
         report(f"cut {n + 1} of {len(slices)}", 0.05 + 0.4 * n / len(slices))
-        tried.append(_try(school, cut, settings, seed))
+        at_most = MAX_QUERIES if n == 0 else min(MAX_QUERIES, MAX_TIMED_QUERIES // len(slices))
+        tried.append(_try(school, cut, settings, seed + n, at_most=at_most))
     report("rehearsing new cohorts", 0.45)
     staged = rehearsals_of(school.votes, seed=seed)
     rehearsed = [_try(replace(school, votes=r.votes), r.cut, settings, seed) for r in staged]
@@ -80,10 +82,10 @@ class _Tried:
     unguided: Choices
 
 
-def _try(school: School, cut: Slice, settings: ModelSettings, seed: int) -> _Tried:
+def _try(school: School, cut: Slice, settings: ModelSettings, seed: int, *, at_most: int = MAX_QUERIES) -> _Tried:
     votes = school.votes
     fitted = fit(replace(school, votes=votes.where(cut.before, cut.now_us)), settings, seed=seed)
-    at_most = MAX_QUERIES if votes.timed else MAX_QUERIES_UNTIMED
+    at_most = at_most if votes.timed else MAX_QUERIES_UNTIMED
     asked = list(asked_in(cut, votes, learner_features=school.learner_features, at_most=at_most, seed=seed))
     model, few = fitted.model, asked[:MAX_QUERIES]
     return _Tried(fitted, asked, choices_of(few, model, guided=True), choices_of(few, model, guided=False))
