@@ -67,7 +67,7 @@ def fit_and_weigh(school: School, settings: ModelSettings, *, seed: int, report:
     rows = [_rows(one, earlier, seed) for one in (*tried, *others)]
     unseen = [rows[n] for n in (*apart, *range(len(tried), len(rows)))]
     ranked = earlier.ranked_by(fitted_ranker(unseen, earlier.features, seed=seed))
-    if not _holds_up(ranked, earlier, _still_running(later, school.votes)):
+    if not _holds_up(ranked, earlier, later, _still_running(later, school.votes)):
         return Trained(final.pruned(), earlier, later)
     return Trained(final.ranked_by(fitted_ranker(rows, final.features, seed=seed)).pruned(), ranked, later)
 
@@ -98,20 +98,32 @@ def _rows(tried: _Tried, weighed: Fitted, seed: int) -> RankRows:
     return rank_rows(tried.asked, fitted.model, fitted.features, seed=seed)
 
 
-def _still_running(asked: Sequence[Asked], votes: Votes) -> list[Asked]:
-    """The queries of classes that go on at the end of the log: finished ones will ask no more."""
+def _still_running(asked: Sequence[Asked], votes: Votes) -> NDArray[np.bool_]:
+    """Which queries are of classes that go on at the end of the log: finished ones will ask no more."""
     last_us = np.full(len(votes.class_ids), NO_TIME)
     np.maximum.at(last_us, votes.school_class, votes.at_us)
     runs = last_us >= last_us.max() - int(HORIZON_DAYS * DAY_US)
-    return [one for one in asked if runs[votes.class_ids.row(one.query.class_id or "")]]
+    return np.array([runs[votes.class_ids.row(one.query.class_id or "")] for one in asked], bool)
 
 
-def _holds_up(ranked: Fitted, plain: Fitted, asked: Sequence[Asked]) -> bool:
-    """Whether the ranker is no worse than its first stage by more than chance, two standard errors, over queries."""
-    if len(asked) < LEAST_JUDGED:
+def _holds_up(ranked: Fitted, plain: Fitted, asked: Sequence[Asked], running: NDArray[np.bool_]) -> bool:
+    """Whether the ranker is no worse than its first stage, by more than chance, where classes are running."""
+    if running.sum() < LEAST_JUDGED:
         return False
-    gains = _gains(ranked, asked) - _gains(plain, asked)
-    return bool(gains.mean() >= -2.0 * gains.std() / np.sqrt(len(gains)))
+    classes = np.array([one.query.class_id or "" for one in asked])
+    return no_worse(_gains(ranked, asked) - _gains(plain, asked), classes, running)
+
+
+def no_worse(gains: NDArray[np.float64], classes: NDArray[np.str_], running: NDArray[np.bool_]) -> bool:
+    """Whether the mean gain of the running is not below nothing by more than two standard errors.
+
+    The learners of a class share its weeks, so that a class is one observation and not as many as it has learners: how
+    far the means of all classes lie apart is part of the error, where there are several to tell.
+    """
+    judged = gains[running]
+    means = np.array([gains[classes == c].mean() for c in np.unique(classes)])
+    between = means.var(ddof=1) / len(np.unique(classes[running])) if len(means) > 1 else 0.0
+    return bool(judged.mean() >= -2.0 * np.sqrt(judged.var() / len(judged) + between))
 
 
 def _gains(fitted: Fitted, asked: Sequence[Asked]) -> NDArray[np.float64]:
