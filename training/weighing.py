@@ -47,7 +47,9 @@ def fit_and_weigh(school: School, settings: ModelSettings, *, seed: int, report:
     for n, cut in enumerate(slices):
         report(f"cut {n + 1} of {len(slices)}", 0.05 + 0.4 * n / len(slices))
         at_most = MAX_QUERIES if n == 0 else min(MAX_QUERIES, MAX_TIMED_QUERIES // len(slices))
-        tried.append(_try(school, cut, settings, seed + n, at_most=at_most))
+        # Other learners at each cut; without a clock cuts are shares of the same histories, and the learners the same.
+        drawn = seed + n if school.votes.timed else seed
+        tried.append(_try(school, cut, settings, drawn, at_most=at_most))
     report("rehearsing new cohorts", 0.45)
     staged = rehearsals_of(school.votes, seed=seed)
     rehearsed = [_try(replace(school, votes=r.votes), r.cut, settings, seed) for r in staged]
