@@ -2,13 +2,12 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.domain.catalogue import Catalogue
-from engine.domain.decision import RuleHeld
 from engine.domain.query import Query
 from engine.domain.rule import Rule
 from engine.learner.fold import fresh
@@ -143,11 +142,11 @@ def _decided(
 ) -> tuple[Ranked, Slate, Ruled]:
     admission = stage.admission.at(ranked.rows)
     added = added_by_rules(admission, ranked.span)
-    ranked = replace(ranked, scores=ranked.scores + added, ruled=added)
+    ranked = ranked.under(added)
     p, minutes = _outlooks(stage.plan, ranked, answered)
     situation = _situation(stage, answered)
-    told = RankedForRules(order=_NOBODY, p=p, minutes=minutes, added=added, scale=ranked.span)
-    bars = bars_of(admission, told, situation)
+    told = partial(RankedForRules, p=p, minutes=minutes, added=added, scale=ranked.span)
+    bars = bars_of(admission, told(order=_NOBODY), situation)
     in_turn = not stage.plan.reorders
     if bars.for_chosen.any():
         free = np.flatnonzero(~bars.for_chosen)
@@ -157,7 +156,7 @@ def _decided(
     # Where the slate is full and no rule asks for another, nobody stands in line behind it.
     is_full = in_turn and len(picked.chosen) >= k
     order = np.array(picked.chosen, np.int64) if is_full else _order(picked, ranked, free, admission)
-    outcome = decided(admission, replace(told, order=order), situation, k=k, bars=bars)
+    outcome = decided(admission, told(order=order), situation, k=k, bars=bars)
     slate = _slate(picked, [p.position for p in outcome.slate])
     return ranked, slate, _ruled(outcome, admission, slate, ranked.span)
 
@@ -259,10 +258,7 @@ def _ruled(outcome: Outcome, admission: Admission, slate: Slate, scale: float) -
         placed=outcome.slate,
         lifts=tuple(tuple(lifts_of(admission, p, scale)) for p in slate.chosen),
         by_id=by_id,
-        held=tuple(
-            RuleHeld(rule_id=v.rule_id, held=v.held, effect=v.effect, verb=by_id[v.rule_id].verb)
-            for v in outcome.verdicts
-        ),
+        held=outcome.verdicts,
         conflict=outcome.conflict,
         message=outcome.message,
     )

@@ -1399,12 +1399,28 @@ void step_rates(const int64_t *place, const int64_t *skill, int64_t m, const dou
     for (int64_t i = 0; i < n; i++) rate[i] = larger(rate[i], -most);
 }
 
-/* How uncertain the skills of each row are that are worth anything, at most as uncertain as without an answer: out (n,),
- * 0 before. The spread of a logit is 1 / sqrt(a + b * information). */
-void doubts(const int64_t *place, const int64_t *skill, int64_t m, const double *value, const double *information,
-            double a, double b, double *out) {
-    double most = 1.0 / sqrt(a);
+/* What steps on rows (n,) are worth, how they challenge and what they tell, each as a share of `best` or of 1, by weights:
+ * terms (3, n). Pairs (m,) of a place and a skill say what is uncertain of those skills that have a value: the spread of a
+ * logit, 1 / sqrt(a + b * information), beside that without an answer. engine/ranking/objective.py says the same. */
+typedef struct {
+    double gain, strictness, curious, low, high, a, b;
+} Objective;
+
+void learning_terms(const Objective *o, const int64_t *rows, int64_t n, const int64_t *place, const int64_t *skill,
+                    int64_t m, const double *value, const double *information, const double *rate, const double *p,
+                    const uint8_t *answerable, double *terms) {
+    double best = 0.0, most = 1.0 / sqrt(o->a), *challenge = terms + n, *telling = challenge + n;
+    for (int64_t i = 0; i < n; i++) {
+        best = larger(rate[i], best);
+        telling[i] = 0.0;
+    }
     for (int64_t e = 0; e < m; e++)
         if (value[skill[e]] > 0.0)
-            out[place[e]] = larger(1.0 / sqrt(a + b * information[skill[e]]) / most, out[place[e]]);
+            telling[place[e]] = larger(1.0 / sqrt(o->a + o->b * information[skill[e]]) / most, telling[place[e]]);
+    for (int64_t i = 0; i < n; i++) {
+        double outside = larger(o->low - p[i], p[i] - o->high) / (1.0 - o->low);
+        terms[i] = o->gain * (best > 0.0 ? rate[i] / best : rate[i]);
+        challenge[i] = -o->strictness * smaller(larger(outside, 0.0), 1.0);
+        telling[i] = o->curious * (4.0 * p[i] * (1.0 - p[i]) * telling[i] * (answerable[rows[i]] ? 1.0 : 0.0));
+    }
 }

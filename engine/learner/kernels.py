@@ -180,8 +180,8 @@ def _know_steps(loaded: Any) -> None:
     loaded.step_gains.argtypes = [pointer, number, *[pointer] * 3, number, *[real] * 4, pointer]
     loaded.best_steps.argtypes = [pointer, pointer, number, number, pointer, pointer, real, pointer, pointer]
     loaded.step_rates.argtypes = [pointer, pointer, number, *[pointer] * 3, number, real, real, pointer]
-    loaded.doubts.argtypes = [pointer, pointer, number, pointer, pointer, real, real, pointer]
-    for name in ("line_logits", "step_gains", "best_steps", "step_rates", "doubts"):
+    loaded.learning_terms.argtypes = [pointer, pointer, number, pointer, pointer, number, *[pointer] * 6]
+    for name in ("line_logits", "step_gains", "best_steps", "step_rates", "learning_terms"):
         getattr(loaded, name).restype = None
 
 

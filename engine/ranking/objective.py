@@ -2,13 +2,15 @@
 loop.
 """
 
+import ctypes
+
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.learner.kernels import address, library
 from engine.learner.menu import Known, Menu
 from engine.learner.model import LearnerModel
 from engine.learner.state import LearnerState
-from engine.ranking.steps import doubts_of
 from engine.ranking.weights import ObjectiveWeights
 from engine.ranking.worth import Worth
 
@@ -40,22 +42,45 @@ def band_of(state: LearnerState) -> tuple[float, float]:
     return GENTLE_BAND if failed_twice(state) else BAND
 
 
+class _CObjective(ctypes.Structure):
+    _fields_ = [(name, ctypes.c_double) for name in ("gain", "strictness", "curious", "low", "high", "a", "b")]
+
+
 def added_by_learning(
     menu: Menu, known: Known, worth: Worth, state: LearnerState, *, model: LearnerModel, weights: ObjectiveWeights,
     has_goal: bool,
 ) -> Floats:  # fmt: skip
     """What each of `TERMS` but the last adds to the resources in `known`: `(3, n)`."""
-    best = float(worth.rate.max(initial=0.0))
-    gain = (weights.gain if has_goal else weights.gain_without_goal) * (worth.rate / best if best > 0 else worth.rate)
-    low, high = band_of(state)
-    outside = np.clip(np.maximum(low - known.p, known.p - high) / (1.0 - low), 0.0, 1.0)
+    gain = weights.gain if has_goal else weights.gain_without_goal
     strictness = weights.challenge if has_goal else weights.challenge_without_goal
     if failed_twice(state):
         strictness = max(strictness, weights.challenge_after_failures)
     curious = weights.information if is_placed(state) else weights.information_at_placement
-    doubt = doubts_of(
-        worth.place, worth.skill, len(known.rows), value=worth.value, information=known.information, by=model.doubt
-    )
+    by, loaded = (gain, strictness, curious, *band_of(state), *model.doubt), library()
+    if loaded is None:
+        return weighed(menu, known, worth, *by)
+    rows, terms, told = np.ascontiguousarray(known.rows, np.int64), np.empty((3, len(known.rows))), _CObjective(*by)
+    read = (worth.value, known.information, worth.rate, known.p, menu.answerable, terms)
+    pairs = (address(worth.place), address(worth.skill), len(worth.place))
+    loaded.learning_terms(ctypes.addressof(told), address(rows), len(rows), *pairs, *map(address, read))
+    return terms
+
+
+def weighed(  # noqa: PLR0913 - one number for each that the compiled form is told
+    menu: Menu, known: Known, worth: Worth, weight: float, strictness: float, curious: float, low: float, high: float,
+    a: float, b: float,
+) -> Floats:  # fmt: skip
+    """The same in numpy: the compiled form's oracle and stand-in.
+
+    Doubt is that of the skills of a resource that matter to the goal, by a, b of the variance of a logit: 1 without an
+    answer.
+    """
+    best = float(worth.rate.max(initial=0.0))
+    gain = weight * (worth.rate / best if best > 0 else worth.rate)
+    outside = np.clip(np.maximum(low - known.p, known.p - high) / (1.0 - low), 0.0, 1.0)
+    unsure = 1.0 / np.sqrt(a + b * known.information[worth.skill]) / (1.0 / np.sqrt(a))
+    doubt = np.zeros(len(known.rows))
+    np.maximum.at(doubt, worth.place, np.where(worth.value[worth.skill] > 0, unsure, 0.0))
     telling = 4.0 * known.p * (1.0 - known.p) * doubt * menu.answerable[known.rows]
     return np.vstack([gain, -strictness * outside, curious * telling])
 

@@ -142,20 +142,3 @@ def rates_of(steps: Steps, changes: Floats, minutes: Floats, value: Floats) -> F
     told = (address(changes), address(value), address(minutes), len(minutes), _SHORTEST, _NOTHING, address(rate))
     loaded.step_rates(address(place), address(skill), n, *told)
     return rate
-
-
-def doubts_of(
-    place: Ints, skill: Ints, n: int, *, value: Floats, information: Floats, by: tuple[float, float]
-) -> Floats:
-    """How uncertain those skills of each of `n` resources are that are worth anything: `(n,)` in [0, 1].
-
-    `by`: a, b of the variance 1 / (a + b * information) of a logit; without any answer doubt is 1.
-    """
-    (a, b), loaded, doubt = by, library(), np.zeros(n)
-    if loaded is None:
-        unsure = 1.0 / np.sqrt(a + b * information[skill]) / (1.0 / np.sqrt(a))
-        np.maximum.at(doubt, place, np.where(value[skill] > 0, unsure, 0.0))
-    else:
-        told = (address(value), address(information), a, b, address(doubt))
-        loaded.doubts(address(place), address(skill), len(place), *told)
-    return doubt

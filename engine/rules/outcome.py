@@ -8,6 +8,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.domain.decision import RuleHeld
 from engine.learner.tracing import MASTERED
 from engine.rules.matching import Mask
 
@@ -67,14 +68,6 @@ class Placed(msgspec.Struct, frozen=True, kw_only=True):
     moved: bool = False
 
 
-class Verdict(msgspec.Struct, frozen=True, kw_only=True):
-    """One rule that touched a decision: whether it held in what is shown, and what it did, in words."""
-
-    rule_id: str
-    held: bool
-    effect: str
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
     """The slate under the rules, in order.
@@ -84,6 +77,6 @@ class Outcome:
     """
 
     slate: tuple[Placed, ...]
-    verdicts: tuple[Verdict, ...]
+    verdicts: tuple[RuleHeld, ...]
     conflict: tuple[str, ...] = ()
     message: str | None = None

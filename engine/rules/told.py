@@ -5,12 +5,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from engine.domain.decision import RuleHeld
 from engine.domain.rule import Rule
 from engine.rules.admission import Admission
 from engine.rules.bars import Bars
 from engine.rules.filling import open_skills
 from engine.rules.matching import Mask, Rows
-from engine.rules.outcome import Placed, Ranked, Situation, Verdict
+from engine.rules.outcome import Placed, Ranked, Situation
 from engine.rules.proof import finished, holds
 from engine.rules.words import counted
 
@@ -51,7 +52,7 @@ class Told:
         return sum(mask[self.rows].tolist())
 
 
-def verdicts_of(told: Told) -> tuple[Verdict, ...]:
+def verdicts_of(told: Told) -> tuple[RuleHeld, ...]:
     """One verdict for each rule that touched the decision, or that did not hold."""
     proof = finished(told.slate, told.admission, told.ranked, told.situation, told.bars.withheld, told.k)
     found = []
@@ -60,7 +61,7 @@ def verdicts_of(told: Told) -> tuple[Verdict, ...]:
         stands_in_the_way = rule in told.conflict
         if effect or not held or stands_in_the_way:
             else_ = "could not be kept" if not held else "cannot hold beside the others"
-            found.append(Verdict(rule_id=rule.rule_id, held=held, effect=effect or else_))
+            found.append(RuleHeld(rule_id=rule.rule_id, held=held, effect=effect or else_, verb=rule.verb))
     return tuple(found)
 
 

@@ -11,9 +11,9 @@ from engine.learner.fold import folded
 from engine.learner.kernels import library
 from engine.learner.line import LINE_COLUMNS, Line
 from engine.learner.menu import known_of
-from engine.ranking import neighbours, steps
+from engine.ranking import neighbours, objective, steps
 from engine.ranking.neighbours import Neighbours
-from engine.ranking.steps import doubts_of
+from engine.ranking.objective import added_by_learning
 from engine.ranking.worth import worth_of
 from tests.lessons import NOW, practice
 
@@ -48,14 +48,18 @@ def test_skills_are_known_and_steps_are_worth_the_same(lesson, seed, n_events, g
     def said():
         known = known_of(teaching.menu, rows, asked, state=state, model=lesson.learner, now_us=NOW_US)
         worth = worth_of(teaching.menu, known, teaching.gains, aims)
-        of = (worth.place, worth.skill, len(rows))
-        return known, worth, doubts_of(*of, value=worth.value, information=known.information, by=lesson.learner.doubt)
+        model, weights = lesson.learner, lesson.weights
+        return (
+            known,
+            worth,
+            added_by_learning(teaching.menu, known, worth, state, model=model, weights=weights, has_goal=goal),
+        )
 
-    compiled, plain = said(), in_numpy(said, menu, gains, line, steps)
+    compiled, plain = said(), in_numpy(said, menu, gains, line, steps, objective)
     equal(compiled[0], plain[0], ("p", "minutes", "own", "mastery", "known", "against", "information", "facts"))
     equal(compiled[1], plain[1], ("rate", "place", "skill", "gain", "value", "readiness"))
     assert compiled[1].opens == plain[1].opens
-    np.testing.assert_allclose(compiled[2], plain[2], rtol=1e-12)
+    np.testing.assert_allclose(compiled[2], plain[2], rtol=1e-12, atol=1e-15)
     assert np.isnan(compiled[0].known[np.setdiff1d(every, asked)]).all()
 
 
