@@ -52,7 +52,7 @@ class History:
         """The distinct resources, ascending."""
         # Asked for several times in each decision, and a history stays at hand between them.
         if self._seen is None:
-            object.__setattr__(self, "_seen", np.unique(self.resource_index))
+            self._look_through()
         assert self._seen is not None
         return self._seen
 
@@ -60,11 +60,16 @@ class History:
     def first_steps(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """The distinct resources in the order of first engagement, and when that was: `(n,)` both."""
         if self._steps is None:
-            _, first = np.unique(self.resource_index, return_index=True)
-            first.sort()
-            object.__setattr__(self, "_steps", (self.resource_index[first].astype(np.int64), self.at_us[first]))
+            self._look_through()
         assert self._steps is not None
         return self._steps
+
+    def _look_through(self) -> None:
+        """Find the distinct resources and their first engagements, of which mostly both are asked for."""
+        seen, first = np.unique(self.resource_index, return_index=True)
+        first.sort()
+        object.__setattr__(self, "_seen", seen)
+        object.__setattr__(self, "_steps", (self.resource_index[first].astype(np.int64), self.at_us[first]))
 
     def kept(
         self,

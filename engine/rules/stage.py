@@ -51,6 +51,7 @@ def decided(admission: Admission, ranked: Ranked, situation: Situation, *, k: in
         slate=slate,
         rows=rows,
         conflict=tuple(conflict or nothing),
+        lifted=tuple([rule.rule_id for row in rows.tolist() for rule, _ in admission.plan.lifting(row)]),
         k=k,
     )
     return Outcome(
@@ -110,13 +111,13 @@ def _nothing_left(admission: Admission, bars: Bars) -> tuple[Rule, ...]:
 
 
 def _message(admission: Admission, conflict: Sequence[Rule], nothing: Sequence[Rule], shown: bool) -> str | None:
+    if not conflict and not nothing:
+        return None
     titles = _titles(admission, (*conflict, *nothing))
     if conflict:
         so = "Only what none of them forbids is shown" if shown else "Nothing is shown"
         return f"These rules cannot all hold: {listed(conflict, titles)}. {so}; end one of them or make it soft."
-    if nothing:
-        return f"The rules leave nothing to show just now: {listed(nothing, titles)}."
-    return None
+    return f"The rules leave nothing to show just now: {listed(nothing, titles)}."
 
 
 def _titles(admission: Admission, rules: Sequence[Rule]) -> dict[str, str]:

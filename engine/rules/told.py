@@ -18,7 +18,10 @@ from engine.rules.words import counted
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Told:
-    """What the words are made of: all that the stage knew, and the finished slate with its `rows` of the catalogue."""
+    """What the words are made of: all that the stage knew, and the finished slate with its `rows` of the catalogue.
+
+    `lifted` are the ids of the boosts and demotions on each option of it.
+    """
 
     admission: Admission
     ranked: Ranked
@@ -27,6 +30,7 @@ class Told:
     slate: tuple[Placed, ...]
     rows: Rows
     conflict: tuple[Rule, ...]
+    lifted: tuple[str, ...]
     k: int
 
     @property
@@ -131,9 +135,8 @@ def _of_lift(rule: Rule, told: Told) -> str:
     n = told.admission.lifted.get(rule.rule_id, 0)
     if not n:
         return ""
-    plan, way = told.admission.plan, "raised" if rule.verb == "boost" else "lowered"
-    shown = sum(rule is own for row in told.rows.tolist() for own, _ in plan.lifting(row))
-    return f"{way} {counted(n, 'resource')}, {shown} of them shown"
+    way = "raised" if rule.verb == "boost" else "lowered"
+    return f"{way} {counted(n, 'resource')}, {told.lifted.count(rule.rule_id)} of them shown"
 
 
 def _of_quotas(rule: Rule, told: Told) -> str:
