@@ -56,7 +56,9 @@ def reasons_of(
 
 def in_order(*reasons: Reason | None) -> tuple[Reason, ...]:
     """The weightiest reason first."""
-    return tuple(sorted((r for r in reasons if r is not None), key=lambda r: -abs(r.contribution)))
+    found = [r for r in reasons if r is not None]
+    weights = [-abs(r.contribution) for r in found]
+    return tuple([found[place] for place in sorted(range(len(found)), key=weights.__getitem__)])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -258,7 +258,8 @@ def _told(menu: Menu, known: Known, places: Sequence[int]) -> list[ResourceOutlo
 
 def _reasons(
     chosen: NDArray[np.int64], rows: NDArray[np.int64], ranked: Ranked, answered: Answered
-) -> list[tuple[Reason, ...]]:
+) -> list[tuple[Reason | None, ...]]:
+    """Why each was chosen, in any order, None where there is nothing to say."""
     relevant = ranked.relevant[:, chosen]
     if ranked.learning is None:
         voices = voice_reasons(ranked.voice[chosen], [answered.words.get(row) for row in rows.tolist()])
@@ -268,7 +269,7 @@ def _reasons(
         raise AssertionError("what is known of learning comes with a model")
     told_of = _relevance(rows, relevant, ranked.told, answered)
     if ranked.learning is None or answered.state is None or answered.teaching is None:
-        return [in_order(*one, voice) for one, voice in zip(told_of, voices, strict=True)]
+        return [(*one, voice) for one, voice in zip(told_of, voices, strict=True)]
     told = Told(
         learning=ranked.learning,
         menu=answered.teaching.menu,
@@ -281,7 +282,7 @@ def _reasons(
         now_us=answered.query.now_us,
     )
     of_learning = learning_reasons(rows.tolist(), chosen, told)
-    return [in_order(*first, *own) for first, own in zip(told_of, of_learning, strict=True)]
+    return [(*first, *own) for first, own in zip(told_of, of_learning, strict=True)]
 
 
 def _relevance(
@@ -308,10 +309,10 @@ def _planned_reasons(
     ranked: Ranked,
     voices: Sequence[Reason | None],
     answered: Answered,
-) -> list[tuple[Reason, ...]]:
+) -> list[tuple[Reason | None, ...]]:
     """Why these, where no model is served."""
     wished = np.zeros((2, len(chosen))) if ranked.wishes is None else ranked.wishes[:, chosen]
-    found = []
+    found: list[tuple[Reason | None, ...]] = []
     for place, row in enumerate(rows.tolist()):
         resource = answered.catalogue.resources[row]
         planned = planned_reason(
@@ -320,5 +321,5 @@ def _planned_reasons(
         )
         style, minutes = wished[:, place].tolist()
         wishes = wish_reasons(style, minutes, resource.format if resource else "")
-        found.append(in_order(planned, *wishes, voices[place]))
+        found.append((planned, *wishes, voices[place]))
     return found

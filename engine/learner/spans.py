@@ -33,7 +33,7 @@ class Spans:
         if loaded is None:
             return self.listed(of)
         of = np.ascontiguousarray(of, np.int64)
-        place, values = np.empty((2, int(self.lengths[of].sum())), np.int64)
+        place, values = np.empty((2, int(np.add.reduce(self.lengths[of]))), np.int64)
         loaded.gathered(*self._places, address(of), len(of), address(place), address(values))
         return place, values
 
