@@ -210,6 +210,7 @@ def _format(contribution: float) -> Reason | None:
 def _gains(positions: NDArray[np.int64], told: Told) -> list[tuple[int, dict[str, float | str]] | None]:
     """Of each candidate the skill that the step is worth most for, and what is said of it; None where it has none."""
     worth, known = told.learning.worth, told.learning.known
+    minutes = known.takes.with_those(positions)
     found: list[tuple[int, dict[str, float | str]] | None] = []
     # Pairs stand in the order of candidates.
     ends = [worth.place.searchsorted(positions, side).tolist() for side in ("left", "right")]
@@ -224,7 +225,7 @@ def _gains(positions: NDArray[np.int64], told: Told) -> list[tuple[int, dict[str
             "skill": told.title(skills[best]),
             "skill_id": told.menu.skills[skills[best]],
             "gain": gains[best],
-            "minutes": float(known.minutes[place]),
+            "minutes": float(minutes[place]),
             "mastery": float(known.mastery[skills[best]]),
             "p_success": float(known.p[place]),
         }

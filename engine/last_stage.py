@@ -213,7 +213,7 @@ def _outlooks(plan: Plan, ranked: Ranked, answered: Answered) -> tuple[Floats, F
     """Chances of success and expected minutes, `(n,)`; NaN where nobody can say or no rule asks."""
     if ranked.learning is not None:
         known = ranked.learning.known
-        return known.p, known.minutes
+        return known.p, known.minutes if plan.limits else np.full(len(ranked.rows), np.nan)
     if answered.teaching is None or answered.learner is None:
         return np.full(len(ranked.rows), np.nan), answered.catalogue.minutes[ranked.rows]
     if not plan.bands and not plan.limits:

@@ -252,8 +252,10 @@ def _said(minutes: NDArray[np.float64]) -> list[float | None]:
 
 def _told(menu: Menu, known: Known, places: Sequence[int]) -> list[ResourceOutlook]:
     """Chance and minutes of some of what is known; minutes only where the log or the catalogue says any."""
-    told = menu.tells_minutes[known.rows]
-    return [ResourceOutlook(float(known.p[k]), float(known.minutes[k]) if told[k] else None) for k in places]
+    at = np.array(places, np.int64)
+    told, p = menu.tells_minutes[known.rows[at]].tolist(), known.p[at].tolist()
+    minutes = known.takes.with_those(at)[at].tolist()
+    return [ResourceOutlook(p[k], minutes[k] if told[k] else None) for k in range(len(at))]
 
 
 def _reasons(

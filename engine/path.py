@@ -131,7 +131,7 @@ def _ordered(left: list[int], known: Known, worth: Worth, teaching: Teaching, *,
     """The skills left in an order in which none stands before what it waits for, the most worthwhile first."""
     menu = teaching.menu
     rate = np.zeros(len(menu.skills))
-    minutes = np.maximum(known.minutes[worth.place], 0.25)
+    minutes = np.maximum(known.takes.with_those(worth.place)[worth.place], 0.25)
     np.maximum.at(rate, worth.skill, worth.gain * worth.value[worth.skill] / minutes)
     waiting = {k: {int(q) for q in menu.needed_by(k)} & set(left) for k in left}
     order: list[int] = []
@@ -186,11 +186,12 @@ def _way_through(skill: int, known: Known, worth: Worth, usual: float, span: flo
     room = span * (MASTERED - float(known.known[skill]))
     if not len(pairs):
         return min(room / 0.02, _MOST_STEPS), usual, []
-    minutes = np.maximum(known.minutes[worth.place[pairs]], 0.25)
+    takes = known.takes.with_those(worth.place[pairs])
+    minutes = np.maximum(takes[worth.place[pairs]], 0.25)
     order = pairs[np.lexsort((known.rows[worth.place[pairs]], -worth.gain[pairs] / minutes))]
     best = [int(worth.place[p]) for p in order[:3]]
     gain = max(float(worth.gain[order[0]]), room / _MOST_STEPS)
-    return max(room / gain, 1.0), float(known.minutes[best[0]]), best
+    return max(room / gain, 1.0), float(takes[best[0]]), best
 
 
 def _timed(

@@ -11,6 +11,7 @@ from engine.domain.resource import Resource
 from engine.learner.gains import ROW_COLUMNS, SKILL_COLUMNS, USUAL_MINUTES, usual_minutes
 from engine.learner.kernels import AskedRows, address, ask, library
 from engine.learner.mastery import NEVER_MET, pace_of, usual_items
+from engine.learner.minutes import Minutes
 from engine.learner.model import LearnerModel
 from engine.learner.rows import PackedRows, Rows, asked_rows, minutes_of, skill_key, stacked
 from engine.learner.spans import Spans, spans_of
@@ -147,7 +148,7 @@ def menu_of(resources: Sequence[Resource | None], needed: Mapping[str, Sequence[
 class Known:
     """What a state says of some rows of a menu, `(n,)` each, and of some skills, `(n_skills,)` over the whole menu.
 
-    `p` of success, `minutes` expected, `own` facts `(n, 5)`. NaN where a skill was not asked about: `mastery`,
+    `p` of success, what each `takes`, `own` facts `(n, 5)`. NaN where a skill was not asked about: `mastery`,
     P(success on its usual items), `known`, P(it is known) by answers and model together, `against`, what
     its answers say against its being within reach (`Tracing.heard`), `information` of its answers, `facts`
     `(n_skills, 4)`.
@@ -155,13 +156,18 @@ class Known:
 
     rows: Ints
     p: Floats
-    minutes: Floats
+    takes: Minutes
     own: NDArray[np.float32]
     mastery: Floats
     known: Floats
     against: Floats
     information: Floats
     facts: NDArray[np.float32]
+
+    @property
+    def minutes(self) -> Floats:
+        """The minutes expected of all rows: `(n,)`."""
+        return self.takes.of_all()
 
 
 def known_of(menu: Menu, rows: Ints, skills: Ints, *, state: LearnerState, model: LearnerModel, now_us: int) -> Known:
@@ -173,12 +179,9 @@ def known_of(menu: Menu, rows: Ints, skills: Ints, *, state: LearnerState, model
     (mastery, known, against, information), facts = _of_skills(
         menu, skills, (p[n:], more[n:]), state=state, law=model.tracing
     )
-    minutes = menu.usual_minutes[rows] * pace_of(state)
-    timed = menu.timed[rows]
-    if timed.any():
-        minutes[timed] = np.exp(model.log_seconds(seen[:n] if timed.all() else seen[:n][timed])) / 60.0
+    takes = Minutes(menu.usual_minutes[rows] * pace_of(state), menu.timed[rows], seen[:n], model)
     own = np.ascontiguousarray(more[:n, len(SKILL_COLUMNS) :])
-    return Known(rows, p[:n], minutes, own, mastery, known, against, information, facts)
+    return Known(rows, p[:n], takes, own, mastery, known, against, information, facts)
 
 
 def _of_skills(

@@ -161,7 +161,8 @@ def learning_of(rows: Ints, learner: Learner, teaching: Teaching) -> Learning:
         terms[_PLACE["voice"]] = _voice(spoken, known, p_spoken, words, menu, weights.voice)
     terms[_PLACE["repeat"]] = _repeated(rows, learner.history, weight=weights.repeat)
     if learner.minutes_left is not None:
-        over = np.maximum(known.minutes - learner.minutes_left, 0.0) / np.maximum(known.minutes, 1.0)
+        minutes = known.minutes
+        over = np.maximum(minutes - learner.minutes_left, 0.0) / np.maximum(minutes, 1.0)
         terms[_PLACE["minutes"]] = -weights.minutes * over
     return Learning(terms, known, worth, aims, has_goal, tuple(loops), learner.needs)
 
@@ -184,7 +185,7 @@ def _asked_about(menu: Menu, aims: Ints, has_goal: bool) -> Ints:
 
 def _without(known: Known, n: int) -> Known:
     """Only the first `n` rows."""
-    return replace(known, rows=known.rows[:n], p=known.p[:n], minutes=known.minutes[:n], own=known.own[:n])
+    return replace(known, rows=known.rows[:n], p=known.p[:n], takes=known.takes.first(n), own=known.own[:n])
 
 
 def _repeated(rows: Ints, history: History, *, weight: float) -> Floats:

@@ -43,10 +43,10 @@ def worth_of(menu: Menu, known: Known, gains: GainModel, aims: Ints, *, ahead: f
     """
     steps = steps_of(menu, known, gains)
     # Both questions at once, as each step is and as it would be if its skill were ready.
-    changes = gains.gains(steps.facts, steps.keys)
-    gain, (best, best_ready) = best_of(steps, changes, known.minutes, len(menu.skills))
+    changes, minutes = gains.gains(steps.facts, steps.keys), known.takes.with_those(steps.place)
+    gain, (best, best_ready) = best_of(steps, changes, minutes, len(menu.skills))
     value, opens = _values(menu, known.known, gains.tracing.span, aims, best, best_ready, ahead)
-    rate = rates_of(steps, changes, known.minutes, value)
+    rate = rates_of(steps, changes, minutes, value)
     return Worth(rate, steps.place, steps.skill, gain, value, opens, steps.readiness)
 
 

@@ -87,3 +87,21 @@ def test_what_speaks_most_is_the_same(seed, n_rows, n_others):
     compiled = matrix.strongest(rows, others)
     np.testing.assert_array_equal(compiled, in_numpy(lambda: matrix.strongest(rows, others), neighbours))
     assert compiled[-1].tolist() == compiled[-2].tolist()
+
+
+@given(seed=st.integers(0, 10_000), cuts=st.lists(st.integers(0, 30), max_size=4))
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_minutes_are_the_same_whoever_asks_first(lesson, seed, cuts):
+    rng, state = np.random.default_rng(seed), folded(practice(lesson, seed, n=20), lesson.learner, lesson.offer)
+    rows = np.arange(len(lesson.catalogue))[:30]
+
+    def known():
+        nothing = np.empty(0, np.int64)
+        return known_of(lesson.teaching.menu, rows, nothing, state=state, model=lesson.learner, now_us=NOW_US)
+
+    whole, bit_by_bit = known().minutes, known()
+    for n in cuts:
+        places = rng.integers(0, len(rows), n)
+        np.testing.assert_array_equal(bit_by_bit.takes.with_those(places)[places], whole[places])
+    np.testing.assert_array_equal(known().takes.first(7).of_all(), whole[:7])
+    np.testing.assert_array_equal(bit_by_bit.minutes, whole)
