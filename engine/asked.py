@@ -139,7 +139,8 @@ def asked_of(ask: Ask, recommender: Recommender) -> Asked:
     asked = replace(query, history=History.empty(), features=()) if anybody else query
     voices = () if anybody else standing(state.spoken if state is not None else ask.spoken or (), query.now_us)
     learner = None if anybody else learner_led(request, asked, state, voices, recommender)
-    again = _again(request, query, learner, voices, recommender)
+    conditions = conditions_of(request, asked, learner, voices, recommender)
+    again = _again(request, query, learner, recommender, conditions)
     answered = Answered(
         model=recommender.model,
         learner=recommender.learner,
@@ -161,19 +162,24 @@ def asked_of(ask: Ask, recommender: Recommender) -> Asked:
         voices=voices,
         wished=None if anybody or request.objective != "learning" else ask.preferences,
         again=again,
-        conditions=conditions_of(request, asked, learner, voices, again, recommender),
+        conditions=(*conditions, again.key),
     )
     return Asked(ask=ask, asking=asking, answered=answered)
 
 
 def _again(
-    request: Request, query: Query, learner: Learner | None, voices: tuple[Spoken, ...], recommender: Recommender
+    request: Request, query: Query, learner: Learner | None, recommender: Recommender, conditions: tuple[object, ...]
 ) -> Again:
-    """What comes back for a need or a goal, beside what is new and what was accepted."""
-    if learner is None or recommender.teaching is None or request.candidates is not None or not request.again:
+    """What comes back for a need or a goal, beside what is new and what was accepted; kept while it lasts."""
+    teaching = recommender.teaching
+    if learner is None or teaching is None or request.candidates is not None or not request.again:
         return NOTHING
-    allowed = candidates_of(request, query, recommender.catalogue, welcome=accepted_rows(voices, recommender))
-    return again_of(allowed, learner, recommender.teaching)
+
+    def found() -> Again:
+        welcome = accepted_rows(learner.spoken, recommender)
+        return again_of(candidates_of(request, query, recommender.catalogue, welcome=welcome), learner, teaching)
+
+    return query.history.kept("again", conditions, found, lambda again: again.lasting)
 
 
 def _among(rows: NDArray[np.int64], some: Iterable[int], n: int) -> NDArray[np.bool_]:

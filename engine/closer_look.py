@@ -92,16 +92,15 @@ def conditions_of(
     query: Query,
     learner: Learner | None,
     voices: tuple[Spoken, ...],
-    again: Again,
     recommender: Recommender,
 ) -> tuple[object, ...]:
-    """What the candidates and their relevance follow from, beside the history and rules."""
+    """What the candidates and their relevance follow from, beside the history, what comes back, and rules."""
     course_day = recommender.model.course_day.key(query) if recommender.model is not None else ()
     needs = () if learner is None else (learner.goal, tuple(learner.needs.checks), tuple(learner.needs.reviews))
     return (
         recommender, recommender.catalogue.available(query.now_us), request.k, request.candidates, request.exclude,
         request.formats, request.minutes, query.access_needs, query.languages, query.features, query.course_id,
-        course_day, query.starts_us, query.hour_us, voices, again.key, needs,
+        course_day, query.starts_us, query.hour_us, voices, needs,
     )  # fmt: skip
 
 

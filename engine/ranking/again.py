@@ -17,11 +17,13 @@ Ints = NDArray[np.int64]
 class Again:
     """Rows of the catalogue that are candidates again, ascending: all were done before.
 
-    `spent` are skills on the way to the goal that are not mastered, for which nothing new was left.
+    `spent` are skills on the way to the goal that are not mastered, for which nothing new was left. It is `lasting`
+    where mastery did not have to be asked, which changes with the minute.
     """
 
     rows: Ints
     spent: tuple[str, ...] = ()
+    lasting: bool = True
 
     @property
     def key(self) -> tuple[int, ...]:
@@ -42,34 +44,35 @@ def again_of(allowed: NDArray[np.bool_], learner: Learner, teaching: Teaching) -
     menu, needs = teaching.menu, learner.needs
     was_seen = np.zeros(len(allowed), bool)
     was_seen[learner.history.resource_index] = True
-    spent = _spent(allowed, was_seen, learner, teaching)
+    left = _left(allowed, was_seen, learner, teaching)
+    spent = _spent(left, learner, teaching) if len(left) else ()
     rows = [
         *(menu.answering(menu.number[s]) for s in needs.checks if s in menu.number),
         *(menu.reviewing(menu.number[s]) for s in needs.reviews if s in menu.number),
         *(menu.teaching.of(k) for k in spent),
     ]
     if not rows:
-        return NOTHING
+        return Again(NOTHING.rows, lasting=not len(left))
     comes_back = np.zeros(len(allowed), bool)
     comes_back[np.concatenate(rows)] = True
-    return Again(np.flatnonzero(comes_back & was_seen), tuple(menu.skills[k] for k in spent))
+    names = tuple(menu.skills[k] for k in spent)
+    return Again(np.flatnonzero(comes_back & was_seen), names, lasting=not len(left))
 
 
-def _spent(
-    allowed: NDArray[np.bool_], was_seen: NDArray[np.bool_], learner: Learner, teaching: Teaching
-) -> tuple[int, ...]:
-    """Skills on the way to the goal that were worked on, have no candidate left and are not mastered."""
+def _left(allowed: NDArray[np.bool_], was_seen: NDArray[np.bool_], learner: Learner, teaching: Teaching) -> Ints:
+    """Skills on the way to the goal that were worked on and have no candidate left."""
     menu = teaching.menu
     way = np.array(menu.closure(aims_of(learner.goal, menu).tolist()), np.int64)
     place, rows = menu.teaching.gathered(way)
     is_left = np.bincount(place, allowed[rows], len(way)) > 0
-    left = way[~is_left & (np.bincount(place, was_seen[rows], len(way)) > 0)]
-    if not len(left):
-        return ()
-    # Mastery is asked of these alone, and only where there are any: it is what costs.
-    known = known_of(
-        menu, np.empty(0, np.int64), left, state=learner.state, model=teaching.model, now_us=learner.now_us
-    )
+    left: Ints = way[~is_left & (np.bincount(place, was_seen[rows], len(way)) > 0)]
+    return left
+
+
+def _spent(left: Ints, learner: Learner, teaching: Teaching) -> tuple[int, ...]:
+    """Those of these skills that are not mastered: mastery is asked of them alone, as it is what costs."""
+    nothing = np.empty(0, np.int64)
+    known = known_of(teaching.menu, nothing, left, state=learner.state, model=teaching.model, now_us=learner.now_us)
     return tuple(left[known.known[left] < MASTERED].tolist())
 
 
