@@ -1,12 +1,15 @@
 """Every way to part a small class into groups, for when there are few enough to look at them all."""
 
+from math import lgamma, log
+
 import numpy as np
 
 from engine.collaborators.counts import Groups
 from engine.collaborators.problem import Problem
+from engine.collaborators.spec import Layout
 
-# Beyond so many units there is no hope of seeing every way.
-_UNITS = 30
+# Each unit is a step deeper into the walk.
+_UNITS = 200
 
 
 def every_way(problem: Problem, *, places: int) -> list[Groups] | None:
@@ -15,11 +18,18 @@ def every_way(problem: Problem, *, places: int) -> list[Groups] | None:
     Groups that no lock names are alike: of groupings that differ in their numbers alone there is one. None where more
     than `places` steps would be needed to see them all.
     """
-    if len(problem.unit_fixed) > _UNITS:
+    free = int((problem.unit_fixed == 0).sum())
+    if len(problem.unit_fixed) > _UNITS or about_many(free, problem.layout) > log(places + 1):
         return None
     ways = _Ways(problem, places)
     ways.place(0, problem.n)
     return ways.found if ways.places >= 0 else None
+
+
+def about_many(n: int, layout: Layout) -> float:
+    """The logarithm of about how many groupings there are, of groups that differ in nothing but their number."""
+    k, share = layout.n_groups, n / layout.n_groups
+    return lgamma(n + 1) - k * lgamma(share + 1) - lgamma(k + 1)
 
 
 class _Ways:

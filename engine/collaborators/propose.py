@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from math import lgamma, log
+from math import log
 
 import numpy as np
 
@@ -18,7 +18,7 @@ from engine.collaborators.counts import (
     parted,
     weighted_broken,
 )
-from engine.collaborators.every import every_way
+from engine.collaborators.every import about_many, every_way
 from engine.collaborators.feasible import Verdict, verdict_on
 from engine.collaborators.kernels import Annealing, Found, Prepared, anneal, cost_of, enumerated
 from engine.collaborators.problem import Problem, problem_of
@@ -155,7 +155,7 @@ class _Search:
 
     def _enumerate(self, problems: dict[Layout, Problem]) -> bool:
         """Look at every grouping of a tiny class: whether the best of all is known now."""
-        worth = all(_many(len(self.roster), layout) <= log(_PLACES) for layout in problems)
+        worth = all(about_many(len(self.roster), layout) <= log(_PLACES) for layout in problems)
         worth = worth and self.effort.n_proposals == 1
         best = []
         for layout, problem in problems.items():
@@ -274,12 +274,6 @@ class _Search:
 def _levelled(problem: Problem) -> Problem:
     """The problem as it is searched: uneven means count more than in the objective, still less than a break."""
     return replace(problem, numbers=replace(problem.numbers, finer=problem.numbers.finer * _LEVELLING))
-
-
-def _many(n: int, layout: Layout) -> float:
-    """The logarithm of about how many groupings there are, of groups that differ in nothing but their number."""
-    k, share = layout.n_groups, n / layout.n_groups
-    return lgamma(n + 1) - k * lgamma(share + 1) - lgamma(k + 1)
 
 
 def locked(proposal: Proposal, roster: Roster, learner_ids: Sequence[str]) -> tuple[Rule, ...]:
