@@ -40,12 +40,11 @@ def checked(roster: Roster, spec: Spec, *, allow_absent: bool = False, words: Wo
     for rule in spec.rules:
         wrong = [mistake for column in rule.by for mistake in _in_column(roster, rule, column, words)]
         absent = [learner for learner in rule.learners if learner not in rows]
+        told = f"{rule.name} names {_who(absent, words)} not {words.learners}" if absent else ""
         if absent and not allow_absent:
-            who = f"{_who(absent, words)} not {words.learners}"
-            wrong.append(f"{rule.name} names {who}: correct the id, or take it out of the rule")
-        if absent and not wrong:
-            many = _listed(absent) if words.named else len(absent)
-            notes.append(f"{rule.name} names {many} not {words.learners}, who were left out")
+            wrong.append(f"{told}: correct the id, or take it out of the rule")
+        elif absent and not wrong:
+            notes.append(f"{told} and {'was' if len(absent) == 1 else 'were'} left out")
         notes += [] if wrong else _notes(roster, rule)
         mistakes += wrong
         rules.append(replace(rule, learners=tuple(learner for learner in rule.learners if learner in rows)))

@@ -8,8 +8,8 @@ from engine.collaborators.counts import Groups
 from engine.collaborators.problem import Problem
 from engine.collaborators.spec import Layout
 
-# Each unit is a step deeper into the walk.
-_UNITS = 200
+# Each unit is a step deeper into the walk, and a grouping is about so many steps.
+_UNITS, _STEPS = 200, 3
 
 
 def every_way(problem: Problem, *, places: int) -> list[Groups] | None:
@@ -19,7 +19,7 @@ def every_way(problem: Problem, *, places: int) -> list[Groups] | None:
     than `places` steps would be needed to see them all.
     """
     free = int((problem.unit_fixed == 0).sum())
-    if len(problem.unit_fixed) > _UNITS or about_many(free, problem.layout) > log(places + 1):
+    if len(problem.unit_fixed) > _UNITS or about_many(free, problem.layout) > log(places / _STEPS + 1):
         return None
     ways = _Ways(problem, places)
     ways.place(0, problem.n)

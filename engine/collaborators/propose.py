@@ -40,7 +40,7 @@ _LEVELLING = 8.0
 _OTHER_RUNS, _OTHER_SHARE, _FEWEST_STEPS = 10, 4, 4
 _PLACES = 400_000
 # Where several are wanted, so many places are looked at one by one, and so many groupings kept for each to choose from.
-_EVERY_PLACES, _CHOICE = 20_000, 20
+_EVERY_PLACES, _CHOICE = 50_000, 20
 _MODEL, _STEPS_PER_NODE = 200, 3_000
 _HOT, _TEPID, _COLD, _PENALTY = 0.5, 0.15, 0.002, 8.0
 _LAYOUTS = 6

@@ -249,7 +249,7 @@ def test_absent_learners_can_be_left_out(run):
     spec = "{size: 3, rules: [{verb: keep_apart, learners: [a01, a02, ill]}, {verb: lock, learners: [gone], group: 1}]}"
     code, out, err, folder = run(spec, "--allow-absent")
     assert code == 0, err
-    assert "rules[0] (keep_apart) names ill not in the roster, who were left out" in out
+    assert "rules[0] (keep_apart) names ill, who is not in the roster and was left out" in out
     groups = groups_in(folder / "groups.csv")
     assert groups["a01"] != groups["a02"]
 
@@ -383,6 +383,13 @@ def test_very_many_groups_are_drawn_as_shares(run, tmp_path):
     code, _, err, _ = run(spec, "--seconds", "0.2", "--picture", str(tmp_path / "p.png"), roster=roster)
     assert code == 0, err
     assert imread(tmp_path / "p.png").shape[1] < 1100
+
+
+def test_a_name_in_a_picture_is_no_formula(run, tmp_path):
+    roster = "learner_id,$cost_{$\n" + "".join(f"c{i},{i % 7}\n" for i in range(9))
+    spec = "size: 3\nrules: [{verb: balance, by: '$cost_{$'}]"
+    code, _, err, _ = run(spec, "--picture", str(tmp_path / "p.png"), roster=roster)
+    assert code == 0, err
 
 
 def test_rules_in_a_picture_are_told_apart():

@@ -32,6 +32,12 @@ def draw_groups(proposal: Proposal, out: Path) -> None:
         raise Unavailable("pictures need matplotlib: install trailmate[training], or leave --picture out") from None
 
     matplotlib.use("Agg")
+    # A name in a file may hold a $, which is no formula.
+    with matplotlib.rc_context({"text.parse_math": False}):
+        _draw(proposal, out)
+
+
+def _draw(proposal: Proposal, out: Path) -> None:
     import matplotlib.pyplot as plt
 
     balances = [count for count in proposal.counts if count.rule.verb == "balance" and count.mean is not None]
