@@ -10,13 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from engine.collaborators.checking import checked
+from engine.collaborators.checking import Words, checked, size_notes
 from engine.collaborators.conflict import Conflict
 from engine.collaborators.counts import Count
 from engine.collaborators.edits import learned
 from engine.collaborators.modes import Known, plan_of
 from engine.collaborators.peer_tasks import known_of_crowd
-from engine.collaborators.propose import Effort, Proposal, propose
+from engine.collaborators.proposals import Proposal
+from engine.collaborators.propose import Effort, propose
 from engine.collaborators.roster import ID, Roster
 from engine.collaborators.spec import Met, Rule, Size, Spec, spec_of
 from engine.collaborators.tasks import ready_skills, tasks_of
@@ -30,9 +31,11 @@ from engine.collaborators.teachers import (
     history_of,
     lines_of,
     numbered_in,
+    silent_among,
     size_under,
     wishes_of,
 )
+from engine.collaborators.telling import UNDECIDED, notes_on
 from engine.domain.errors import BadInput
 from engine.domain.grouping import Grouping, group_ids_of
 from engine.domain.resource import Resource
@@ -51,10 +54,15 @@ from serving.schemas_together import (
 )
 from serving.wire import valid_id
 
+_WORDS = Words(learners="in this class", columns="the request has not", nothing="add it to columns")
+
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """What is asked for as a roster and lines, who is grouped and who is left out, and what may look like a slip."""
+    """What is asked for as a roster and lines, who is grouped and who is left out, and what may look like a slip.
+
+    `size_rule_ids`: the rules the size comes from, where it was not asked for.
+    """
 
     known: Known
     roster: Roster
@@ -62,6 +70,7 @@ class _Plan:
     lines: list[Line]
     left_out: list[LeftOutOut]
     notes: list[str]
+    size_rule_ids: tuple[str, ...] = ()
 
 
 async def groups_for(asked: GroupsIn, *, tenant: str, crowds: Crowds, now: datetime) -> GroupsOut:
@@ -97,9 +106,10 @@ def _planned(asked: GroupsIn, gathered: Gathered, people: People, now: datetime)
     roster = Roster(known.learner_ids, _columns(asked, known.learner_ids))
     size, keeps = size_under(_size_of(asked), people.size)
     ruled, columns = lines_of(people, roster, _numbers(gathered.groupings, now, fewest_groups(size, len(roster))))
-    roster = replace(roster, columns={**roster.columns, **columns})
     history = history_of(gathered.groupings)
     own, notes = _own(asked, roster, out, history)
+    notes += [*silent_among(people, roster), *(size_notes(size, len(roster)) if asked.size is not None else [])]
+    roster = replace(roster, columns={**roster.columns, **columns})
     if not keeps and people.size is not None:
         raise Conflicting(
             "the size that was asked for breaks a hard rule about it; ask for another, or change the rule",
@@ -109,7 +119,8 @@ def _planned(asked: GroupsIn, gathered: Gathered, people: People, now: datetime)
     if history and all(line.rule.verb != "avoid_repeat" for line in own):
         lines.append(Line(Rule(index=0, verb="avoid_repeat", hard=False, past=history), HISTORY))
     lines += wishes_of(learned(gathered.groupings, now), roster)
-    return _Plan(known, roster, size, lines, left_out, notes)
+    ruled_size = people.size.rule_ids if asked.size is None and people.size is not None else ()
+    return _Plan(known, roster, size, lines, left_out, notes, ruled_size)
 
 
 def _numbers(groupings: Sequence[Grouping], now: datetime, most: int) -> dict[str, int]:
@@ -153,7 +164,7 @@ def _own(asked: GroupsIn, roster: Roster, out: set[str], history: tuple[Met, ...
         raise BadInput("a rule names a file, which only the command line can read; give the rows as past instead")
     asked_for = spec_of({"size": 1, "rules": told})
     kept = tuple(replace(rule, learners=tuple(x for x in rule.learners if x not in out)) for rule in asked_for.rules)
-    spec, notes = checked(roster, Spec(asked_for.size, kept))
+    spec, notes = checked(roster, Spec(asked_for.size, kept), words=_WORDS)
     fewer = (rule for rule, now in zip(asked_for.rules, kept, strict=True) if len(now.learners) < len(rule.learners))
     notes += [f"{rule.name} names learners who are left out today" for rule in fewer]
     return [Line(rule, REQUEST, rule.index) for rule in spec.rules], notes
@@ -180,7 +191,7 @@ def _proposed(asked: GroupsIn, class_id: str, gathered: Gathered, plan: _Plan) -
     effort = Effort(seed=asked.seed, seconds=asked.seconds, n_proposals=asked.proposals)
     found = propose(roster, spec, effort, clock=time.perf_counter)
     if isinstance(found, Conflict):
-        raise _conflicting(found, lines, len(roster))
+        raise _conflicting(found, lines, plan)
     resources = [r for r in gathered.recommender.catalogue.resources if r is not None]
     return GroupsOut(
         class_id=class_id,
@@ -190,7 +201,7 @@ def _proposed(asked: GroupsIn, class_id: str, gathered: Gathered, plan: _Plan) -
         proved_best=found.proved,
         seed=found.seed,
         left_out=plan.left_out,
-        notes=plan.notes,
+        notes=[*plan.notes, *notes_on(found)],
     )
 
 
@@ -234,19 +245,32 @@ def _rule_out(count: Count, lines: Sequence[Line]) -> GroupRuleOut:
     )
 
 
-def _conflicting(found: Conflict, lines: Sequence[Line], n: int) -> Conflicting:
+def _conflicting(found: Conflict, lines: Sequence[Line], plan: _Plan) -> Conflicting:
     """What a teacher may give up; the rules' reasons stay with whoever wrote them."""
-    own = [lines[index] for index in found.rules]
+    own, n = [lines[index] for index in found.rules], len(plan.roster)
+    of_size = plan.size_rule_ids if found.sized or not own else ()
     told: dict[str, list[int | str]] = {
         "rules": sorted(x.place for x in own if x.origin == REQUEST and x.place is not None),
-        "rule_ids": sorted({rule_id for x in own for rule_id in x.rule_ids}),
+        "rule_ids": sorted({*of_size, *(rule_id for x in own for rule_id in x.rule_ids)}),
         "locked": sorted(x.place for x in own if x.origin == LOCKED and x.place is not None),
     }
     if not own:
         return Conflicting(f"no number of groups of this size has room for {n} learners; choose another size", told)
     names = ", ".join(_name(x) for x in own)
-    rest = "change or suspend it" if len(own) == 1 else "give up any one of them"
-    return Conflicting(f"in this class of {n} these hard rules cannot all hold: {names}; {rest}", told)
+    fewer = "" if found.proved else f", or fewer of them, {UNDECIDED}"
+    rest = "change or suspend it" if len(own) == 1 else "give up any one of them" if found.proved else "give one up"
+    size, another = _sized(plan, n) if found.sized else ("", "")
+    return Conflicting(
+        f"in this class of {n}{size} these hard rules cannot all hold: {names}{fewer}; {rest}{another}", told
+    )
+
+
+def _sized(plan: _Plan, n: int) -> tuple[str, str]:
+    """The size as a cause, and what to do about it."""
+    groups = fewest_groups(plan.size, n)
+    many = "one group" if groups == 1 else f"{groups} groups" if plan.size.high is None else f"{groups} groups or more"
+    rule = "change the rule about sizes" if plan.size_rule_ids else "choose another size"
+    return f", in groups of {plan.size} (which makes {many}),", f", or {rule}"
 
 
 def _name(line: Line) -> str:

@@ -12,7 +12,7 @@ from engine.collaborators.spec import Layout, Rule, Spec
 
 def bound_of(roster: Roster, spec: Spec, layout: Layout) -> float:
     """No grouping of this layout has a smaller objective."""
-    return sum(rule.weight * least_broken(rule, roster, layout) for rule in spec.rules if not rule.hard)
+    return float(sum(rule.weight * least_broken(rule, roster, layout) for rule in spec.rules if not rule.hard))
 
 
 def least_broken(rule: Rule, roster: Roster, layout: Layout) -> int:
@@ -64,10 +64,10 @@ def _cluster(rule: Rule, roster: Roster, layout: Layout) -> int:
     codes, n_values = codes_of(rule, roster)
     totals, unknown = np.bincount(codes[codes >= 0], minlength=n_values), int((codes < 0).sum())
     pure = int((totals // layout.low).sum())
-    for lacking in sorted(layout.low - totals % layout.low):
+    for lacking in sorted((layout.low - totals % layout.low).tolist()):
         if lacking > unknown:
             break
-        pure, unknown = pure + (lacking <= layout.low), unknown - int(lacking)
+        pure, unknown = pure + 1, unknown - lacking
     return max(layout.n_groups - pure - unknown // layout.low, 0)
 
 

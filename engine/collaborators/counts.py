@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from math import comb
 
 import numpy as np
@@ -62,7 +61,7 @@ def objective_of(counts: Sequence[Count], spec: Spec) -> float:
 
 def weighted_broken(counts: Sequence[Count]) -> float:
     """Weights times breaks of soft rules."""
-    return sum(count.rule.weight * count.broken for count in counts if not count.rule.hard)
+    return float(sum(count.rule.weight * count.broken for count in counts if not count.rule.hard))
 
 
 def hard_broken(counts: Sequence[Count]) -> int:
@@ -167,11 +166,18 @@ def _lock(rule: Rule, roster: Roster, groups: Groups, n_groups: int) -> Count:
 def numbered(groups: Groups, spec: Spec, n_groups: int) -> Groups:
     """The same grouping with its numbers in the order of first members, so that equal groupings are equal.
 
-    Where a lock names a number, numbers stay as they are.
+    A group that a lock names keeps its number; the others take the numbers that are left.
     """
-    if any(rule.verb == "lock" for rule in spec.rules):
-        return groups
-    first = {int(g): at for at, g in reversed(list(enumerate(groups)))}
-    order = {g: number for number, g in enumerate(sorted(first, key=lambda g: first[g]))}
-    assert all(a < b for a, b in pairwise(sorted(order.values()))) and len(order) <= n_groups
-    return np.array([order[int(g)] for g in groups], np.int32)
+    named = {rule.group - 1 for rule in spec.rules if rule.verb == "lock" and rule.learners}
+    free = iter([g for g in range(n_groups) if g not in named])
+    number = {g: g for g in named}
+    for g in groups.tolist():
+        if g not in number:
+            number[g] = next(free)
+    return np.array([number[g] for g in groups.tolist()], np.int32)
+
+
+def parted(groups: Groups) -> bytes:
+    """Who is with whom, whatever the numbers of the groups: equal where the parts are."""
+    first: dict[int, int] = {}
+    return np.array([first.setdefault(g, len(first)) for g in groups.tolist()], np.int32).tobytes()

@@ -11,7 +11,7 @@ from engine.collaborators.counts import Groups
 from engine.collaborators.kernels import Annealing, Prepared, anneal, enumerated
 from engine.collaborators.problem import Problem, problem_of
 from engine.collaborators.roster import Roster
-from engine.collaborators.spec import Layout, Spec, layouts_of
+from engine.collaborators.spec import Layout, Rule, Size, Spec, layouts_of
 from engine.collaborators.start import start_of
 
 # A pair too many of one value, and a group's distance from the mean in standard deviations, show the way downhill.
@@ -59,6 +59,18 @@ def verdict_on(roster: Roster, spec: Spec, left: Left, *, seed: int = 0, first: 
     if not kept:
         return _decided(roster, hard, possible, left, seed)
     return Verdict(tuple(kept), tuple(possible))
+
+
+def other_size_holds(roster: Roster, rules: tuple[Rule, ...], left: Left) -> bool:
+    """Whether groups of some other size are soon found to keep these hard rules; not finding any proves nothing."""
+    n = len(roster)
+    for n_groups in sorted({k for k in (1, 2, 3, n // 6, n // 4, n // 3, n // 2, n) if 1 <= k <= n}):
+        layout = Layout(n_groups, n // n_groups, -(-n // n_groups))
+        if left() <= 0:
+            return False
+        if _sought(roster, Spec(Size(1), rules), layout, seed=0)[0] is not None:
+            return True
+    return False
 
 
 def _sought(roster: Roster, spec: Spec, layout: Layout, seed: int) -> tuple[Groups | None, bool]:

@@ -2,19 +2,30 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from math import lgamma, log
+from math import log
 
 import numpy as np
 
 from engine.collaborators import exact
 from engine.collaborators.bounds import bound_of
 from engine.collaborators.conflict import Conflict, conflict_of
-from engine.collaborators.counts import Count, Groups, counts_of, least_weight, numbered, objective_of, weighted_broken
+from engine.collaborators.counts import (
+    Groups,
+    counts_of,
+    least_weight,
+    numbered,
+    objective_of,
+    parted,
+    weighted_broken,
+)
+from engine.collaborators.every import about_many, every_way
 from engine.collaborators.feasible import Verdict, verdict_on
-from engine.collaborators.kernels import Annealing, Prepared, anneal, enumerated
+from engine.collaborators.kernels import Annealing, Found, Prepared, anneal, cost_of, enumerated
 from engine.collaborators.problem import Problem, problem_of
+from engine.collaborators.proposals import CLOSE, Grouping, Proposal, chosen_of, differing, differs, rank
 from engine.collaborators.roster import Roster
 from engine.collaborators.spec import Layout, Rule, Spec, layouts_of
+from engine.collaborators.start import start_of
 from engine.domain.errors import Unavailable
 
 # Steps a second of search buys: a fifth or less of what one core does, so that the clock hardly ever decides.
@@ -25,14 +36,14 @@ _FIRST_STEPS, _LONGEST = 600, 20_000
 _RUNS = 4
 # Beyond the reach of exact methods the search itself counts uneven means so much more than the objective does.
 _LEVELLING = 8.0
-_SHORT_RUNS, _SHORT_STEPS = 10, 4
+# For each further proposal so many searches, which share what is left of the work, or a part of it again.
+_OTHER_RUNS, _OTHER_SHARE, _FEWEST_STEPS = 10, 4, 4
 _PLACES = 400_000
+# Where several are wanted, so many places are looked at one by one, and so many groupings kept for each to choose from.
+_EVERY_PLACES, _CHOICE = 50_000, 20
 _MODEL, _STEPS_PER_NODE = 200, 3_000
 _HOT, _TEPID, _COLD, _PENALTY = 0.5, 0.15, 0.002, 8.0
-_CLOSE = 1e-9
 _LAYOUTS = 6
-# Two proposals that put more than this share of pairs together alike are told as one.
-_ALIKE = 0.8
 Clock = Callable[[], float]
 Report = Callable[[str, float], None]
 
@@ -48,43 +59,6 @@ class Effort:
     seconds: float = 10.0
     steps: int | None = None
     n_proposals: int = 1
-
-
-@dataclass(frozen=True, slots=True)
-class Proposal:
-    """One grouping: `(n,)` group numbers from 0, how each rule fares, and what that comes to.
-
-    `place`: of its layout among those the size allows.
-    """
-
-    groups: Groups
-    layout: Layout
-    counts: tuple[Count, ...]
-    objective: float
-    broken: float
-    place: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Grouping:
-    """The proposals, the best first; none has a smaller objective than `bound`.
-
-    `seconds` as the clock told, `first_seconds` until the first proposal stood. `limited`: the clock, not the work,
-    ended the search, so another machine may find other groups.
-    """
-
-    proposals: tuple[Proposal, ...]
-    bound: float
-    seconds: float
-    first_seconds: float
-    steps: int
-    seed: int
-    limited: bool
-
-    @property
-    def proved(self) -> bool:
-        """There is no better grouping than the first."""
-        return self.proposals[0].objective <= self.bound + _CLOSE
 
 
 def propose(
@@ -127,6 +101,8 @@ def propose(
         steps=search.steps,
         seed=effort.seed,
         limited=search.limited,
+        n_wanted=effort.n_proposals,
+        n_exist=search.n_exist,
     )
 
 
@@ -137,6 +113,7 @@ class _Search:
         self.roster, self.spec, self.effort, self.left, self.report = roster, spec, effort, left, report
         self.found: dict[bytes, Proposal] = {}
         self.bound, self.steps, self.first_seconds, self.limited = 0.0, 0, 0.0, False
+        self.n_exist: int | None = None
         self.scale = max((rule.weight for rule in spec.rules if not rule.hard), default=1.0)
         self.least = least_weight(spec)
         self.places = {layout: at for at, layout in enumerate(layouts_of(spec.size, len(roster)))}
@@ -153,40 +130,32 @@ class _Search:
         problems = {at: Prepared(_levelled(one) if large else one) for at, one in plain.items()}
         first = min(_FIRST_STEPS * n, self.whole)
         for one in tried:
-            self._add(self._anneal(problems[one.layout], one.groups, first), one.layout)
+            self._add(self._anneal(problems[one.layout], one.groups, first).groups, one.layout)
         self.first_seconds = self.effort.seconds - self.left()
-        if len(tried) == len(verdict.possible) and self._enumerate(plain):
+        if len(tried) == len(verdict.possible) and (self._enumerate(plain) or self._look_at_all(plain)):
             return
         layout = self.best.layout
         start = next(one.groups for one in tried if one.layout == layout)
         self._rounds(problems[layout], start, layout)
         self._polish(problems[layout], layout)
         self._exactly(problems[layout], layout, alone=len(verdict.possible) == 1)
-        self._others(problems[layout], start, layout)
+        self._others(problems[layout], layout)
 
     def ranked(self) -> tuple[Proposal, ...]:
-        """The best, then the best of those that differ from it and from one another; like ones where none is left."""
-        wanted, ranked = self.effort.n_proposals, sorted(self.found.values(), key=_rank)
-        chosen, similar = ranked[:1], list[Proposal]()
-        for one in ranked[1:]:
-            if len(chosen) == wanted:
-                break
-            alike = max(_alike(one.groups, other.groups) for other in chosen)
-            (similar if alike > _ALIKE else chosen).append(one)
-        return tuple(sorted(chosen + similar[: wanted - len(chosen)], key=_rank))
+        """As many proposals as are wanted, or as there are."""
+        return chosen_of(self.found.values(), self.effort.n_proposals)
 
     @property
     def best(self) -> Proposal:
         """The best so far."""
-        return min(self.found.values(), key=_rank)
+        return min(self.found.values(), key=rank)
 
     def _done(self) -> bool:
-        enough = len(self.found) >= self.effort.n_proposals
-        return enough and self.best.objective <= self.bound + _CLOSE
+        return self.best.objective <= self.bound + CLOSE
 
     def _enumerate(self, problems: dict[Layout, Problem]) -> bool:
         """Look at every grouping of a tiny class: whether the best of all is known now."""
-        worth = all(_many(len(self.roster), layout) <= log(_PLACES) for layout in problems)
+        worth = all(about_many(len(self.roster), layout) <= log(_PLACES) for layout in problems)
         worth = worth and self.effort.n_proposals == 1
         best = []
         for layout, problem in problems.items():
@@ -197,6 +166,27 @@ class _Search:
         self.bound = max(self.bound, min(one.objective for one in best))
         return True
 
+    def _look_at_all(self, problems: dict[Layout, Problem]) -> bool:
+        """Where several are wanted and there are few, the best of all, and how many there are."""
+        if self.effort.n_proposals == 1:
+            return False
+        kept = list[tuple[float, int, bytes, Groups, Layout]]()
+        for layout, problem in problems.items():
+            ways = every_way(problem, places=_EVERY_PLACES // len(problems))
+            if ways is None:
+                return False
+            prepared = Prepared(problem)
+            for groups in ways:
+                hard, soft = cost_of(prepared, groups)
+                if hard < 0.5:
+                    kept.append((soft + problem.constant, self.places[layout], groups.tobytes(), groups, layout))
+        kept.sort(key=lambda one: one[:3])
+        for _, _, _, groups, layout in kept[: _CHOICE * self.effort.n_proposals]:
+            self._add(groups, layout)
+        self.n_exist = len({parted(one[3]) for one in kept})
+        self.bound = max(self.bound, min(one.objective for one in self.found.values()))
+        return True
+
     def _rounds(self, prepared: Prepared, start: Groups, layout: Layout) -> None:
         whole = self.whole
         each = max(min(whole // (_RUNS + 1), _LONGEST * len(self.roster)), 1)
@@ -205,19 +195,18 @@ class _Search:
                 self.limited = True
                 return
             self.report("grouping", min(self.steps / whole, 1.0))
-            self._add(self._anneal(prepared, start, each), layout)
+            self._add(self._anneal(prepared, start, each).groups, layout)
 
     def _polish(self, prepared: Prepared, layout: Layout) -> None:
         """A walk about the best, too cold for a break more: what is finer gets better."""
         if self.steps < self.whole and not self._done() and not self.limited:
-            self._add(
-                self._anneal(prepared, self.best.groups, self.whole - self.steps, hot=_TEPID * self.least), layout
-            )
+            told = self._anneal(prepared, self.best.groups, self.whole - self.steps, hot=_TEPID * self.least)
+            self._add(told.groups, layout)
 
     def _exactly(self, prepared: Prepared, layout: Layout, *, alone: bool) -> None:
         """A small class as a program: a better bound, and a better grouping if there is one."""
         nodes = self.whole // _STEPS_PER_NODE if exact.size_of(self.roster, self.spec, layout) <= _MODEL else 0
-        if not nodes or self.best.broken <= self.bound + _CLOSE or self.left() <= 0:
+        if not nodes or self.best.broken <= self.bound + CLOSE or self.left() <= 0:
             return
         self.report("proving", 0.95)
         told = exact.solved(self.roster, self.spec, layout, exact.Limits(self.left(), nodes))
@@ -225,18 +214,39 @@ class _Search:
             self.bound = max(self.bound, told.bound - 1e-6)
         if told.groups is not None and told.finished:
             self._add(told.groups, layout)
-            self._add(
-                self._anneal(prepared, told.groups, _FIRST_STEPS * len(self.roster), hot=_TEPID * self.least), layout
-            )
+            near = self._anneal(prepared, told.groups, _FIRST_STEPS * len(self.roster), hot=_TEPID * self.least)
+            self._add(near.groups, layout)
 
-    def _others(self, prepared: Prepared, start: Groups, layout: Layout) -> None:
-        """Where every long search ends in the same grouping, short ones that end elsewhere."""
-        for _ in range(_SHORT_RUNS * self.effort.n_proposals):
-            if len(self.found) >= self.effort.n_proposals or self.left() <= 0:
+    def _others(self, prepared: Prepared, layout: Layout) -> None:
+        """Where several are wanted, searches from elsewhere, until enough that differ are as good as the best."""
+        wanted, n = self.effort.n_proposals, len(self.roster)
+        runs = _OTHER_RUNS * wanted if wanted > 1 else 0
+        work = max(self.whole - self.steps, self.whole // _OTHER_SHARE)
+        each = min(max(work // max(runs, 1), _FEWEST_STEPS * n), _LONGEST * n)
+        good = differing((one for one in self.found.values() if one.broken <= self.best.broken + CLOSE), wanted)
+        # Beyond as many as are wanted, better ones are looked for where the work is enough for good searches.
+        worth = work // (_FIRST_STEPS * n)
+        for run in range(runs):
+            if len(good) >= wanted or (run >= worth and len(self.found) >= wanted):
                 return
-            self._add(self._anneal(prepared, start, _SHORT_STEPS * len(self.roster)), layout)
+            if self.left() <= 0:
+                self.limited = True
+                return
+            self.report("looking for others", run / runs)
+            start = start_of(prepared.problem, self.draws)
+            told = None if start is None else self._anneal(prepared, start, each)
+            if told is None or told.hard > 0.5:
+                continue
+            n_before, one = len(self.found), self._add(told.groups, layout)
+            if len(self.found) == n_before:
+                # A search so long ends where others did: shorter ones may end elsewhere.
+                each = max(each // 2, _FEWEST_STEPS * n)
+            if one.broken < good[0].broken - CLOSE:
+                good = [one]
+            elif one.broken <= good[0].broken + CLOSE and differs(one, good):
+                good.append(one)
 
-    def _anneal(self, prepared: Prepared, start: Groups, steps: int, *, hot: float | None = None) -> Groups:
+    def _anneal(self, prepared: Prepared, start: Groups, steps: int, *, hot: float | None = None) -> Found:
         how = Annealing(
             seed=int(self.draws.integers(2**63)),
             steps=steps,
@@ -245,7 +255,7 @@ class _Search:
             penalty=_PENALTY * self.scale,
         )
         self.steps += steps
-        return anneal(prepared, start, how).groups
+        return anneal(prepared, start, how)
 
     def _add(self, groups: Groups, layout: Layout) -> Proposal:
         groups = numbered(groups, self.spec, layout.n_groups)
@@ -253,29 +263,17 @@ class _Search:
         proposal = Proposal(
             groups, layout, counts, objective_of(counts, self.spec), weighted_broken(counts), self.places[layout]
         )
-        return self.found.setdefault(groups.tobytes(), proposal)
+        # Parted alike, they are one grouping; of several numberings the better one stands.
+        parts = parted(groups)
+        held = self.found.get(parts)
+        if held is None or rank(proposal) < rank(held):
+            self.found[parts] = proposal
+        return self.found[parts]
 
 
 def _levelled(problem: Problem) -> Problem:
     """The problem as it is searched: uneven means count more than in the objective, still less than a break."""
     return replace(problem, numbers=replace(problem.numbers, finer=problem.numbers.finer * _LEVELLING))
-
-
-def _rank(one: Proposal) -> tuple[float, float, int, bytes]:
-    return round(one.broken, 9), round(one.objective, 9), one.place, one.groups.tobytes()
-
-
-def _alike(one: Groups, other: Groups) -> float:
-    """The share of pairs of one grouping that the other has too."""
-    same, too = one[:, None] == one[None, :], other[:, None] == other[None, :]
-    pairs = int(same.sum()) - len(one)
-    return (int((same & too).sum()) - len(one)) / pairs if pairs else 1.0
-
-
-def _many(n: int, layout: Layout) -> float:
-    """The logarithm of about how many groupings there are, of groups that differ in nothing but their number."""
-    k, share = layout.n_groups, n / layout.n_groups
-    return lgamma(n + 1) - k * lgamma(share + 1) - lgamma(k + 1)
 
 
 def locked(proposal: Proposal, roster: Roster, learner_ids: Sequence[str]) -> tuple[Rule, ...]:

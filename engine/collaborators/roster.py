@@ -66,20 +66,30 @@ def numbers_of(roster: Roster, column: str) -> NDArray[np.float64]:
     Raises:
         BadInput: a cell that is no number.
     """
-    found = np.full(len(roster), np.nan)
+    found, wrong = numbers_in(roster, column)
+    if wrong:
+        raise BadInput(
+            f"learner {wrong[0] + 1} of the roster has no number in the column {column}: "
+            "write one, or leave it empty if it is not known"
+        )
+    return found
+
+
+def numbers_in(roster: Roster, column: str) -> tuple[NDArray[np.float64], list[int]]:
+    """A column as numbers, `(n_learners,)`, NaN where unknown or no number, and the rows that hold no number."""
+    found, wrong = np.full(len(roster), np.nan), []
     for i, text in enumerate(roster.columns[column]):
         if not text:
             continue
         try:
             found[i] = float(text.replace(",", ".") if text.count(",") == 1 and "." not in text else text)
         except ValueError:
-            found[i] = math.inf
+            wrong.append(i)
+            continue
         if not math.isfinite(found[i]):
-            raise BadInput(
-                f"learner {i + 1} of the roster has no number in the column {column}: "
-                "write one, or leave it empty if it is not known"
-            )
-    return found
+            wrong.append(i)
+            found[i] = np.nan
+    return found, wrong
 
 
 def listed_in(text: str) -> list[str]:

@@ -4,8 +4,10 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
+from engine.collaborators.mistakes import told_at_once
 from engine.domain.errors import BadInput
 
 _BY_LEARNERS = ("keep_apart", "keep_together", "lock")
@@ -25,8 +27,10 @@ _TAKES = {
 }
 _ALWAYS = {"verb", "strength", "weight"}
 _NEEDS = {"lock": {"learners", "group"}, "at_least_one": {"by", "value"}}
+_PARTS = ("size", "rules")
 _MOST_WEIGHT = 1e6
 TOLERANCE = 0.5
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +70,10 @@ class Size:
     low: int
     high: int | None = None
 
+    def __str__(self) -> str:
+        """As it is written in a specification."""
+        return str(self.low) if self.high is None else f"{self.low}-{self.high}"
+
 
 @dataclass(frozen=True, slots=True)
 class Layout:
@@ -102,18 +110,38 @@ def spec_of(told: object, past_of: Callable[[str], Sequence[Met]] | None = None)
     """
     if not isinstance(told, Mapping):
         raise BadInput("the specification is not a mapping: begin it with `size: 4`, then `rules:`")
-    if unknown := sorted(str(key) for key in told if key not in ("size", "rules")):
-        raise BadInput(f"the specification has {unknown[0]}, which is not known: it takes size and rules")
+    mistakes = [
+        f"the specification has {key}, which is not known: {_meant(key, _PARTS) or 'it takes size and rules'}"
+        for key in sorted(str(key) for key in told if key not in _PARTS)
+    ]
+    size, rules = _tried(mistakes, lambda: _size(told)), told.get("rules") or ()
+    if not isinstance(rules, Sequence) or isinstance(rules, str):
+        mistakes.append("rules is not a list: write each as `- {verb: balance, by: gpa}`")
+        rules = ()
+    found = [_tried(mistakes, partial(_rule, i, rule, past_of)) for i, rule in enumerate(rules)]
+    if size is None or mistakes:
+        raise BadInput(told_at_once(mistakes))
+    return Spec(size, tuple(rule for rule in found if rule is not None))
+
+
+def _tried(mistakes: list[str], read: Callable[[], T]) -> T | None:
+    """What is read, or its mistake kept for later."""
+    try:
+        return read()
+    except BadInput as mistake:
+        mistakes.append(str(mistake))
+        return None
+
+
+def _meant(told: str, known: Iterable[str]) -> str:
+    close = get_close_matches(told, sorted(known), 1)
+    return f"did you mean {close[0]}?" if close else ""
+
+
+def _size(told: Mapping[Any, Any]) -> Size:
     if "size" not in told:
         raise BadInput('the specification has no size: add `size: 4`, or `size: "3-5"`')
-    rules = told.get("rules") or ()
-    if not isinstance(rules, Sequence) or isinstance(rules, str):
-        raise BadInput("rules is not a list: write each as `- {verb: balance, by: gpa}`")
-    return Spec(_size(told["size"]), tuple(_rule(i, rule, past_of) for i, rule in enumerate(rules)))
-
-
-def _size(told: object) -> Size:
-    found = re.fullmatch(r"\s*(\d{1,6})\s*(?:[-\u2013]\s*(\d{1,6})\s*)?", str(told))
+    found = re.fullmatch(r"\s*(\d{1,6})\s*(?:[-\u2013]\s*(\d{1,6})\s*)?", str(told["size"]))
     low, high = (int(found[1]), int(found[2]) if found[2] else None) if found else (0, None)
     if low < 1 or (high is not None and high < low):
         raise BadInput('size is not understood: write a whole number from 1 as 4, or a range as "3-5"')
@@ -123,12 +151,13 @@ def _size(told: object) -> Size:
 def _rule(index: int, told: object, past_of: Callable[[str], Sequence[Met]] | None) -> Rule:
     verb = told.get("verb") if isinstance(told, Mapping) else None
     if not isinstance(told, Mapping) or verb not in VERBS:
-        close = get_close_matches(str(verb), VERBS, 1)
-        meant = f"did you mean {close[0]}?" if close else f"write one of {', '.join(VERBS)}"
-        raise BadInput(f"rules[{index}] has no known verb: {meant}")
+        said = f" ({verb})" if isinstance(verb, str) and re.fullmatch(r"[A-Za-z_ -]{1,30}", verb) else ""
+        meant = _meant(str(verb), VERBS) or f"write one of {', '.join(VERBS)}"
+        raise BadInput(f"rules[{index}]{said} has no known verb: {meant}")
     verb, name = str(verb), f"rules[{index}] ({verb})"
     if unknown := sorted(str(key) for key in told if key not in _TAKES[verb] | _ALWAYS):
-        raise BadInput(f"{name} does not take {unknown[0]}: it takes {', '.join(sorted(_TAKES[verb] | _ALWAYS))}")
+        takes = f"it takes {', '.join(sorted(_TAKES[verb] | _ALWAYS))}"
+        raise BadInput(f"{name} does not take {unknown[0]}: {_meant(unknown[0], _TAKES[verb] | _ALWAYS) or takes}")
     needs = _NEEDS.get(verb, {"learners"} if verb in _BY_LEARNERS else {"by"} if verb in _BY_COLUMN else set())
     if missing := sorted(key for key in needs if not _texts(told.get(key), f"{name}: {key}")):
         raise BadInput(f"{name} has no {missing[0]}: add it")

@@ -60,7 +60,8 @@ def lines_of(
                 rule = Rule(index=0, verb=verb, hard=pair.hard, learners=pair.learners)
                 lines.append(Line(rule, RULE, rule_ids=pair.rule_ids))
     for number, company in enumerate(people.company):
-        if company.learners:
+        # Of a single one who is there no group could have two.
+        if sum(x in there for x in company.learners) > 1:
             name = f"{_COMPANY}{number}"
             columns[name] = tuple("y" if x in company.learners else "n" for x in roster.learner_ids)
             rule = Rule(index=0, verb="no_one_alone", hard=company.hard, by=(name,), values=("y",))
@@ -73,6 +74,18 @@ def lines_of(
                 rule = Rule(index=0, verb="lock", hard=hard, learners=who, group=number)
                 lines.append(Line(rule, RULE, rule_ids=tuple(sorted({x.rule_id for x in mine if x.hard == hard}))))
     return lines, columns
+
+
+def silent_among(people: People, roster: Roster) -> list[str]:
+    """Notes on rules that say nothing today, since of those they name fewer than two are there to keep company."""
+    there = roster.rows()
+    silent = sum(bool(one.learners) and sum(x in there for x in one.learners) < 2 for one in people.company)
+    if not silent:
+        return []
+    many = (
+        "a rule of the school (no_one_alone) is" if silent == 1 else f"{silent} rules of the school (no_one_alone) are"
+    )
+    return [f"{many} silent today: fewer than two of the learners named are grouped"]
 
 
 def _places(group_ids: set[str], numbers: Mapping[str, int]) -> dict[str, int]:

@@ -5,11 +5,13 @@ from typing import Any
 
 from engine.collaborators.conflict import Conflict
 from engine.collaborators.counts import Count
-from engine.collaborators.propose import Grouping, Proposal
+from engine.collaborators.proposals import Grouping, Proposal
 from engine.collaborators.roster import Roster
 from engine.collaborators.spec import Rule, Spec
 
 _DIGITS = 6
+# Said of a conflict that may not be the smallest.
+UNDECIDED = "there was no time to find out"
 
 
 def told(roster: Roster, grouping: Grouping) -> dict[str, Any]:
@@ -41,9 +43,26 @@ def sentence_on(conflict: Conflict, spec: Spec) -> str:
     names = [rule.name for rule in spec.rules if rule.index in conflict.rules]
     if not names:
         return "no number of groups has sizes in that range for so many learners: write a wider size"
+    rest = "make it soft, or change the size" if conflict.sized else "or make it soft"
     if len(names) == 1:
-        return f"{names[0]} cannot hold in any grouping: change it, make it soft, or change the size"
-    return f"{', '.join(names[:-1])} and {names[-1]} cannot all hold: change one of them, or make it soft"
+        return f"{names[0]} cannot hold in any grouping of this size: change it, {rest}"
+    fewer = "" if conflict.proved else f"; or fewer of them, {UNDECIDED}"
+    return f"{', '.join(names[:-1])} and {names[-1]} cannot all hold{fewer}: change one of them, {rest}"
+
+
+def notes_on(grouping: Grouping) -> list[str]:
+    """What may surprise whoever asked for several proposals: that there are fewer, and why."""
+    found = len(grouping.proposals)
+    if found >= grouping.n_wanted:
+        return []
+    if grouping.n_exist is not None:
+        many = "only one grouping keeps" if found == 1 else f"only {found} different groupings keep"
+        return [f"{many} the hard rules and the size, so there are not {grouping.n_wanted} proposals"]
+    many = "only one grouping was" if found == 1 else f"only {found} different groupings were"
+    return [
+        f"{many} found, not {grouping.n_wanted}: there may be no others that keep the hard rules; "
+        "to look further give more seconds or another seed"
+    ]
 
 
 def _proposal(roster: Roster, proposal: Proposal) -> dict[str, Any]:

@@ -7,7 +7,8 @@ import numpy as np
 
 from engine.collaborators import exact
 from engine.collaborators.counts import Count, counts_of, weighted_broken
-from engine.collaborators.propose import Effort, Grouping, propose
+from engine.collaborators.proposals import Grouping
+from engine.collaborators.propose import Effort, propose
 from engine.collaborators.roster import Roster
 from engine.collaborators.spec import Spec, layouts_of, spec_of
 

@@ -20,7 +20,8 @@ from engine.collaborators.fairness import gini, repeat_rate
 from engine.collaborators.modes import plan_of
 from engine.collaborators.peer_tasks import known_of_crowd
 from engine.collaborators.peers import Wish, peers_for
-from engine.collaborators.propose import Effort, Grouping, propose
+from engine.collaborators.proposals import Grouping
+from engine.collaborators.propose import Effort, propose
 from engine.collaborators.safeguards import allowed
 from engine.collaborators.spec import Met, Rule, Size
 from engine.collaborators.teachers import ROUNDS_APART

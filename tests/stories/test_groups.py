@@ -218,6 +218,60 @@ def test_rules_that_cannot_all_hold_are_named_by_place_and_id(school: School) ->
     assert sizes <= {6, 7}
 
 
+def test_several_proposals_are_given_where_the_first_is_already_perfect(school: School) -> None:
+    told = school.groups(mode="random", proposals=3).json()
+    parts = {frozenset(frozenset(g["learner_ids"]) for g in one["groups"]) for one in told["proposals"]}
+    assert (len(parts), told["notes"]) == (3, [])
+    few = school.groups(mode="random", proposals=3, absent=CLASS[3:]).json()
+    assert len(few["proposals"]) == 1
+    assert "only one grouping keeps the hard rules" in few["notes"][-1]
+
+
+def test_keeping_company_is_asked_of_those_who_are_there(school: School) -> None:
+    company = ["l03", "l11", "l19"]
+    school.save({"id": "newcomers", "verb": "no_one_alone", "what": {"learners": company}, "strength": "hard"})
+    told = school.groups(absent=company[:2])
+    assert told.status_code == 200, told.text
+    assert told.json()["notes"] == [
+        "a rule of the school (no_one_alone) is silent today: fewer than two of the learners named are grouped"
+    ]
+    two = school.groups(absent=company[:1]).json()
+    assert two["notes"] == []
+    where = [g["group"] for g in two["proposals"][0]["groups"] for x in g["learner_ids"] if x in company]
+    assert len(set(where)) == 1
+
+
+def test_a_size_that_leaves_no_room_for_a_rule_is_named(school: School) -> None:
+    told = school.groups(size=100)
+    assert told.status_code == 409
+    assert told.json()["conflict"]["rule_ids"] == ["apart"]
+    said = told.json()["detail"]
+    assert "in groups of 100 (which makes one group)" in said
+    assert "or choose another size" in said
+    # Where no size would do, none is blamed.
+    both = school.groups(rules=[{"verb": "keep_together", "learners": ["l03", "l07"]}]).json()["detail"]
+    assert "size" not in both
+    assert "groups of" not in both
+
+
+def test_a_size_for_the_whole_class_is_noted(school: School) -> None:
+    told = school.groups(size=40, absent=["l03"], proposals=1).json()
+    assert told["notes"] == ["size 40 is more than the 26 learners there are, who make one group"]
+
+
+def test_errors_speak_of_what_was_sent(school: School) -> None:
+    school.save({"id": "newcomers", "verb": "no_one_alone", "what": {"learners": ["l03", "l11"]}, "strength": "hard"})
+    none = school.groups(rules=[{"verb": "balance", "by": "gpa"}]).json()["detail"]
+    assert "the request has not: add it to columns" in none
+    text = school.groups(
+        rules=[{"verb": "balance", "by": "gpa"}, {"verb": "keep_apart", "learners": ["l01", "zoe"]}],
+        columns={"gpa": {"l03": "good", "l04": "3.1"}},
+    ).json()["detail"]
+    assert "rules[0] (balance): 1 of the learners has no number in the column gpa" in text
+    assert "rules[1] (keep_apart) names a learner who is not in this class" in text
+    assert not any(word in none + text for word in ("roster", "_company", "zoe", "l03"))
+
+
 def test_the_rest_is_grouped_again_around_those_who_are_locked(school: School) -> None:
     locked = [{"learner_ids": ["l01", "l02"], "group": 3}, {"learner_ids": ["l05"], "group": 1}]
     for proposal in school.groups(locked=locked).json()["proposals"]:
@@ -248,7 +302,7 @@ def test_the_same_request_gives_the_same_groups(school: School) -> None:
 @pytest.mark.parametrize(
     ("body", "word"),
     [
-        ({"rules": [{"verb": "keep_apart", "learners": ["l01", "nobody"]}]}, "not in the roster"),
+        ({"rules": [{"verb": "keep_apart", "learners": ["l01", "nobody"]}]}, "a learner who is not in this class"),
         ({"rules": [{"verb": "balance", "by": "gpa"}]}, "gpa"),
         ({"rules": [{"verb": "avoid_repeat", "file": "x.csv"}]}, "file"),
         ({"size": "many"}, "size"),

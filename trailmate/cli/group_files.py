@@ -2,12 +2,12 @@
 
 import csv
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from engine.collaborators.propose import Proposal
+    from engine.collaborators.proposals import Proposal
     from engine.collaborators.roster import Roster
     from engine.collaborators.spec import Met, Spec
 
@@ -26,8 +26,8 @@ def roster_at(path: Path) -> "Roster":
     return roster_of(header, rows)
 
 
-def spec_at(path: Path) -> "Spec":
-    """The specification of a YAML or JSON file; files it names are looked for beside it.
+def spec_at(path: Path) -> tuple["Spec", list[Path]]:
+    """The specification of a YAML or JSON file, and the files it names, which are looked for beside it.
 
     Raises:
         BadInput: it cannot be read, or something in it is not understood.
@@ -44,7 +44,13 @@ def spec_at(path: Path) -> "Spec":
         mark = getattr(problem, "problem_mark", None)
         line = f" in line {mark.line + 1}" if mark else ""
         raise BadInput(f"{path} is not YAML{line}: write `size: 4`, then `rules:` and one rule a line") from None
-    return spec_of(told, lambda name: _past_at(path.parent / name))
+    read = list[Path]()
+
+    def past_of(name: str) -> "Sequence[Met]":
+        read.append(path.parent / name)
+        return _past_at(read[-1])
+
+    return spec_of(told, past_of), read
 
 
 def _past_at(path: Path) -> "Sequence[Met]":
@@ -85,6 +91,38 @@ def _text(path: Path, what: str) -> str:
 def out_of(path: Path, place: int) -> Path:
     """Where the proposal at a place goes: the first where it was asked for, others with their number in the name."""
     return path if not place else path.with_name(f"{path.stem}.{place + 1}{path.suffix}")
+
+
+def check_apart(reads: Mapping[str, Path], writes: Mapping[str, Path]) -> None:
+    """Nothing that is written takes the place of what is read, nor of something else that is written.
+
+    Raises:
+        BadInput: two names of one file, or a folder where a file is to be.
+    """
+    from engine.domain.errors import BadInput
+
+    taken = {path.resolve(): name for name, path in reads.items()}
+    for name, path in writes.items():
+        if path.is_dir():
+            raise BadInput(f"{name} is a folder ({path}): give the path of a file in it")
+        there = next((other for at, other in taken.items() if _same(at, path.resolve())), None)
+        if there is not None:
+            raise BadInput(f"{name} would overwrite {there} ({path}): give it another path")
+        taken[path.resolve()] = name
+
+
+def _same(one: Path, other: Path) -> bool:
+    return one == other or (one.exists() and other.exists() and one.samefile(other))
+
+
+def left_beside(out: Path, n_proposals: int) -> list[str]:
+    """A note on files that an earlier run wrote as further proposals, and this one with so many did not."""
+    numbers = ((path.name.removeprefix(f"{out.stem}.").removesuffix(out.suffix), path) for path in out.parent.iterdir())
+    found = [(int(number), path) for number, path in numbers if number.isdecimal() and len(number) < 4]
+    # The name made of the number is held against the file's own, which may only look like one.
+    older = [path.name for number, path in sorted(found) if number > n_proposals and path == out_of(out, number - 1)]
+    are = "is" if len(older) == 1 else "are"
+    return [f"{', '.join(older)} {are} of an earlier run, not of this one: remove what is not needed"] if older else []
 
 
 def write_groups(roster: "Roster", proposal: "Proposal", out: Path) -> None:

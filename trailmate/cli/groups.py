@@ -11,7 +11,7 @@ from trailmate.cli.progress import progress_bar, say
 
 if TYPE_CHECKING:
     from engine.collaborators.conflict import Conflict
-    from engine.collaborators.propose import Grouping
+    from engine.collaborators.proposals import Grouping
     from engine.collaborators.roster import Roster
     from engine.collaborators.spec import Spec
 
@@ -39,22 +39,24 @@ def groups(  # noqa: PLR0913 - one argument for each option of the command
 
     Example: trailmate groups roster.csv --spec spec.yaml --out groups.csv --report report.json
     """
-    from engine.collaborators.checking import checked
     from engine.collaborators.conflict import Conflict
     from engine.collaborators.propose import Effort
-    from engine.collaborators.telling import told
-    from trailmate.cli.group_files import out_of, roster_at, spec_at, write_groups, write_report
+    from engine.collaborators.telling import notes_on, told
+    from trailmate.cli.group_files import left_beside, out_of, write_groups, write_report
 
-    for name, path in (("--out", out), ("--report", report), ("--picture", picture)):
+    named = (("--out", out), ("--report", report), ("--picture", picture))
+    for name, path in named:
         if path is not None and not path.parent.is_dir():
             raise typer.BadParameter(f"{path.parent} is not a folder: make it first", param_hint=name)
-    people = roster_at(roster)
-    asked, notes = checked(people, spec_at(spec), allow_absent=allow_absent)
+    writes = {name: path for name, path in named if path is not None}
+    writes |= {f"proposal {place + 1} of --out": out_of(out, place) for place in range(1, proposals)}
+    people, asked, notes = _read(roster, spec, writes, allow_absent=allow_absent)
     effort = Effort(seed=seed, seconds=seconds, n_proposals=proposals)
     found = _proposed(people, asked, effort)
     if isinstance(found, Conflict):
         _refuse(found, asked, {"seed": seed, "notes": notes}, report, as_json=as_json)
     assert not isinstance(found, Conflict)
+    notes += [*notes_on(found), *left_beside(out, len(found.proposals))]
     result = {**told(people, found), "notes": notes}
     for place, proposal in enumerate(found.proposals):
         write_groups(people, proposal, out_of(out, place))
@@ -65,6 +67,19 @@ def groups(  # noqa: PLR0913 - one argument for each option of the command
 
         draw_groups(found.proposals[0], picture)
     say(result, as_json=as_json, text="" if as_json else _in_words(result, out))
+
+
+def _read(roster: Path, spec: Path, writes: dict[str, Path], *, allow_absent: bool) -> "tuple[Roster, Spec, list[str]]":
+    """The class, what is asked and notes on it, once it is known that nothing read will be written over."""
+    from engine.collaborators.checking import Words, checked
+    from trailmate.cli.group_files import check_apart, roster_at, spec_at
+
+    reads = {"the roster": roster, "the specification": spec}
+    check_apart(reads, writes)
+    people, (wanted, past) = roster_at(roster), spec_at(spec)
+    check_apart({f"{path.name}, which the specification reads": path for path in past}, writes)
+    # Their own files: whoever runs this may see the ids in them.
+    return people, *checked(people, wanted, allow_absent=allow_absent, words=Words(named=True))
 
 
 def _proposed(roster: "Roster", spec: "Spec", effort: Any) -> "Grouping | Conflict":
@@ -84,7 +99,8 @@ def _refuse(conflict: "Conflict", spec: "Spec", about: dict[str, Any], report: P
     result = {**told_of(conflict, spec), **about}
     if report is not None:
         write_report(result, report)
-    say(result, as_json=as_json, text="" if as_json else json.dumps({"conflict": list(conflict.rules)}))
+    shown = {"conflict": result["conflict"]} | ({} if conflict.proved else {"irreducible": False})
+    say(result, as_json=as_json, text="" if as_json else json.dumps(shown))
     sys.stderr.write(f"trailmate: {sentence_on(conflict, spec)}\n")
     raise typer.Exit(1)
 

@@ -9,10 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.collaborators import feasible
-from engine.collaborators.conflict import Conflict
+from engine.collaborators.conflict import Conflict, conflict_of
+from engine.collaborators.feasible import Kept, Verdict
 from engine.collaborators.propose import Effort, locked, propose
 from engine.collaborators.roster import Roster
 from engine.collaborators.spec import Rule, Size, Spec, layouts_of
+from engine.collaborators.telling import sentence_on
 from engine.domain.errors import Unavailable
 
 QUICK = Effort(seed=0, seconds=20, steps=20_000)
@@ -61,12 +63,13 @@ def test_in_a_tiny_class_the_best_of_all_groupings_is_found(seed, n, n_rules, p_
 
 
 @pytest.mark.parametrize("seed", range(12))
-def test_the_search_finds_the_best_as_well_and_no_bound_is_above_it(seed):
+def test_the_search_finds_the_best_as_well_and_no_bound_is_above_it(seed, monkeypatch):
     rng = np.random.default_rng(seed)
     roster = classroom(rng, 9)
     told = spec(rng, roster, 6, size=Size(3), p_hard=0.0)
     told = Spec(told.size, tuple(r for r in told.rules if r.verb != "lock"))
-    # More than one proposal asked for: the short way over all groupings is not taken.
+    # Several proposals, and no places to look at them all: neither short way over all groupings is taken.
+    monkeypatch.setattr("engine.collaborators.propose._EVERY_PLACES", 0)
     found = propose(roster, told, Effort(seed=seed, steps=200_000, n_proposals=3))
     least = min(soft for _, soft in every_cost(roster, told))
     assert found.proposals[0].objective == pytest.approx(least)
@@ -296,3 +299,44 @@ def test_the_pairs_of_a_conflict_are_found_among_many_rules():
     told = Spec(Size(4), (*apart, hard(14, "keep_together", learners=("l03", "l23"))))
     found = propose(a_class(40), told, QUICK)
     assert found.rules == (3, 14)
+
+
+APART_3 = hard(0, "keep_apart", learners=("l00", "l01", "l02"))
+TOGETHER = hard(1, "keep_together", learners=("l00", "l01"))
+
+
+@pytest.mark.parametrize(
+    ("size", "rules", "sized"),
+    [(Size(20), (APART_3,), True), (Size(4), (APART_3, TOGETHER), False), (Size(40), (APART_3, TOGETHER), True)],
+)
+def test_a_size_is_a_cause_where_another_would_do(size, rules, sized):
+    found = propose(a_class(28), Spec(size, rules), QUICK)
+    assert found.sized == sized
+    assert ("change the size" in sentence_on(found, Spec(size, rules))) == sized
+
+
+def test_a_conflict_that_may_be_smaller_says_so(monkeypatch):
+    told = Spec(Size(4), tuple(hard(i, "keep_apart", learners=(f"l{i:02d}", f"l{i + 9:02d}")) for i in range(3)))
+
+    def undecided(_roster, asked, _left, **_how):
+        layouts = tuple(layouts_of(asked.size, 28))
+        return Verdict((), () if len(asked.rules) == 3 else layouts)
+
+    monkeypatch.setattr("engine.collaborators.conflict.verdict_on", undecided)
+    found = conflict_of(a_class(28), told, lambda: 0.0)
+    assert (found.rules, found.proved) == ((0, 1, 2), False)
+    assert "cannot all hold; or fewer of them, there was no time to find out: change one" in sentence_on(found, told)
+
+
+def test_a_conflict_is_smallest_whatever_was_undecided_elsewhere(monkeypatch):
+    told = Spec(Size(4), tuple(hard(i, "keep_apart", learners=(f"l{i:02d}", f"l{i + 9:02d}")) for i in range(3)))
+
+    def first_undecided(roster, asked, _left, **_how):
+        layouts = tuple(layouts_of(asked.size, 28))
+        indexes = [r.index for r in asked.rules]
+        kept = (Kept(layouts[0], np.zeros(28, np.int32)),) if not indexes else ()
+        return Verdict(kept, () if indexes == [1] else layouts)
+
+    monkeypatch.setattr("engine.collaborators.conflict.verdict_on", first_undecided)
+    found = conflict_of(a_class(28), told, lambda: 0.0)
+    assert (found.rules, found.proved) == ((1,), True)
