@@ -147,7 +147,10 @@ class KeptGroup:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeptGroups:
-    """One grouping as it is kept; `repeats` of its `pairs` were together in one of the last three before."""
+    """One grouping as it is kept; `repeats` of its `pairs` were together in one of the last three before.
+
+    `notes`: hard rules that do not hold in it, and who chose not to be matched, by their places.
+    """
 
     grouping_id: str
     class_id: str
@@ -156,13 +159,18 @@ class KeptGroups:
     mode: str | None = None
     repeats: int = 0
     pairs: int = 0
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Groupings:
-    """The groupings of a class, the newest first, and how even company and helping were."""
+    """The groupings of a class, the newest first, and how even company and helping were.
+
+    `alone`: who had nobody to learn with lately, while most of the class had somebody; never for pupils.
+    """
 
     class_id: str
     groupings: tuple[KeptGroups, ...]
     repeat_rate: float = 0.0
     helper_load_gini: float = 0.0
+    alone: tuple[str, ...] = field(default=(), repr=False)
