@@ -62,7 +62,10 @@ class PeerReasonOut(msgspec.Struct):
 
 
 class CollaboratorOut(msgspec.Struct):
-    """One peer to learn with; `approval` is not_needed, waiting or approved, and contact waits for it."""
+    """One peer to learn with; `approval` is not_needed, waiting or approved, and contact waits for it.
+
+    `asked`: whether the question stands with the teacher; while it waits and nobody asked, nobody can say yes.
+    """
 
     option_id: str
     mode: str
@@ -74,6 +77,7 @@ class CollaboratorOut(msgspec.Struct):
     task: TaskOut | None
     reasons: list[PeerReasonOut]
     approval: str
+    asked: bool
 
 
 class PeerFlagOut(msgspec.Struct):

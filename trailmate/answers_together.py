@@ -38,7 +38,7 @@ class PeerReason:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Collaborator:
-    """One peer to learn with; `approval` is not_needed, waiting or approved."""
+    """One peer to learn with; `approval` is not_needed, waiting or approved, `asked` whether a teacher was asked."""
 
     option_id: str
     mode: str
@@ -50,6 +50,7 @@ class Collaborator:
     benefit: Benefit | None = None
     task: Task | None = None
     reasons: tuple[PeerReason, ...] = ()
+    asked: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
