@@ -65,6 +65,7 @@ async def kept_of(class_id: str, *, limit: int, tenant: str, store: Store, now: 
     rows, now_us = {x: row for row, x in enumerate(members)}, microseconds(now)
     contacts = contacts_among(contexts.values(), found[:MAX_ROUNDS], rows, now_us)
     loads = np.bincount(contacts.of_kind(HELPED).who, minlength=len(members)).astype(np.float64)
+    lonely = alone(contacts, range(len(members)), now_us)
     found = found[: limit + REPEATS_WITHIN]
     ids = {x: n for n, x in enumerate(sorted({x for g in found for one in g.groups for x in one.learner_ids}))}
     rounds = [[[ids[x] for x in one.learner_ids] for one in g.groups] for g in reversed(found)]
@@ -73,7 +74,7 @@ async def kept_of(class_id: str, *, limit: int, tenant: str, store: Store, now: 
         groupings=[_grouping_out(g, found[at + 1 :]) for at, g in enumerate(found[:limit])],
         repeat_rate=round(repeat_rate(rounds, within=REPEATS_WITHIN), 4),
         helper_load_gini=round(gini(loads), 4),
-        alone=[members[row] for row in alone(contacts, range(len(members)), now_us)],
+        alone=None if lonely is None else [members[row] for row in lonely],
     )
 
 

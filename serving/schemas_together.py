@@ -229,11 +229,12 @@ class GroupingOut(msgspec.Struct):
 class GroupingsOut(msgspec.Struct):
     """The groupings of a class, the newest first; the share of pairs that met again, and how uneven helping is.
 
-    `alone`: who had nobody to learn with lately while most of the class had somebody; never for pupils.
+    `alone`: who had nobody to learn with lately while most of the class had somebody, None where most had nobody; never
+    for pupils.
     """
 
     class_id: str
     groupings: list[GroupingOut]
     repeat_rate: float
     helper_load_gini: float
-    alone: list[str]
+    alone: list[str] | None

@@ -167,11 +167,12 @@ class KeptGroups:
 class Groupings:
     """The groupings of a class, the newest first, and how even company and helping were.
 
-    `alone`: who had nobody to learn with lately, while most of the class had somebody; never for pupils.
+    `alone`: who had nobody to learn with lately, while most of the class had somebody; None where most had nobody.
+    Never for pupils.
     """
 
     class_id: str
     groupings: tuple[KeptGroups, ...]
     repeat_rate: float = 0.0
     helper_load_gini: float = 0.0
-    alone: tuple[str, ...] = field(default=(), repr=False)
+    alone: tuple[str, ...] | None = field(default=None, repr=False)
