@@ -1,4 +1,4 @@
-"""Why a peer is offered, once for the learner and once for the teacher: what one knows is never told another."""
+"""Why a peer is offered, once for the learner and once for the teacher: no number of one is told another."""
 
 from dataclasses import dataclass, field
 

@@ -28,7 +28,7 @@ router = APIRouter(tags=["together"])
     "/v1/collaborators", **door("Whom a learner might learn with", CollaboratorsIn, CollaboratorsOut, scope="recommend")
 )
 async def post_collaborators(request: Request) -> Response:
-    """Peers for one learner, with something to do together; what one knows is never told another."""
+    """Peers for one learner, with something to do together; pupils are told of few who know something."""
     key = await key_of(request, scope="recommend")
     house = house_of(request.scope)
     asked = decoded(await request.body(), CollaboratorsIn)
