@@ -90,6 +90,11 @@ def require(key: Key, scope: str) -> None:
         raise Refused(f"the key lacks the scope {scope}; ask for a key that has it")
 
 
+def may_name_rules(key: Key) -> bool:
+    """Whether answers to this key may say which rules of the school they mean, and whom these name."""
+    return not {"rules", "admin"}.isdisjoint(key.scopes)
+
+
 def _hash(secret: str) -> str:
     """SHA-256 is right here: the secret is 256 random bits, which no dictionary holds; slow hashes guard passwords."""
     return hashlib.sha256(secret.encode()).hexdigest()

@@ -6,61 +6,67 @@ from itertools import combinations
 
 import numpy as np
 
-from engine.collaborators.contacts import HELPED, contacts_of
-from engine.collaborators.fairness import gini, repeat_rate
-from engine.collaborators.roster import ID
-from engine.domain.errors import BadInput
-from engine.domain.grouping import Group, Grouping, group_ids_of
+from engine.collaborators.contacts import HELPED
+from engine.collaborators.fairness import alone, gini, repeat_rate
+from engine.domain.errors import Unknown
+from engine.domain.grouping import Grouping, group_ids_of
 from engine.domain.history import microseconds
-from serving.crowds import MAX_ROUNDS
+from serving.choosing_groups import grouping_in, notes_on, require_known
+from serving.crowds import MAX_ROUNDS, Crowds, contacts_among
+from serving.errors import Conflict
 from serving.in_class import require_class
 from serving.schemas_together import ChosenGroupOut, GroupingIn, GroupingOut, GroupingsOut
-from serving.storage.port import Store
-from serving.wire import utc, valid_id
+from serving.storage.acts import Act
+from serving.storage.port import Key, Store
 
 # Pairs that met in so many rounds before count as repeats.
 REPEATS_WITHIN = 3
 
 
-async def keep(grouping_id: str, given: GroupingIn, *, tenant: str, store: Store, now: datetime) -> GroupingOut:
-    """Keep a grouping, in place of the one of its id; raises BadInput where a learner stands in two groups."""
-    groups = tuple(
-        Group(
-            learner_ids=tuple(valid_id(x, ID) for x in g.learner_ids),
-            group_id=None if g.group_id is None else valid_id(g.group_id, "group_id"),
-            resource_id=None if g.resource_id is None else valid_id(g.resource_id, "resource_id"),
-            title=g.title,
+async def keep(grouping_id: str, given: GroupingIn, *, key: Key, crowds: Crowds, act: Act) -> GroupingOut:
+    """Keep a grouping, in place of the one of its id, and note what the teacher may want to look at.
+
+    Raises:
+        BadInput: a learner stands in two groups, or two groups have one name.
+        Unknown, UnknownName: the class, or somebody or something that the groups name, is not known here.
+        Conflict: the id is that of a grouping of another class.
+    """
+    grouping = grouping_in(grouping_id, given, now=act.at)
+    store = crowds.store
+    gathered = await crowds.of_class(key.tenant, grouping.class_id, now=act.at)
+    await require_class(key.tenant, grouping.class_id, gathered.crowd.learner_ids, store)
+    require_known(grouping, gathered)
+    people = await crowds.people(key.tenant, gathered, version=gathered.rules_version, now=act.at)
+    if not await store.groupings.put(key.tenant, grouping, act=act):
+        raise Conflict(
+            "this id is that of groups kept for another class; give another id, or take those back first with "
+            "DELETE /v1/groups/{grouping_id}"
         )
-        for g in given.groups
-    )
-    placed = [x for g in groups for x in g.learner_ids]
-    if len(placed) != len(set(placed)):
-        raise BadInput("a learner stands in two groups of this grouping, or twice in one; leave them in one")
-    grouping = Grouping(
-        grouping_id=valid_id(grouping_id, "grouping_id"),
-        class_id=valid_id(given.class_id, "class_id"),
-        at=utc(given.at) or now,
-        groups=groups,
-        mode=given.mode,
-        proposed=tuple(tuple(str(x) for x in group) for group in given.proposed),
-    )
-    names = [valid_id(x, "group_id") for x in group_ids_of(grouping)]
-    if len(names) != len(set(names)):
-        raise BadInput("two groups of this grouping have one group_id; give each its own, or leave it out")
-    await store.groupings.put(tenant, grouping)
-    before = await store.groupings.of_class(tenant, grouping.class_id, limit=MAX_ROUNDS)
-    return _grouping_out(grouping, [g for g in before if (g.at, g.grouping_id) < (grouping.at, grouping.grouping_id)])
+    before = [g for g in gathered.groupings if (g.at, g.grouping_id) < (grouping.at, grouping.grouping_id)]
+    notes = notes_on(grouping, gathered, people, key=key, now=act.at)
+    return _grouping_out(grouping, before, notes)
+
+
+async def delete(grouping_id: str, *, tenant: str, store: Store, act: Act) -> GroupingOut:
+    """Delete a grouping: it is as if it had not been kept. Raises Unknown where none is kept under this id."""
+    gone = await store.groupings.delete(tenant, grouping_id, act=act)
+    if gone is None:
+        raise Unknown("no groups are kept under this id; GET /v1/groups?class_id= lists those of a class")
+    left = await store.groupings.of_class(tenant, gone.class_id, limit=MAX_ROUNDS)
+    return _grouping_out(gone, [g for g in left if (g.at, g.grouping_id) < (gone.at, gone.grouping_id)])
 
 
 async def kept_of(class_id: str, *, limit: int, tenant: str, store: Store, now: datetime) -> GroupingsOut:
     """The groupings of a class, and what they come to over time; raises Unknown for a class nobody knows."""
     members = await store.people.members(tenant, class_id)
-    found = await store.groupings.of_class(tenant, class_id, limit=limit + REPEATS_WITHIN)
+    found = await store.groupings.of_class(tenant, class_id, limit=max(limit + REPEATS_WITHIN, MAX_ROUNDS))
     await require_class(tenant, class_id, [*members, *(g.grouping_id for g in found)], store)
     contexts = await store.events.contexts(tenant, members) if members else {}
-    rows = {x: row for row, x in enumerate(members)}
-    contacts = contacts_of((e for c in contexts.values() for e in c.interactions), rows).before(microseconds(now))
+    rows, now_us = {x: row for row, x in enumerate(members)}, microseconds(now)
+    contacts = contacts_among(contexts.values(), found[:MAX_ROUNDS], rows, now_us)
     loads = np.bincount(contacts.of_kind(HELPED).who, minlength=len(members)).astype(np.float64)
+    lonely = alone(contacts, range(len(members)), now_us)
+    found = found[: limit + REPEATS_WITHIN]
     ids = {x: n for n, x in enumerate(sorted({x for g in found for one in g.groups for x in one.learner_ids}))}
     rounds = [[[ids[x] for x in one.learner_ids] for one in g.groups] for g in reversed(found)]
     return GroupingsOut(
@@ -68,13 +74,15 @@ async def kept_of(class_id: str, *, limit: int, tenant: str, store: Store, now: 
         groupings=[_grouping_out(g, found[at + 1 :]) for at, g in enumerate(found[:limit])],
         repeat_rate=round(repeat_rate(rounds, within=REPEATS_WITHIN), 4),
         helper_load_gini=round(gini(loads), 4),
+        alone=None if lonely is None else [members[row] for row in lonely],
     )
 
 
-def _grouping_out(grouping: Grouping, before: Sequence[Grouping]) -> GroupingOut:
+def _grouping_out(grouping: Grouping, before: Sequence[Grouping], notes: Sequence[str] = ()) -> GroupingOut:
     """The grouping, with how many of its pairs met in one of the rounds before, newest first."""
     pairs = _pairs(grouping)
-    met = set[tuple[str, str]]().union(*map(_pairs, before[:REPEATS_WITHIN]))
+    others = [g for g in before if g.grouping_id != grouping.grouping_id]
+    met = set[tuple[str, str]]().union(*map(_pairs, others[:REPEATS_WITHIN]))
     return GroupingOut(
         grouping_id=grouping.grouping_id,
         class_id=grouping.class_id,
@@ -86,6 +94,7 @@ def _grouping_out(grouping: Grouping, before: Sequence[Grouping]) -> GroupingOut
         ],
         repeats=len(pairs & met),
         pairs=len(pairs),
+        notes=list(notes),
     )
 
 

@@ -4,12 +4,12 @@ import asyncio
 import math
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from engine.collaborators.affinity import Affinity, affinity_from, likely
 from engine.collaborators.crowd import grade_of
-from engine.collaborators.fairness import ALONE_DAYS, alone
+from engine.collaborators.discretion import few_who_know
 from engine.collaborators.peer_tasks import peer_tasks, teaching_of
 from engine.collaborators.peer_words import reasons_of
 from engine.collaborators.peers import MODES, Peer, Wish, peers_for
@@ -19,18 +19,19 @@ from engine.domain.errors import Refused
 from engine.domain.history import microseconds
 from engine.domain.learner import Learner
 from engine.domain.resource import Resource
+from engine.rules.people import People
 from serving.contact import Said, put_contact_questions, said_of
 from serving.crowds import Crowds, Gathered
 from serving.errors import UnknownName
 from serving.in_class import class_of
 from serving.known_names import knows_skill
 from serving.learner_workflows import goal_set
+from serving.peer_messages import flags_on, message_on
 from serving.schemas_together import (
     BenefitOut,
     CollaboratorOut,
     CollaboratorsIn,
     CollaboratorsOut,
-    PeerFlagOut,
     PeerReasonOut,
     TaskOut,
 )
@@ -39,28 +40,26 @@ from serving.wire import seq_of, token_of, valid_id
 
 # Keys with one of these may read of learners, so they see the teacher's words.
 TEACHERS = frozenset({"read", "rules", "teach", "admin"})
-_MESSAGES = {
-    "opted_out": "You chose not to be matched with others; whoever keeps your record can change that.",
-    "enough_for_today": "That is enough for today: new partners come tomorrow.",
-    "nobody": "There is nobody to suggest right now; ask your teacher whom to work with.",
-}
-_FLAGS = {
-    "opted_out": "The learner chose not to be matched with others, so they are neither asked nor offered.",
-    "nobody": "There is nobody the learner may be offered: look at rules, languages, and who is in the class.",
-}
+# Of so many options of an answer, the first, questions are put to the teacher.
+ASKED_AT_ONCE = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Look:
-    """One learner looking for others: who they are among, what they want, who may be offered, and what was said."""
+    """One learner looking for others: who they are among, what they want, who may be offered, and what was said.
+
+    `morning` is when the day began where the school is.
+    """
 
     gathered: Gathered
     row: int
     wish: Wish
     may: Allowed
+    people: People
     said: Said
     affinity: Affinity
     now: datetime
+    morning: datetime
 
     @property
     def now_us(self) -> int:
@@ -78,11 +77,11 @@ async def collaborators_for(asked: CollaboratorsIn, *, key: Key, crowds: Crowds,
     if asked.scope == "school" and not may_read:
         raise Refused("the key lacks the scope read, which scope school needs; ask for a key that has it")
     look = await _look(asked, tenant=key.tenant, crowds=crowds, now=now)
-    peers = await asyncio.to_thread(_peers, look)
-    waits = [look.gathered.crowd.learner_ids[p.row] for p in peers if look.may.waits[p.row]]
-    await put_contact_questions(look.said, waits, tenant=key.tenant, store=crowds.store.approvals)
     is_teacher = may_read and asked.audience != "learner"
-    return await asyncio.to_thread(_answer, look, peers, is_teacher)
+    peers = await asyncio.to_thread(_peers, look, is_teacher)
+    first = [look.gathered.crowd.learner_ids[p.row] for p in peers[:ASKED_AT_ONCE] if look.may.waits[p.row]]
+    await put_contact_questions(look.said, first, tenant=key.tenant, store=crowds.store.approvals)
+    return await asyncio.to_thread(_answer, asked, look, peers, is_teacher=is_teacher)
 
 
 async def _look(asked: CollaboratorsIn, *, tenant: str, crowds: Crowds, now: datetime) -> _Look:
@@ -113,18 +112,32 @@ async def _look(asked: CollaboratorsIn, *, tenant: str, crowds: Crowds, now: dat
         row=row,
         wish=Wish(tuple(dict.fromkeys(asked.modes or MODES)), asked.topic, asked.k, _aims(gathered, learner_id)),
         may=may,
+        people=people,
         said=said,
         affinity=affinity_from(bundle.settings.get("peers") if bundle else None),
         now=now,
+        morning=now.astimezone(crowds.rules.zone).replace(hour=0, minute=0, second=0, microsecond=0),
     )
 
 
-def _peers(look: _Look) -> list[Peer]:
+def _peers(look: _Look, is_teacher: bool) -> list[Peer]:
+    may, crowd = look.may, look.gathered.crowd
+    if not is_teacher:
+        few = few_who_know(
+            crowd,
+            look.row,
+            people=look.people,
+            allowed=may,
+            contacts=look.gathered.contacts,
+            affinity=look.affinity,
+            since_us=microseconds(look.morning),
+        )
+        may = replace(may, few=few)
     return peers_for(
-        look.gathered.crowd,
+        crowd,
         look.row,
         look.wish,
-        allowed=look.may,
+        allowed=may,
         contacts=look.gathered.contacts,
         affinity=look.affinity,
         now_us=look.now_us,
@@ -132,7 +145,7 @@ def _peers(look: _Look) -> list[Peer]:
     )
 
 
-def _answer(look: _Look, peers: Sequence[Peer], is_teacher: bool) -> CollaboratorsOut:
+def _answer(asked: CollaboratorsIn, look: _Look, peers: Sequence[Peer], *, is_teacher: bool) -> CollaboratorsOut:
     gathered, may = look.gathered, look.may
     crowd, row = gathered.crowd, look.row
     goes = likely(look.affinity, gathered.contacts, row, look.now_us, may.same_class, gathered.standing)
@@ -143,12 +156,14 @@ def _answer(look: _Look, peers: Sequence[Peer], is_teacher: bool) -> Collaborato
         _option(look, peer, task_out(task, by_id), likely=float(goes[peer.row]), is_teacher=is_teacher)
         for peer, task in zip(peers, tasks, strict=True)
     ]
+    for option in options[:ASKED_AT_ONCE]:
+        option.asked = option.asked or option.approval == WAITING
     return CollaboratorsOut(
         learner_id=crowd.learner_ids[row],
         options=options,
-        flags=_flags(gathered, row, may, look.now_us) if is_teacher else [],
+        flags=flags_on(gathered, row, may, look.now_us) if is_teacher else [],
         seen_token=token_of(gathered.seq),
-        message=_MESSAGES.get(may.why or ("" if peers else "nobody")),
+        message=message_on(asked, peers, may),
     )
 
 
@@ -211,7 +226,8 @@ def _option(look: _Look, peer: Peer, task: TaskOut | None, *, likely: float, is_
     crowd = look.gathered.crowd
     benefit = BenefitOut(mine=round(peer.mine, 4), theirs=round(peer.theirs, 4), both=round(peer.both, 4))
     reasons = reasons_of(crowd, look.row, peer, likely=likely)
-    peer_id = crowd.learner_ids[peer.row]
+    peer_id, waits = crowd.learner_ids[peer.row], look.may.waits[peer.row]
+    stands = look.said.state(peer_id) if waits else None
     return CollaboratorOut(
         option_id=uuid.uuid4().hex,
         mode=peer.mode,
@@ -228,7 +244,8 @@ def _option(look: _Look, peer: Peer, task: TaskOut | None, *, likely: float, is_
             )
             for r in reasons
         ],
-        approval=(look.said.state(peer_id) or WAITING) if look.may.waits[peer.row] else NOT_NEEDED,
+        approval=(stands or WAITING) if waits else NOT_NEEDED,
+        asked=stands is not None,
     )
 
 
@@ -245,16 +262,3 @@ def task_out(task: Task | None, resources: Mapping[str, Resource]) -> TaskOut | 
         inquiry=task.inquiry,
         artifact=task.artifact,
     )
-
-
-def _flags(gathered: Gathered, row: int, may: Allowed, now_us: int) -> list[PeerFlagOut]:
-    learner_id = gathered.crowd.learner_ids[row]
-    told = [PeerFlagOut(may.why, learner_id, _FLAGS[may.why])] if may.why in _FLAGS else []
-    members = [r for r in range(len(gathered.crowd)) if may.same_class[r]]
-    if row in alone(gathered.contacts, members, now_us):
-        words = (
-            f"Nobody worked with the learner in the last {ALONE_DAYS} days, while most of the class had somebody: "
-            "a good moment to look after that."
-        )
-        told.append(PeerFlagOut("alone", learner_id, words))
-    return told

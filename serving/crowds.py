@@ -1,14 +1,14 @@
 """The learners of a class or a school as those who bring them together look at them."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from engine.collaborators.affinity import Standing, standing_of
 from engine.collaborators.contacts import Contacts, contacts_of, grouped, joined
 from engine.collaborators.crowd import Crowd
-from engine.domain.grouping import Grouping
+from engine.domain.grouping import Grouping, group_ids_of
 from engine.domain.history import microseconds
 from engine.recommender import Recommender
 from engine.rules.people import People, people_of
@@ -135,6 +135,24 @@ class Crowds:
         return await asyncio.to_thread(_drawn, known, recommender, told, now)
 
 
+def contacts_among(
+    contexts: Iterable[LearnerContext], groupings: Iterable[Grouping], rows: Mapping[str, int], now_us: int
+) -> Contacts:
+    """Who had to do with whom by now, by their events and by the groups they were put into."""
+    contacts = contacts_of((e for c in contexts for e in c.interactions), rows)
+    before = [
+        (microseconds(g.at), [[rows[x] for x in one.learner_ids if x in rows] for one in g.groups]) for g in groupings
+    ]
+    # Clocks of apps may run ahead.
+    return joined(contacts, grouped(before, len(rows))).before(now_us + 1)
+
+
+def numbers_of(groupings: Sequence[Grouping], now: datetime) -> dict[str, int]:
+    """The numbers that groups have now, from 1, by their ids; groupings come newest first."""
+    holds = next((g for g in groupings if g.at <= now), None)
+    return {} if holds is None else {x: n for n, x in enumerate(group_ids_of(holds), 1)}
+
+
 def roster_of(gathered: Gathered, groups: KeptGroups, now_us: int) -> tuple[Who, ...]:
     """Everybody with their classes and groups; whoever was gathered for a class sits where they sit in that class."""
     crowd, found = gathered.crowd, []
@@ -157,14 +175,7 @@ def _drawn(known: Mapping[str, KnownLearner], recommender: Recommender, told: _T
     crowd = drawn(
         known, recommender, class_id=told.class_id, members=told.members, skills=told.skills, now=now
     )  # fmt: skip
-    rows = crowd.rows()
-    contacts = contacts_of((e for c in contexts for e in c.interactions), rows)
-    before = [
-        (microseconds(g.at), [[rows[x] for x in one.learner_ids if x in rows] for one in g.groups])
-        for g in told.groupings
-    ]
-    # Clocks of apps may run ahead.
-    contacts = joined(contacts, grouped(before, len(rows))).before(now_us + 1)
+    contacts = contacts_among(contexts, told.groupings, crowd.rows(), now_us)
     return Gathered(
         crowd=crowd,
         contacts=contacts,

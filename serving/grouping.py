@@ -26,6 +26,7 @@ from engine.collaborators.teachers import (
     LOCKED,
     MODE,
     REQUEST,
+    RULE,
     Line,
     fewest_groups,
     history_of,
@@ -37,13 +38,15 @@ from engine.collaborators.teachers import (
 )
 from engine.collaborators.telling import UNDECIDED, notes_on
 from engine.domain.errors import BadInput
-from engine.domain.grouping import Grouping, group_ids_of
+from engine.domain.grouping import Grouping
 from engine.domain.resource import Resource
 from engine.rules.people import People
+from serving.auth import may_name_rules
 from serving.collaborating import task_out
-from serving.crowds import Crowds, Gathered
+from serving.crowds import Crowds, Gathered, numbers_of
 from serving.errors import Conflicting
 from serving.in_class import require_class
+from serving.known_names import require_skills
 from serving.schemas_together import (
     GroupOut,
     GroupRuleOut,
@@ -52,6 +55,7 @@ from serving.schemas_together import (
     LeftOutOut,
     ProposalOut,
 )
+from serving.storage.port import Key
 from serving.wire import valid_id
 
 _WORDS = Words(learners="in this class", columns="the request has not", nothing="add it to columns")
@@ -73,29 +77,30 @@ class _Plan:
     size_rule_ids: tuple[str, ...] = ()
 
 
-async def groups_for(asked: GroupsIn, *, tenant: str, crowds: Crowds, now: datetime) -> GroupsOut:
-    """Proposals for a class, the best first.
+async def groups_for(asked: GroupsIn, *, key: Key, crowds: Crowds, now: datetime) -> GroupsOut:
+    """Proposals for a class, the best first; the school's own rules are named to keys that may look at rules.
 
     Raises:
+        UnknownName: a skill that nothing teaches and nobody told of.
         Conflicting: hard rules that cannot all hold, the smallest set of them.
         BadInput: a rule, a size or a column that cannot be understood, or nobody to group.
         Unavailable: no grouping was found in time, nor the proof that there is none.
     """
     class_id = valid_id(asked.class_id, "class_id")
-    gathered = await crowds.of_class(tenant, class_id, now=now, skills=asked.skills or ())
-    await require_class(tenant, class_id, gathered.crowd.learner_ids, crowds.store)
-    people = await crowds.people(tenant, gathered, version=gathered.rules_version, now=now)
-    plan = _planned(asked, gathered, people, now)
-    return await asyncio.to_thread(_proposed, asked, class_id, gathered, plan)
+    gathered = await crowds.of_class(key.tenant, class_id, now=now, skills=asked.skills or ())
+    await require_class(key.tenant, class_id, gathered.crowd.learner_ids, crowds.store)
+    require_skills(asked.skills or (), gathered.recommender, field="skills")
+    people = await crowds.people(key.tenant, gathered, version=gathered.rules_version, now=now)
+    may_name = may_name_rules(key)
+    plan = _planned(asked, gathered, people, now=now, may_name=may_name)
+    return await asyncio.to_thread(_proposed, asked, gathered, plan, may_name=may_name)
 
 
-def _planned(asked: GroupsIn, gathered: Gathered, people: People, now: datetime) -> _Plan:
+def _planned(asked: GroupsIn, gathered: Gathered, people: People, *, now: datetime, may_name: bool) -> _Plan:
     crowd = gathered.crowd
-    absent = {str(x) for x in asked.absent}
+    absent, there = {str(x) for x in asked.absent}, {*crowd.learner_ids}
     away = {x for x, wants in zip(crowd.learner_ids, crowd.open_, strict=True) if not wants}
-    left_out = [
-        LeftOutOut(x, "absent" if x in absent else "opted_out") for x in sorted((absent & {*crowd.learner_ids}) | away)
-    ]
+    left_out = [LeftOutOut(x, "absent" if x in absent else "opted_out") for x in sorted((absent & there) | away)]
     out = {one.learner_id for one in left_out}
     rows = [row for row, x in enumerate(crowd.learner_ids) if x not in out]
     if not rows:
@@ -109,11 +114,12 @@ def _planned(asked: GroupsIn, gathered: Gathered, people: People, now: datetime)
     history = history_of(gathered.groupings)
     own, notes = _own(asked, roster, out, history)
     notes += [*silent_among(people, roster), *(size_notes(size, len(roster)) if asked.size is not None else [])]
+    notes += [f"absent[{n}] is nobody of this class" for n, x in enumerate(asked.absent) if str(x) not in there]
     roster = replace(roster, columns={**roster.columns, **columns})
     if not keeps and people.size is not None:
         raise Conflicting(
             "the size that was asked for breaks a hard rule about it; ask for another, or change the rule",
-            {"rules": [], "rule_ids": sorted(people.size.rule_ids), "locked": []},
+            {"rules": [], "rule_ids": sorted(people.size.rule_ids) if may_name else [], "locked": []},
         )
     lines = [*own, *_locked(asked, roster), *ruled]
     if history and all(line.rule.verb != "avoid_repeat" for line in own):
@@ -125,8 +131,7 @@ def _planned(asked: GroupsIn, gathered: Gathered, people: People, now: datetime)
 
 def _numbers(groupings: Sequence[Grouping], now: datetime, most: int) -> dict[str, int]:
     """The numbers that the groups have now, as far as there are so many groups in any grouping to come."""
-    holds = next((g for g in groupings if g.at <= now), None)
-    return {} if holds is None else {x: n for n, x in enumerate(group_ids_of(holds), 1) if n <= most}
+    return {x: n for x, n in numbers_of(groupings, now).items() if n <= most}
 
 
 def _over(known: Known, skills: Sequence[str] | None) -> Known:
@@ -184,19 +189,19 @@ def _locked(asked: GroupsIn, roster: Roster) -> list[Line]:
     return lines
 
 
-def _proposed(asked: GroupsIn, class_id: str, gathered: Gathered, plan: _Plan) -> GroupsOut:
+def _proposed(asked: GroupsIn, gathered: Gathered, plan: _Plan, *, may_name: bool) -> GroupsOut:
     """The work itself, beside the loop."""
     roster, spec = plan_of(asked.mode, plan.known, plan.size, numbered_in(plan.lines), plan.roster)
     lines = [*plan.lines, *(Line(rule, MODE) for rule in spec.rules[len(plan.lines) :])]
     effort = Effort(seed=asked.seed, seconds=asked.seconds, n_proposals=asked.proposals)
     found = propose(roster, spec, effort, clock=time.perf_counter)
     if isinstance(found, Conflict):
-        raise _conflicting(found, lines, plan)
+        raise _conflicting(found, lines, plan, may_name=may_name)
     resources = [r for r in gathered.recommender.catalogue.resources if r is not None]
     return GroupsOut(
-        class_id=class_id,
+        class_id=str(asked.class_id),
         mode=asked.mode,
-        proposals=[_proposal(one, plan.known, lines, resources) for one in found.proposals],
+        proposals=[_proposal(one, plan.known, lines, resources, may_name=may_name) for one in found.proposals],
         bound=round(found.bound, 6),
         proved_best=found.proved,
         seed=found.seed,
@@ -205,7 +210,9 @@ def _proposed(asked: GroupsIn, class_id: str, gathered: Gathered, plan: _Plan) -
     )
 
 
-def _proposal(one: Proposal, known: Known, lines: Sequence[Line], resources: Sequence[Resource]) -> ProposalOut:
+def _proposal(
+    one: Proposal, known: Known, lines: Sequence[Line], resources: Sequence[Resource], *, may_name: bool
+) -> ProposalOut:
     n = one.layout.n_groups
     tasks = tasks_of(known, one.groups, n, resources)
     by_id = {r.resource_id: r for r in resources}
@@ -223,7 +230,8 @@ def _proposal(one: Proposal, known: Known, lines: Sequence[Line], resources: Seq
     return ProposalOut(
         grouping_id=uuid.uuid4().hex,
         groups=groups,
-        rules=[_rule_out(count, lines) for count in one.counts],
+        # Who is kept apart from whom would be read off a rule of the school, and off where it is broken.
+        rules=[_rule_out(c, lines) for c in one.counts if may_name or lines[c.rule.index].origin != RULE],
         objective=round(one.objective, 6),
         broken=round(one.broken, 6),
     )
@@ -245,18 +253,18 @@ def _rule_out(count: Count, lines: Sequence[Line]) -> GroupRuleOut:
     )
 
 
-def _conflicting(found: Conflict, lines: Sequence[Line], plan: _Plan) -> Conflicting:
+def _conflicting(found: Conflict, lines: Sequence[Line], plan: _Plan, *, may_name: bool) -> Conflicting:
     """What a teacher may give up; the rules' reasons stay with whoever wrote them."""
     own, n = [lines[index] for index in found.rules], len(plan.roster)
     of_size = plan.size_rule_ids if found.sized or not own else ()
     told: dict[str, list[int | str]] = {
         "rules": sorted(x.place for x in own if x.origin == REQUEST and x.place is not None),
-        "rule_ids": sorted({*of_size, *(rule_id for x in own for rule_id in x.rule_ids)}),
+        "rule_ids": sorted({*of_size, *(rule_id for x in own for rule_id in x.rule_ids)}) if may_name else [],
         "locked": sorted(x.place for x in own if x.origin == LOCKED and x.place is not None),
     }
     if not own:
         return Conflicting(f"no number of groups of this size has room for {n} learners; choose another size", told)
-    names = ", ".join(_name(x) for x in own)
+    names = ", ".join(dict.fromkeys(_name(x, may_name=may_name) for x in own))
     fewer = "" if found.proved else f", or fewer of them, {UNDECIDED}"
     rest = "change or suspend it" if len(own) == 1 else "give up any one of them" if found.proved else "give one up"
     size, another = _sized(plan, n) if found.sized else ("", "")
@@ -273,9 +281,11 @@ def _sized(plan: _Plan, n: int) -> tuple[str, str]:
     return f", in groups of {plan.size} (which makes {many}),", f", or {rule}"
 
 
-def _name(line: Line) -> str:
+def _name(line: Line, *, may_name: bool) -> str:
     if line.origin == REQUEST:
         return line.rule.name.replace(f"[{line.rule.index}]", f"[{line.place}]")
     if line.origin == LOCKED:
         return f"locked[{line.place}]"
-    return f"a rule of the school ({line.rule.verb})"
+    if not may_name:
+        return "a rule of the school"
+    return f"a rule of the school ({', '.join(line.rule_ids)}, {line.rule.verb})"

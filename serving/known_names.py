@@ -28,8 +28,13 @@ def knows_skill(skill: str, recommender: Recommender) -> bool:
     return any(skill in taught for taught in recommender.offer.skills.values())
 
 
+def knows_resource(resource_id: str, recommender: Recommender) -> bool:
+    """Whether this resource is or was on offer; without any catalogue all are taken."""
+    known = recommender.offer.skills
+    return not known or resource_id in known or resource_id in recommender.catalogue.resource_map
+
+
 def require_resource(resource_id: str, recommender: Recommender) -> None:
     """Raise UnknownName where nobody told of this resource; without any catalogue all are taken."""
-    known = recommender.offer.skills
-    if known and resource_id not in known and resource_id not in recommender.catalogue.resource_map:
+    if not knows_resource(resource_id, recommender):
         raise UnknownName("resource_id names no resource of the catalogue; mend it, or send it with PUT /v1/resources")

@@ -180,14 +180,17 @@ class ResourcesOut(msgspec.Struct):
 
 
 class LearnerIn(msgspec.Struct, forbid_unknown_fields=True):
-    """What a school tells about a learner; `features` feed models and hold nothing protected."""
+    """What a school tells about a learner; `features` feed models and hold nothing protected.
+
+    `sharing` left out stays as it stands: only false, true or null change it.
+    """
 
     classes: tuple[str, ...] = ()
     features: tuple[str, ...] = ()
     subgroups: tuple[str, ...] = ()
     access_needs: tuple[str, ...] = ()
     languages: tuple[str, ...] = ()
-    sharing: bool | None = None
+    sharing: bool | msgspec.UnsetType | None = msgspec.UNSET
 
 
 class ClassIn(msgspec.Struct, forbid_unknown_fields=True):

@@ -62,7 +62,10 @@ class PeerReasonOut(msgspec.Struct):
 
 
 class CollaboratorOut(msgspec.Struct):
-    """One peer to learn with; `approval` is not_needed, waiting or approved, and contact waits for it."""
+    """One peer to learn with; `approval` is not_needed, waiting or approved, and contact waits for it.
+
+    `asked`: whether the question stands with the teacher; while it waits and nobody asked, nobody can say yes.
+    """
 
     option_id: str
     mode: str
@@ -74,6 +77,7 @@ class CollaboratorOut(msgspec.Struct):
     task: TaskOut | None
     reasons: list[PeerReasonOut]
     approval: str
+    asked: bool
 
 
 class PeerFlagOut(msgspec.Struct):
@@ -207,7 +211,10 @@ class ChosenGroupOut(msgspec.Struct):
 
 
 class GroupingOut(msgspec.Struct):
-    """One grouping as it is kept, and how many of its pairs were together in one of the last three before."""
+    """One grouping as it is kept, and how many of its pairs were together in one of the last three before.
+
+    `notes`, when it is kept: hard rules that do not hold in it, and who chose not to be matched.
+    """
 
     grouping_id: str
     class_id: str
@@ -216,12 +223,18 @@ class GroupingOut(msgspec.Struct):
     groups: list[ChosenGroupOut]
     repeats: int
     pairs: int
+    notes: list[str]
 
 
 class GroupingsOut(msgspec.Struct):
-    """The groupings of a class, the newest first; the share of pairs that met again, and how uneven helping is."""
+    """The groupings of a class, the newest first; the share of pairs that met again, and how uneven helping is.
+
+    `alone`: who had nobody to learn with lately while most of the class had somebody, None where most had nobody; never
+    for pupils.
+    """
 
     class_id: str
     groupings: list[GroupingOut]
     repeat_rate: float
     helper_load_gini: float
+    alone: list[str] | None

@@ -125,7 +125,7 @@ def learner_in(learner_id: str, given: LearnerIn) -> Learner:
         subgroups=given.subgroups,
         access_needs=given.access_needs,
         languages=given.languages,
-        sharing=given.sharing,
+        sharing=None if given.sharing is msgspec.UNSET else given.sharing,
     )
 
 

@@ -38,7 +38,7 @@ class PeerReason:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Collaborator:
-    """One peer to learn with; `approval` is not_needed, waiting or approved."""
+    """One peer to learn with; `approval` is not_needed, waiting or approved, `asked` whether a teacher was asked."""
 
     option_id: str
     mode: str
@@ -50,6 +50,7 @@ class Collaborator:
     benefit: Benefit | None = None
     task: Task | None = None
     reasons: tuple[PeerReason, ...] = ()
+    asked: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,7 +148,10 @@ class KeptGroup:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeptGroups:
-    """One grouping as it is kept; `repeats` of its `pairs` were together in one of the last three before."""
+    """One grouping as it is kept; `repeats` of its `pairs` were together in one of the last three before.
+
+    `notes`: hard rules that do not hold in it, and who chose not to be matched, by their places.
+    """
 
     grouping_id: str
     class_id: str
@@ -156,13 +160,19 @@ class KeptGroups:
     mode: str | None = None
     repeats: int = 0
     pairs: int = 0
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Groupings:
-    """The groupings of a class, the newest first, and how even company and helping were."""
+    """The groupings of a class, the newest first, and how even company and helping were.
+
+    `alone`: who had nobody to learn with lately, while most of the class had somebody; None where most had nobody.
+    Never for pupils.
+    """
 
     class_id: str
     groupings: tuple[KeptGroups, ...]
     repeat_rate: float = 0.0
     helper_load_gini: float = 0.0
+    alone: tuple[str, ...] | None = field(default=None, repr=False)

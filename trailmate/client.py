@@ -4,7 +4,7 @@ import os
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import date
+from datetime import date, datetime
 from types import TracebackType
 from typing import Any, Literal, Self, TypedDict, TypeVar, Unpack
 from urllib.parse import quote, urlencode
@@ -183,8 +183,13 @@ class Trailmate:
         return _read(self._transport.call("PUT", path, body={"resources": resources}), SyncReport)
 
     def put_learner(self, learner: Mapping[str, Any] | Learner) -> None:
-        """Add or replace what the school tells about one learner; needs `learner_id`."""
+        """Add or replace what the school tells about one learner; needs `learner_id`.
+
+        `sharing` left out stays as it stands; in a mapping, None says that nothing is told of it.
+        """
         fields = _fields(learner)
+        if isinstance(learner, Mapping) and "sharing" in learner:
+            fields["sharing"] = learner["sharing"]
         learner_id = _id_of(fields, "learner_id")
         self._transport.call("PUT", _path(learner_id), body=fields, hidden=[learner_id])
 
@@ -231,7 +236,9 @@ class Trailmate:
         return _read(answer, Collaborators)
 
     def groups(self, class_id: str, *, mode: str = "mixed", **wishes: Unpack[GroupWishes]) -> Groups:
-        """Proposals for groups of a class, the best first; raises BadInput where hard rules cannot all hold."""
+        """Proposals for groups of a class, the best first; raises Conflict, a BadInput, naming hard rules that cannot
+        all hold.
+        """
         body = {"class_id": class_id, "mode": mode, **wishes}
         return _read(self._transport.call("POST", "/v1/groups", body=body), Groups)
 
@@ -239,21 +246,34 @@ class Trailmate:
         self,
         grouping_id: str,
         class_id: str,
-        groups: Sequence[Sequence[str]],
+        groups: Sequence[Sequence[str] | Mapping[str, Any]],
         *,
         proposed: Sequence[Sequence[str]] = (),
         mode: str | None = None,
+        at: datetime | str | None = None,
     ) -> KeptGroups:
-        """Keep the groups a teacher chose; with those that were `proposed`, what was changed is learned from."""
+        """Keep the groups a teacher chose; with those that were `proposed`, what was changed is learned from.
+
+        A group is its learners, or a mapping of `learner_ids` and perhaps `group_id`, `resource_id` and `title`. `at`
+        is the time from which they hold, now where it is left out. Raises Conflict for an id of another class.
+        """
+        told = [dict(g) if isinstance(g, Mapping) else {"learner_ids": list(g)} for g in groups]
         body = {
             "class_id": class_id,
-            "groups": [{"learner_ids": list(group)} for group in groups],
+            "groups": told,
             "proposed": [list(group) for group in proposed],
             "mode": mode,
+            "at": at,
         }
-        hidden = {x for group in (*groups, *proposed) for x in group}
-        path = f"/v1/groups/{quote(grouping_id, safe='')}"
-        return _read(self._transport.call("PUT", path, body=body, hidden=hidden), KeptGroups)
+        hidden = {x for ids in (*(g.get("learner_ids", ()) for g in told), *proposed) for x in ids}
+        return _read(self._transport.call("PUT", _grouping(grouping_id), body=body, hidden=hidden), KeptGroups)
+
+    def delete_groups(self, grouping_id: str) -> KeptGroups:
+        """Take back groups that were kept, and give what they were; raises Unknown where none are kept.
+
+        Asked once: what was taken back already could not be again.
+        """
+        return _read(self._transport.call("DELETE", _grouping(grouping_id), tries=1), KeptGroups)
 
     def groupings(self, class_id: str, *, limit: int = 20) -> Groupings:
         """The groups a class had, the newest first; raises Unknown for a class nobody told of."""
@@ -302,6 +322,10 @@ class Trailmate:
 
 def _path(learner_id: str, door: str = "") -> str:
     return f"/v1/learners/{quote(learner_id, safe='')}{door}"
+
+
+def _grouping(grouping_id: str) -> str:
+    return f"/v1/groups/{quote(grouping_id, safe='')}"
 
 
 def _read(answer: bytes, shape: type[_Answer]) -> _Answer:

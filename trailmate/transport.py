@@ -1,7 +1,8 @@
 """Requests that time out, try again where that is safe, and fail in words.
 
     TrailmateError
-    ├── BadInput        400, 409, 412, 413, 415, 422 …: the request must change
+    ├── BadInput        400, 412, 413, 415, 422 …: the request must change
+    │   └── Conflict    409: it does not go with how things stand; names the rules that cannot all hold
     ├── Unknown         404, 410
     ├── Refused         401, 403
     └── Unavailable     no connection, no answer in time, 5xx
@@ -41,6 +42,18 @@ class TryLater(Unavailable):
     def __init__(self, text: str, *, retry_after_s: float | None) -> None:
         super().__init__(text)
         self.retry_after_s = retry_after_s
+
+
+class Conflict(BadInput):
+    """What is asked does not go with how things stand.
+
+    `conflict` is the smallest set of rules that cannot all hold, as the service tells it: ids of rules, or for groups
+    `rules` and `locked` by their places in the request and `rule_ids`. Empty where the 409 is about something else.
+    """
+
+    def __init__(self, text: str, *, conflict: tuple[str, ...] | Mapping[str, tuple[int | str, ...]]) -> None:
+        super().__init__(text)
+        self.conflict = conflict
 
 
 class Transport:
@@ -137,6 +150,8 @@ def _checked(response: httpx.Response, secrets: Iterable[str]) -> bytes:
         raise BadInput(f"the service answered with a redirect ({status}); give the url it really has")
     if status >= 500:
         raise Unavailable(_words(response, secrets, "look at the service's log"))
+    if status == 409:
+        raise Conflict(_words(response, secrets, "change the request"), conflict=_conflict(response))
     meaning, next_step = _MEANINGS.get(status, (BadInput, "change the request"))
     raise meaning(_words(response, secrets, next_step))
 
@@ -152,16 +167,28 @@ def _words(response: httpx.Response, secrets: Iterable[str], next_step: str) -> 
 
 
 def _said(response: httpx.Response) -> str:
+    problem = _problem(response)
+    said = problem.get("detail") or problem.get("title") or ""
+    return said[:500] if isinstance(said, str) else ""
+
+
+def _conflict(response: httpx.Response) -> tuple[str, ...] | dict[str, tuple[int | str, ...]]:
+    told = _problem(response).get("conflict")
+    try:
+        return msgspec.convert(told or (), tuple[str, ...] | dict[str, tuple[int | str, ...]])
+    except msgspec.ValidationError:
+        return ()
+
+
+def _problem(response: httpx.Response) -> dict[str, Any]:
+    """The problem (RFC 9457) that the service told; empty where it told none."""
     if "json" not in response.headers.get("content-type", ""):
-        return ""
+        return {}
     try:
         problem = msgspec.json.decode(response.content)
     except msgspec.DecodeError:
-        return ""
-    if not isinstance(problem, dict):
-        return ""
-    said = problem.get("detail") or problem.get("title") or ""
-    return said[:500] if isinstance(said, str) else ""
+        return {}
+    return problem if isinstance(problem, dict) else {}
 
 
 def _retry_after(response: httpx.Response) -> float | None:

@@ -36,12 +36,15 @@ def repeat_rate(rounds: Sequence[Sequence[Sequence[int]]], *, within: int = 3) -
     return repeats / pairs if pairs else 0.0
 
 
-def alone(contacts: Contacts, members: Sequence[int], now_us: int) -> list[int]:
-    """Those of a class nobody had to do with lately, while most of the others had somebody; by row."""
+def alone(contacts: Contacts, members: Sequence[int], now_us: int) -> list[int] | None:
+    """Those of a class nobody had to do with lately, by row; None where most of the class had nobody.
+
+    Then too little is told of who learned with whom to say who is alone.
+    """
     real = contacts.of_kind(HELPED, TOGETHER)
     real = real.where((real.at_us > now_us - ALONE_DAYS * DAY_US) & (real.at_us <= now_us))
     met = np.zeros(contacts.n, bool)
     met[real.who] = True
     met[real.whom] = True
     left = [row for row in sorted(members) if not met[row]]
-    return left if 2 * len(left) < len(members) else []
+    return left if 2 * len(left) < len(members) else None

@@ -1,4 +1,4 @@
-"""Why a peer is offered, once for the learner and once for the teacher: what one knows is never told another."""
+"""Why a peer is offered, once for the learner and once for the teacher: no number of one is told another."""
 
 from dataclasses import dataclass, field
 
@@ -50,8 +50,13 @@ def _helper(crowd: Crowd, row: int, peer: Peer) -> PeerReason:
         "can_explain",
         f"Can explain {title}: ask how, and try the next one yourself.",
         f"Mastered {title} ({_known(crowd, peer.row, peer.topic)}); the learner is ready for it "
-        f"({_known(crowd, row, peer.topic)}). Has {peer.share:.0%} of this week's helping left.",
-        {**_evidence(crowd, row, peer.row, peer.topic), "share_left": round(peer.share, 3)},
+        f"({_known(crowd, row, peer.topic)}). Helped {peer.helped} of {peer.limit} times this week.",
+        {
+            **_evidence(crowd, row, peer.row, peer.topic),
+            "share_left": round(peer.share, 3),
+            "helped": peer.helped,
+            "limit": peer.limit,
+        },
     )
 
 

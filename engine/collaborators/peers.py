@@ -23,7 +23,7 @@ _NEW, _NEEDED = 0.2, 0.2
 # What one learns of what is missing, side by side with somebody who misses it too, and by explaining it.
 _SIDE_BY_SIDE, _UNKNOWN = 0.5, 0.2
 # Who answered this well so often is strong enough to take turns with; who mastered it, to help.
-_STRONG, _STRONG_ANSWERS, _AHEAD = 0.7, 3, 0.15
+STRONG, STRONG_ANSWERS, _AHEAD = 0.7, 3, 0.15
 _PARTNERS = 256
 _NONE = -1
 
@@ -40,14 +40,30 @@ class Wish:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """One learner looking at others: `who` may be offered, their rows, ascending; `topics` are skills to work on."""
+    """One learner looking at others: `who` may be offered, their rows, ascending; `topics` are skills to work on.
+
+    Where `allowed.few` are told, no option but theirs says what a peer knows or misses.
+    """
 
     crowd: Crowd
     row: int
     who: Ints
     wish: Wish
     topics: Ints
-    share: Floats
+    allowed: Allowed
+
+    @property
+    def share(self) -> Floats:
+        """What is left of each one's week of helping, `(n_who,)`."""
+        return self.allowed.share[self.who]
+
+    @property
+    def shown(self) -> NDArray[np.bool_]:
+        """Of whom it may be shown that they know each of the topics, `(n_who, n_topics)`."""
+        few = self.allowed.few
+        if few is None:
+            return np.ones((len(self.who), len(self.topics)), bool)
+        return few[np.ix_(self.who, self.topics)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +84,7 @@ class Mode:
 class Peer:
     """One option: the peer's row, what it is about, and what each side gets out of it; `score` orders options.
 
-    `share` of the peer's week of helping that is left.
+    `helped` so often of `limit` times this week, and the `share` of it that is left.
     """
 
     mode: str
@@ -79,6 +95,8 @@ class Peer:
     theirs: float
     both: float
     score: float
+    helped: int
+    limit: int
     share: float
     lately: bool
 
@@ -102,15 +120,29 @@ def peers_for(
     who = np.flatnonzero(allowed.may)
     if not len(who):
         return []
-    goes = likely(affinity, contacts, row, now_us, allowed.same_class, standing)[who]
-    company = company_of(contacts, row, now_us)[who]
-    weight = (0.5 + goes) * allowed.turn[who] * np.exp2(-_ROTATION * np.minimum(company, _MOST_COMPANY))
-    look = Look(crowd, row, who, wish, _needs(crowd, row, wish), allowed.share[who])
-    helps, lately = allowed.may_help[who], company > _LATELY
+    weight = weights(row, allowed=allowed, contacts=contacts, affinity=affinity, now_us=now_us, standing=standing)[who]
+    look = Look(crowd, row, who, wish, _needs(crowd, row, wish), allowed)
+    helps, lately = allowed.may_help[who], company_of(contacts, row, now_us)[who] > _LATELY
     found = [one for mode in wish.modes for one in _ranked(look, mode, weight=weight, helps=helps, lately=lately)]
     if not found and "new_people" not in wish.modes:
         found = _ranked(look, "new_people", weight=weight, helps=helps, lately=lately)
     return _varied(found, wish.k)
+
+
+def weights(
+    row: int,
+    *,
+    allowed: Allowed,
+    contacts: Contacts,
+    affinity: Affinity,
+    now_us: int,
+    standing: Standing | None = None,
+) -> Floats:
+    """How well each goes with this learner, times whose turn it is: `(n,)`."""
+    goes = likely(affinity, contacts, row, now_us, allowed.same_class, standing)
+    company = company_of(contacts, row, now_us)
+    result: Floats = (0.5 + goes) * allowed.turn * np.exp2(-_ROTATION * np.minimum(company, _MOST_COMPANY))
+    return result
 
 
 def harmonic(mine: Floats, theirs: Floats) -> Floats:
@@ -139,6 +171,8 @@ def _ranked(
             theirs=float(told.theirs[j]),
             both=float(both[j]),
             score=float(score[j]),
+            helped=int(look.allowed.helped[look.who[j]]),
+            limit=int(look.allowed.limit[look.who[j]]),
             share=float(look.share[j]),
             lately=bool(lately[j]),
         )
@@ -180,7 +214,7 @@ def _helper(look: Look) -> Mode:
     a, at = look.crowd.abilities, np.ix_(look.who, look.topics)
     if not len(look.topics):
         return _nothing(look)
-    gain = a.mastered[at] * a.known[at] * a.gap[look.row, look.topics]
+    gain = a.mastered[at] * look.shown * a.known[at] * a.gap[look.row, look.topics]
     best = gain.argmax(1)
     place = np.arange(len(best))
     theirs = look.share * (_NEEDED + _SIDE_BY_SIDE * (1.0 - a.known[at][place, best]))
@@ -194,12 +228,12 @@ def _study_partner(look: Look) -> Mode:
     if not len(look.topics):
         return told
     at = np.ix_(look.who, look.topics)
-    strong = (a.known[at] >= _STRONG) & (a.answers[at] >= _STRONG_ANSWERS)
+    strong = look.shown & (a.known[at] >= STRONG) & (a.answers[at] >= STRONG_ANSWERS)
     strong &= a.known[at] - a.known[row, look.topics] >= _AHEAD
     gain = strong * a.known[at] * a.gap[row, look.topics]
     first = gain.argmax(1)
     mine = gain[np.arange(len(first)), first]
-    back = np.flatnonzero((a.known[row] >= _STRONG) & (a.answers[row] >= _STRONG_ANSWERS))
+    back = np.flatnonzero((a.known[row] >= STRONG) & (a.answers[row] >= STRONG_ANSWERS))
     some = np.sort(np.argsort(-mine, kind="stable")[:_PARTNERS])
     some = some[mine[some] > 0]
     if not len(back) or not len(some):
@@ -244,7 +278,11 @@ def _new_people(look: Look) -> Mode:
     fits = both[place, best] > 0
     mine = _NEW + _SIDE_BY_SIDE * np.where(fits, own[best], 0.0)
     theirs = _NEW + _SIDE_BY_SIDE * np.where(fits, gap[place, best], 0.0)
-    return replace(told, mine=mine, theirs=theirs, topic=np.where(fits, look.topics[best], _NONE))
+    topic = np.where(fits, look.topics[best], _NONE)
+    if look.allowed.few is not None:
+        # The topic of this learner, whomever they are with: else it would say what the other misses.
+        topic = np.full(len(best), look.topics[own.argmax()])
+    return replace(told, mine=mine, theirs=theirs, topic=topic)
 
 
 _OF_MODE: dict[str, Callable[[Look], Mode]] = {

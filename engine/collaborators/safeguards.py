@@ -1,7 +1,7 @@
 """Who may be offered to whom: class, age, wishes, teachers' rules, load and approval."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,17 +29,21 @@ NOT_NEEDED, WAITING, APPROVED = "not_needed", "waiting", "approved"
 class Allowed:
     """`may` be offered, `may_help` too, `waits` for a teacher's word, is in the `same_class`: `(n,)` each.
 
-    `share` of each helper's week that is free: `(n,)` in [0, 1]. `turn`: `(n,)`, above one for those asked less than
-    others lately. `why` nobody at all may be offered, None where somebody may.
+    `helped` so often of `limit` times this week: `(n,)` each; `share` of each helper's week that is free: `(n,)` in
+    [0, 1]. `turn`: `(n,)`, above one for those asked less than others lately. `why` nobody at all may be offered, None
+    where somebody may. `few`: of whom it may be shown that they know a skill, `(n, n_skills)`; None of everybody.
     """
 
     may: Bools
     may_help: Bools
     waits: Bools
+    helped: Ints
+    limit: Ints
     share: NDArray[np.float64]
     turn: NDArray[np.float64]
     same_class: Bools
     why: str | None
+    few: Bools | None = None
 
 
 def allowed(
@@ -81,11 +85,31 @@ def allowed(
         # A soft limit holds nobody back; beyond it they only come last.
         may_help=may & ((at.load < limit) | ~hard),
         waits=waits | waits[row],
-        share=np.clip(1.0 - at.load / np.maximum(limit, 1), 0.0, 1.0) * (limit > 0),
+        helped=at.load,
+        limit=limit,
+        share=_share(at.load, limit),
         turn=_turn(at, may),
         same_class=same_class,
         why=why or (None if may.any() else "nobody"),
     )
+
+
+def as_it_was(now: Allowed, crowd: Crowd, people: People, before: Standing) -> Allowed:
+    """The same learners, with the load and the turns that there were at a moment before."""
+    limit, hard = _limits(len(crowd), people, crowd.rows())
+    return replace(
+        now,
+        may_help=now.may & ((before.load < limit) | ~hard),
+        helped=before.load,
+        limit=limit,
+        share=_share(before.load, limit),
+        turn=_turn(before, now.may),
+    )
+
+
+def _share(load: Ints, limit: Ints) -> NDArray[np.float64]:
+    free: NDArray[np.float64] = np.clip(1.0 - load / np.maximum(limit, 1), 0.0, 1.0) * (limit > 0)
+    return free
 
 
 def _names(people: People) -> bool:

@@ -1,5 +1,6 @@
 """The doors for what a school offers and whom it teaches."""
 
+import msgspec
 from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
@@ -30,11 +31,14 @@ async def put_resources(request: Request, dry_run: bool = False) -> Response:
 # `:path` lets an id hold an encoded slash.
 @router.put("/v1/learners/{learner_id:path}", **door("Tell of a learner", LearnerIn, Learner, scope="catalogue"))
 async def put_learner(request: Request, learner_id: str) -> Response:
-    """Add or replace a learner's record."""
+    """Add or replace a learner's record; `sharing` stays as it stands where it is left out."""
     tenant = await tenant_of(request, scope="catalogue")
-    learner = learner_in(learner_id, decoded(await request.body(), LearnerIn))
-    await house_of(request.scope).store.people.put_learners(tenant, [learner], act=act_of(request))
-    return answer(learner)
+    given = decoded(await request.body(), LearnerIn)
+    learner = learner_in(learner_id, given)
+    untold = (learner.learner_id,) if given.sharing is msgspec.UNSET else ()
+    people = house_of(request.scope).store.people
+    [kept] = await people.put_learners(tenant, [learner], untold=untold, act=act_of(request))
+    return answer(kept)
 
 
 @router.put("/v1/classes/{class_id:path}", **door("Tell of a class", ClassIn, SchoolClass, scope="catalogue"))

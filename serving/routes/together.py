@@ -9,7 +9,7 @@ from starlette.responses import Response
 from serving import chosen_groups, collaborating, grouping
 from serving.house import house_of
 from serving.openapi import door
-from serving.routes.doorway import answer, key_of, once, tenant_of
+from serving.routes.doorway import act_of, answer, key_of, once, tenant_of
 from serving.schemas_together import (
     CollaboratorsIn,
     CollaboratorsOut,
@@ -28,7 +28,7 @@ router = APIRouter(tags=["together"])
     "/v1/collaborators", **door("Whom a learner might learn with", CollaboratorsIn, CollaboratorsOut, scope="recommend")
 )
 async def post_collaborators(request: Request) -> Response:
-    """Peers for one learner, with something to do together; what one knows is never told another."""
+    """Peers for one learner, with something to do together; pupils are told of few who know something."""
     key = await key_of(request, scope="recommend")
     house = house_of(request.scope)
     asked = decoded(await request.body(), CollaboratorsIn)
@@ -43,14 +43,14 @@ async def post_collaborators(request: Request) -> Response:
 @router.post("/v1/groups", **door("Groups for a class", GroupsIn, GroupsOut, scope="read"))
 async def post_groups(request: Request) -> Response:
     """Several proposals that keep every hard rule, each group with a task; 409 names rules that cannot all hold."""
-    tenant = await tenant_of(request, scope="read")
+    key = await key_of(request, scope="read")
     house = house_of(request.scope)
     asked = decoded(await request.body(), GroupsIn)
 
     async def propose() -> GroupsOut:
-        return await grouping.groups_for(asked, tenant=tenant, crowds=house.crowds, now=house.clock())
+        return await grouping.groups_for(asked, key=key, crowds=house.crowds, now=house.clock())
 
-    return await once(request, tenant, propose)
+    return await once(request, key.tenant, propose, reader=key.key_id)
 
 
 @router.put(
@@ -59,11 +59,20 @@ async def post_groups(request: Request) -> Response:
 )
 async def put_grouping(request: Request, grouping_id: str) -> Response:
     """Keep a grouping, or replace it; the next proposals avoid its pairs and learn from what was changed."""
-    tenant = await tenant_of(request, scope="catalogue")
-    house = house_of(request.scope)
+    key = await key_of(request, scope="catalogue")
     given = decoded(await request.body(), GroupingIn)
-    kept = await chosen_groups.keep(grouping_id, given, tenant=tenant, store=house.store, now=house.clock())
-    return answer(kept)
+    crowds = house_of(request.scope).crowds
+    return answer(await chosen_groups.keep(grouping_id, given, key=key, crowds=crowds, act=act_of(request)))
+
+
+@router.delete(
+    "/v1/groups/{grouping_id:path}", **door("Take back groups that were kept", None, GroupingOut, scope="catalogue")
+)
+async def delete_grouping(request: Request, grouping_id: str) -> Response:
+    """Delete a grouping, as if it had not been kept; the answer is what it was, which PUT keeps again."""
+    tenant = await tenant_of(request, scope="catalogue")
+    store = house_of(request.scope).store
+    return answer(await chosen_groups.delete(grouping_id, tenant=tenant, store=store, act=act_of(request)))
 
 
 @router.get("/v1/groups", **door("The groups a class had", None, GroupingsOut, scope="read"))

@@ -5,10 +5,13 @@ from dataclasses import replace
 from typing import Any
 
 import msgspec
-from sqlalchemy import select, update
+from sqlalchemy import ColumnElement, delete, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from engine.domain.grouping import Group, Grouping, group_ids_of
 from serving.storage import tables
+from serving.storage.acts import Act, Change
+from serving.storage.audit import write_entries
 from serving.storage.database import Database
 from serving.storage.inserting import rules_counted
 from serving.storage.rows import to_record, to_us
@@ -23,19 +26,35 @@ class SqlGroupings:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def put(self, tenant: str, grouping: Grouping) -> bool:
-        """Insert or replace, in one transaction."""
-        c = _table.c
-        row = {"tenant": tenant, "grouping_id": grouping.grouping_id, **_told(grouping)}
-        insert: Any = self._database.insert(_table).values(**row)
-        mine = (c.tenant == tenant, c.grouping_id == grouping.grouping_id)
+    async def put(self, tenant: str, grouping: Grouping, *, act: Act | None = None) -> bool:
+        """Look, then insert or replace, under the tenant's lock."""
         async with self._database.writing() as connection:
             # Rules may be for a group, so every server has to notice.
             await connection.run_sync(rules_counted, tenant)
-            is_new = (await connection.execute(insert.on_conflict_do_nothing())).rowcount == 1
-            if not is_new:
+            stood = await _standing(connection, tenant, grouping.grouping_id)
+            if stood is not None and stood.class_id != grouping.class_id:
+                return False
+            if stood is None:
+                row = {"tenant": tenant, "grouping_id": grouping.grouping_id, **_told(grouping)}
+                await connection.execute(_table.insert().values(**row))
+            else:
+                mine = _of_id(tenant, grouping.grouping_id)
                 await connection.execute(update(_table).where(*mine).values(**_told(grouping)))
-        return is_new
+            if act is not None and stood != grouping:
+                await connection.run_sync(write_entries, tenant, act, [_change("put", stood, grouping)])
+        return True
+
+    async def delete(self, tenant: str, grouping_id: str, *, act: Act | None = None) -> Grouping | None:
+        """The row and its entry in the audit, in one transaction."""
+        async with self._database.writing() as connection:
+            await connection.run_sync(rules_counted, tenant)
+            stood = await _standing(connection, tenant, grouping_id)
+            if stood is None:
+                return None
+            await connection.execute(delete(_table).where(*_of_id(tenant, grouping_id)))
+            if act is not None:
+                await connection.run_sync(write_entries, tenant, act, [_change("delete", stood, None)])
+        return stood
 
     async def of_class(self, tenant: str, class_id: str, *, limit: int) -> list[Grouping]:
         """Newest first; ids of one moment in the order of their code points, which is the same in every database."""
@@ -59,6 +78,31 @@ class SqlGroupings:
                     await connection.execute(update(_table).where(*mine).values(**_told(after)))
                     changed += 1
         return changed
+
+
+async def _standing(connection: AsyncConnection, tenant: str, grouping_id: str) -> Grouping | None:
+    wanted = select(_table.c.record).where(*_of_id(tenant, grouping_id))
+    record = (await connection.execute(wanted)).scalar_one_or_none()
+    return None if record is None else _decode(record)
+
+
+def _of_id(tenant: str, grouping_id: str) -> tuple[ColumnElement[bool], ...]:
+    return (_table.c.tenant == tenant, _table.c.grouping_id == grouping_id)
+
+
+def _change(action: str, before: Grouping | None, after: Grouping | None) -> Change:
+    """What the audit is told; everybody who stands in the groups has a say in how long it is kept."""
+    told = [g for g in (after, before) if g is not None]
+    named = {x for g in told for ids in (*(one.learner_ids for one in g.groups), *g.proposed) for x in ids}
+    return Change(
+        action=f"grouping.{action}",
+        kind="grouping",
+        object_id=told[0].grouping_id,
+        scope={"class_id": told[0].class_id},
+        before=msgspec.to_builtins(before),
+        after=msgspec.to_builtins(after),
+        about=tuple(("learner", x) for x in sorted(named)),
+    )
 
 
 def in_order(rows: Iterable[Any]) -> list[Grouping]:

@@ -3,7 +3,7 @@
 Everything is keyed by tenant. All methods raise `engine.domain.errors.Unavailable` where the store is away.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
@@ -15,6 +15,7 @@ from engine.domain.learner import Learner, SchoolClass
 from engine.domain.resource import Resource
 from engine.domain.skill import Skill
 from serving.storage.acts import Act, Change, Entry, Wanted
+from serving.storage.chosen import GroupingStore
 from serving.storage.questions import ApprovalStore
 
 
@@ -229,8 +230,18 @@ class PeopleStore(Protocol):
     async def learners(self, tenant: str) -> list[Learner]:
         """All learners with a record, by id."""
 
-    async def put_learners(self, tenant: str, learners: Sequence[Learner], *, act: Act | None = None) -> None:
-        """Add or replace these."""
+    async def put_learners(
+        self,
+        tenant: str,
+        learners: Sequence[Learner],
+        *,
+        untold: Collection[str] = (),
+        act: Act | None = None,
+    ) -> list[Learner]:
+        """Add or replace these, and give them as they are kept.
+
+        `untold`: ids of those of whom nothing is said about `sharing`, so what stands of it stays.
+        """
 
     async def members(self, tenant: str, class_id: str) -> list[str]:
         """Ids of the learners whose record names this class, and of those with events in it, sorted."""
@@ -246,19 +257,6 @@ class PeopleStore(Protocol):
 
     async def put_classes(self, tenant: str, classes: Sequence[SchoolClass], *, act: Act | None = None) -> None:
         """Add or replace these."""
-
-
-class GroupingStore(Protocol):
-    """The groups that teachers chose for their classes; whatever changes them counts as a change of the rules."""
-
-    async def put(self, tenant: str, grouping: Grouping) -> bool:
-        """Keep this grouping, in place of the one of its id where there is one; whether there was none."""
-
-    async def of_class(self, tenant: str, class_id: str, *, limit: int) -> list[Grouping]:
-        """The groupings of a class, the newest first, those of one moment by id."""
-
-    async def forget(self, tenant: str, learner_id: str) -> int:
-        """Take a learner out of every grouping; how many groupings that changed."""
 
 
 class DecisionStore(Protocol):

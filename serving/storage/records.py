@@ -1,6 +1,6 @@
 """Records that are read and written as a whole: resources, skills, classes, learners."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, TypeVar
@@ -103,11 +103,24 @@ class SqlPeople:
         """All learners with a record, by id."""
         return await _all(self._database, tenant, tables.learners, Learner)
 
-    async def put_learners(self, tenant: str, learners: Sequence[Learner], *, act: Act | None = None) -> None:
-        """Add or replace these."""
+    async def put_learners(
+        self,
+        tenant: str,
+        learners: Sequence[Learner],
+        *,
+        untold: Collection[str] = (),
+        act: Act | None = None,
+    ) -> list[Learner]:
+        """What stands is looked up under the tenant's lock, so that no opt-out is lost to a sync at the same moment."""
         async with self._database.writing() as connection:
+            if untold:
+                await _touch(connection, self._database, tenant, by=0)
+                stood = await _standing(connection, tenant, tables.learners, list(untold))
+                kept = {x: msgspec.json.decode(record, type=Learner).sharing for x, record in stood.items()}
+                learners = [replace(x, sharing=kept.get(x.learner_id, x.sharing)) for x in learners]
             records = {x.learner_id: to_record(x) for x in learners}
             await _put(connection, self._database, tenant, tables.learners, records, act=act)
+        return list(learners)
 
     async def members(self, tenant: str, class_id: str) -> list[str]:
         """Those whose record names the class, and those with events in it."""

@@ -4,11 +4,13 @@ from dataclasses import replace
 from datetime import timedelta
 
 from engine.domain.grouping import Group, Grouping, group_ids_of
+from serving.storage.acts import Act, Wanted
 from serving.storage.port import Standing
 from tests.contracts.test_store import T0, Room, open_room, room, url
 
 __all__ = ["open_room", "room", "url"]
 
+ACT = Act(at=T0, actor="key")
 FULL = Grouping(
     grouping_id="week/1 é",
     class_id="7b",
@@ -26,9 +28,28 @@ def kept(room: Room, class_id: str = "7b", limit: int = 10) -> list[Grouping]:
 def test_a_grouping_comes_back_as_it_went_in_and_is_replaced_by_its_id(room: Room) -> None:
     assert room.run(room.store.groupings.put(room.t, FULL)) is True
     assert kept(room) == [FULL]
-    other = replace(FULL, groups=FULL.groups[:1], class_id="8a")
-    assert room.run(room.store.groupings.put(room.t, other)) is False
-    assert (kept(room), kept(room, "8a")) == ([], [other])
+    other = replace(FULL, groups=FULL.groups[:1])
+    assert room.run(room.store.groupings.put(room.t, other)) is True
+    assert kept(room) == [other]
+
+
+def test_the_id_of_another_classs_grouping_is_refused_and_that_stays(room: Room) -> None:
+    room.run(room.store.groupings.put(room.t, FULL))
+    assert room.run(room.store.groupings.put(room.t, replace(FULL, class_id="8a"))) is False
+    assert (kept(room), kept(room, "8a")) == ([FULL], [])
+
+
+def test_a_grouping_is_deleted_once_and_every_server_notices(room: Room) -> None:
+    room.run(room.store.groupings.put(room.t, FULL, act=ACT))
+    before = room.run(room.store.rules.standing(room.t))
+    assert room.run(room.store.groupings.delete(room.u, FULL.grouping_id, act=ACT)) is None
+    assert room.run(room.store.groupings.delete(room.t, FULL.grouping_id, act=ACT)) == FULL
+    after = room.run(room.store.rules.standing(room.t))
+    assert (kept(room), after.groupings, after.version > before.version) == ([], (), True)
+    assert room.run(room.store.groupings.delete(room.t, FULL.grouping_id, act=ACT)) is None
+    wanted = Wanted(kind="grouping", learner_id="kim")
+    told = room.run(room.store.audit.entries(room.t, wanted, before=None, limit=9))
+    assert [(e.action, e.content.after is None) for e in told] == [("grouping.delete", True), ("grouping.put", False)]
 
 
 def test_the_newest_come_first_and_those_of_one_moment_by_id(room: Room) -> None:

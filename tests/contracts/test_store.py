@@ -356,6 +356,19 @@ def test_records_are_replaced_as_a_whole(room: Room) -> None:
     assert room.run(room.store.people.learners(room.t)) == [Learner(learner_id="l", classes=("x",))]
 
 
+def test_what_nobody_says_of_sharing_stays(room: Room) -> None:
+    people = room.store.people
+    room.run(
+        people.put_learners(room.t, [Learner(learner_id="l", sharing=False), Learner(learner_id="m", sharing=True)])
+    )
+    told = [Learner(learner_id=x, classes=("x",)) for x in ("l", "m", "n")]
+    kept = room.run(people.put_learners(room.t, told, untold={"l", "n"}))
+    assert [(x.learner_id, x.sharing, x.classes) for x in kept] == [
+        ("l", False, ("x",)), ("m", None, ("x",)), ("n", None, ("x",)),
+    ]  # fmt: skip
+    assert room.run(people.learners(room.t)) == kept
+
+
 def decision(decision_id: str, n_slots: int) -> Decision:
     slate = tuple(
         Option(

@@ -4,11 +4,13 @@ import re
 from pathlib import Path
 
 from engine.collaborators.affinity import NAMES, TURN_WEEKS
+from engine.collaborators.discretion import FEW
 from engine.collaborators.edits import _HALF_LIFE_DAYS, _ONCE
 from engine.collaborators.fairness import ALONE_DAYS
 from engine.collaborators.peers import MODES
 from engine.collaborators.safeguards import GRADES_APART, USUAL_HELPS, YES_A_DAY
 from engine.collaborators.teachers import ROUNDS_APART
+from serving.collaborating import ASKED_AT_ONCE
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGE = " ".join((DOCS / "collaborators.md").read_text().split())
@@ -21,7 +23,9 @@ def test_every_mode_has_its_row() -> None:
 
 
 def test_the_promised_numbers_are_those_of_the_code() -> None:
-    assert f"more than {WORDS[USUAL_HELPS]} times a week" in PAGE
+    assert f"who helped {WORDS[USUAL_HELPS]} times this week" in PAGE
+    assert f"at most {WORDS[FEW]} for each topic" in PAGE
+    assert f"for the first {WORDS[ASKED_AT_ONCE]} options of an answer" in PAGE
     assert f"accepted {WORDS[YES_A_DAY]} peers within a day" in PAGE
     assert f"no more than {WORDS[GRADES_APART]} apart" in PAGE
     assert f"nobody for {WORDS[ALONE_DAYS // 7]} weeks" in PAGE

@@ -40,8 +40,8 @@ def app(asking: Asking, clock: Clock) -> Iterator[TestClient]:
         yield client
 
 
-def peers(app: TestClient, learner_id: str) -> dict[str, str]:
-    told: dict[str, Any] = app.post("/v1/collaborators", json={"learner_id": learner_id, "k": 5}).json()
+def peers(app: TestClient, learner_id: str, k: int = 5) -> dict[str, str]:
+    told: dict[str, Any] = app.post("/v1/collaborators", json={"learner_id": learner_id, "k": k}).json()
     return {option["learner_id"]: option["approval"] for option in told["options"]}
 
 
@@ -79,16 +79,38 @@ def decide(app: TestClient, question: dict[str, Any], decision: str) -> None:
 
 def test_contact_waits_for_the_teacher_and_happens_once_approved(app: TestClient) -> None:
     save(app, id="ask-me", verb="approve_contact")
-    waiting = peers(app, "p0")
+    waiting = peers(app, "p0", k=3)
     assert set(waiting.values()) == {"waiting"}
     asked = questions(app, state="waiting")
     assert set(asked) == set(waiting)
     for question in asked.values():
         decide(app, question, "approve")
-    assert peers(app, "p0") == dict.fromkeys(waiting, "approved")
+    assert peers(app, "p0", k=3) == dict.fromkeys(waiting, "approved")
     # Both ways are one question.
     first = next(iter(waiting))
     assert peers(app, first).get("p0", "approved") == "approved"
+
+
+def test_the_teacher_is_asked_about_the_first_three_and_the_others_say_that_nobody_was(app: TestClient) -> None:
+    def asked() -> list[tuple[str, str, bool]]:
+        told = app.post("/v1/collaborators", json={"learner_id": "p0", "k": 5}).json()["options"]
+        return [(o["learner_id"], o["approval"], o["asked"]) for o in told]
+
+    assert {(approval, was) for _, approval, was in asked()} == {("not_needed", False)}
+    save(app, id="ask-me", verb="approve_contact")
+    first = asked()
+    assert [(approval, was) for _, approval, was in first] == [("waiting", True)] * 3 + [("waiting", False)] * 2
+    waiting = questions(app, state="waiting")
+    assert set(waiting) == {x for x, *_ in first[:3]}
+    # Asking again asks nothing more; whoever is declined makes room for the next one.
+    assert asked() == first
+    assert set(questions(app, state="waiting")) == set(waiting)
+    decide(app, waiting[first[0][0]], "decline")
+    decide(app, waiting[first[1][0]], "approve")
+    later = {x: (approval, was) for x, approval, was in asked()}
+    assert later[first[1][0]] == ("approved", True)
+    assert later[first[3][0]] == ("waiting", True)
+    assert first[0][0] not in later
 
 
 def test_a_question_is_one_of_the_class_by_the_clock_of_the_house(app: TestClient, clock: Clock) -> None:
@@ -125,13 +147,15 @@ def test_whoever_was_declined_is_not_offered_but_somebody_else_until_that_is_und
 
 def test_a_question_that_ran_out_is_a_no_until_it_has_rested(app: TestClient, clock: Clock) -> None:
     save(app, id="ask-me", verb="approve_contact")
-    first = peers(app, "p0")
-    assert len(first) == len(CLASS) - 1
+    first = peers(app, "p0", k=3)
+    assert len(first) == 3
     clock.now += timedelta(days=8)
-    assert peers(app, "p0") == {}
-    clock.now += timedelta(days=7)
-    assert peers(app, "p0") == first
-    assert set(questions(app, state="waiting")) == set(first)
+    others = peers(app, "p0")
+    assert set(others) == set(CLASS) - {"p0", *first}
+    # The questions about the others came later, and stand still when the first have rested.
+    clock.now += timedelta(days=6, hours=12)
+    assert peers(app, "p0") == first | others
+    assert len(questions(app, state="waiting")) >= 3
 
 
 def test_what_was_said_is_looked_up_once_however_many_peers_there_are(

@@ -139,7 +139,7 @@ def test_everybody_is_offered_somebody_every_week_and_helping_is_spread(school: 
 def test_no_pupil_is_shown_what_another_knows(school: School) -> None:
     pupil = school.peers("l01", scopes="recommend", k=10)
     teacher = school.peers("l01", scopes="recommend,read", k=10)
-    assert [o["learner_id"] for o in pupil["options"]] == [o["learner_id"] for o in teacher["options"]]
+    assert len(pupil["options"]) == len(teacher["options"]) == 10
     assert pupil["flags"] == []
     for option in pupil["options"]:
         assert option["benefit"] is None
@@ -153,6 +153,79 @@ def test_no_pupil_is_shown_what_another_knows(school: School) -> None:
     assert both == pytest.approx(2 * mine * theirs / (mine + theirs), abs=1e-3)
     # A teacher's key shows a pupil's view where that is asked for.
     assert school.peers("l01", k=10, audience="learner")["options"][0]["benefit"] is None
+
+
+def test_a_pupil_is_told_of_few_who_know_something_and_of_the_same_all_day(school: School) -> None:
+    knows = [x for i, x in enumerate(CLASS) if i % 3 == 0 and x not in (OPTED_OUT, NEWCOMER)]
+    wishes: dict[str, Any] = {"modes": ["helper", "study_partner"], "topic": "frac-1", "k": 20}
+
+    def told(scopes: str | None = "recommend", **more: Any) -> list[str]:
+        options = school.peers("l01", scopes=scopes, **wishes, **more)["options"]
+        return sorted(o["learner_id"] for o in options if o["mode"] != "new_people")
+
+    assert set(told(scopes=None)) == set(knows)
+    few = told()
+    assert (len(few), set(few) <= set(knows)) == (3, True)
+    assert told(scopes=None, audience="learner") == few
+    # Without a topic nobody else comes to light, nor by saying no to each, nor by being helped by others.
+    options = school.peers("l01", scopes="recommend", k=20)["options"]
+    known = {o["learner_id"] for o in options if o["mode"] != "new_people" and o["topic"] == "frac-1"}
+    assert known <= set(few)
+    for n, x in enumerate(few):
+        school.tell({"event_id": f"no-{n}", "kind": "declined", "learner_id": "l01", "with_learner_ids": [x]})
+        school.tell({"event_id": f"h-{n}", "kind": "helped", "learner_id": x, "with_learner_ids": ["l02"]})
+    assert told() == few
+    # The next day it may be others' turn.
+    school.clock.now += timedelta(days=1)
+    assert told() != few
+
+
+def test_to_a_pupil_somebody_new_is_about_the_same_topic_whoever_it_is(school: School) -> None:
+    asked: dict[str, Any] = {"modes": ["new_people"], "topic": "frac-1", "k": 20}
+    assert {o["topic"] for o in school.peers("l01", scopes="recommend", **asked)["options"]} == {"frac-1"}
+    # A teacher reads for whom it fits.
+    assert {o["topic"] for o in school.peers("l01", **asked)["options"]} == {"frac-1", None}
+    del asked["topic"]
+    assert len({o["topic"] for o in school.peers("l01", scopes="recommend", **asked)["options"]}) == 1
+
+
+def test_what_comes_in_place_of_a_mode_nobody_fits_is_said(school: School) -> None:
+    told = school.peers("l01", modes=["project"], topic="project")
+    assert [o["mode"] for o in told["options"]] == ["new_people"] * 3
+    assert told["message"] == (
+        "Nobody fits for a project right now, so here is somebody new to work with, though not on the topic that was "
+        "asked for."
+    )
+    both = school.peers(NEWCOMER, modes=["study_partner", "project"], k=1)
+    assert (
+        both["message"]
+        == "Nobody fits as a study partner or for a project right now, so here is somebody new to work with."
+    )
+    # As asked, or nothing asked: nothing to say.
+    assert school.peers("l01", modes=["helper", "project"], topic="frac-1")["message"] is None
+    assert school.peers(NEWCOMER)["message"] is None
+
+
+def test_a_time_of_helping_is_one_learner_on_one_day_and_the_words_count_the_same(school: School) -> None:
+    wishes: dict[str, Any] = {"modes": ["helper"], "topic": "frac-1", "k": 20}
+
+    def words(of: str) -> str:
+        options = school.peers("l01", **wishes)["options"]
+        return next(
+            (o["reasons"][0]["text_teacher"] for o in options if (o["learner_id"], o["mode"]) == (of, "helper")), ""
+        )
+
+    def help_(n: int, whom: str) -> str:
+        school.tell({"event_id": f"h{n}", "kind": "helped", "learner_id": "l06", "with_learner_ids": [whom]})
+        return words("l06").rpartition(". ")[2]
+
+    assert words("l06").endswith("Helped 0 of 3 times this week.")
+    assert [help_(n, "l02") for n in range(3)] == ["Helped 1 of 3 times this week."] * 3
+    assert help_(3, "l04") == "Helped 2 of 3 times this week."
+    school.clock.now += timedelta(days=1)
+    assert help_(4, "l02") == ""
+    school.clock.now += timedelta(days=6)
+    assert words("l06").endswith("Helped 1 of 3 times this week.")
 
 
 def test_why_two_are_kept_apart_is_in_no_answer(school: School) -> None:

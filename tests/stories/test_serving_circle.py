@@ -1,6 +1,7 @@
 """The circle closes: what was served comes back as a log, and a log comes back as the same answers."""
 
 import json
+import shutil
 import sqlite3
 from collections.abc import Callable
 from dataclasses import replace
@@ -168,3 +169,23 @@ def test_a_log_from_other_hands_loads_what_can_be_kept_and_says_why_not_the_rest
     assert (told["accepted"], told["rejected"]) == (1, 2)
     reasons = pl.read_parquet(tmp_path / "data" / "rejected.parquet")["reason"].to_list()
     assert reasons == ["kind is not one of the known kinds", "event_id is missing"]
+
+
+def test_a_log_that_does_not_speak_of_sharing_takes_no_no_back(
+    tiny_log: Path, tmp_path: Path, command: Command
+) -> None:
+    data, log = tmp_path / "a", tmp_path / "log"
+    shutil.copytree(tiny_log, log)
+    frame = pl.DataFrame({"learner_id": ["lena", "kim"], "classes": [["7b"], ["7b"]], "sharing": [None, True]})
+    schema = read_log(tiny_log).learners().schema
+    frame = frame.with_columns(pl.lit(None, schema[x]).alias(x) for x in schema if x not in frame.columns)
+    frame.select(pl.col(x).cast(kind) for x, kind in schema.items()).write_parquet(log / "learners.parquet")
+    data.mkdir()
+    headers = {"Authorization": f"Bearer {key_for(data, 'admin')}"}
+    with TestClient(create_app(Settings(data=data)), headers=headers) as app:
+        for x in ("lena", "kim"):
+            app.put(f"/v1/learners/{x}", json={"sharing": False})
+    command(data, "load", str(log))
+    with TestClient(create_app(Settings(data=data)), headers=headers) as app:
+        told = [app.put(f"/v1/learners/{x}", json={"classes": ["7b"]}).json()["sharing"] for x in ("lena", "kim")]
+    assert told == [False, True]

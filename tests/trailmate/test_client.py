@@ -16,11 +16,11 @@ from importlib.resources import files
 import pytest
 
 from engine.domain.errors import BadInput, Refused, TrailmateError, Unavailable, Unknown
-from engine.domain.learner import SchoolClass
+from engine.domain.learner import Learner, SchoolClass
 from engine.domain.resource import Resource
 from trailmate import Trailmate
 from trailmate.answers import Goal, Preferences, Receipt, Rejected, SyncReport
-from trailmate.transport import TryLater
+from trailmate.transport import Conflict, TryLater
 
 KEY = "tm_demo_topsecret"
 ANSWER = {
@@ -389,4 +389,56 @@ def test_peers_and_groups_are_read_as_the_service_tells_them(service: tuple[str,
         ("GET", "/v1/groups?class_id=7b&limit=5"),
     ]
     body = {"class_id": "7b", "groups": [{"learner_ids": ["ali", "lena"]}], "proposed": [["ali", "kim"]], "mode": None}
-    assert seen.requests[2][3] == body
+    assert seen.requests[2][3] == {**body, "at": None}
+
+
+def test_groups_are_kept_with_all_that_the_door_takes_and_taken_back(service: tuple[str, Seen]) -> None:
+    url, seen = service
+    examples = json.loads(files("serving").joinpath("examples.json").read_text("utf-8"))
+    seen.answers = [answering(200, {**examples["GroupingOut"], "notes": ["groups[0] is noted"]})]
+    red = {"learner_ids": ["ali", "lena"], "group_id": "red", "resource_id": "pizza-project", "title": "A wall"}
+    with Trailmate(url, key=KEY) as trailmate:
+        kept = trailmate.keep_groups("week/38", "7b", [red, ["kim"]], at=datetime(2026, 9, 15, 10, tzinfo=UTC))
+        assert kept.notes == ("groups[0] is noted",)
+        trailmate.delete_groups("week/38")
+    assert [(method, path) for method, path, *_ in seen.requests] == [
+        ("PUT", "/v1/groups/week%2F38"),
+        ("DELETE", "/v1/groups/week%2F38"),
+    ]
+    body = seen.requests[0][3]
+    assert isinstance(body, dict)
+    assert (body["groups"], body["at"]) == ([red, {"learner_ids": ["kim"]}], "2026-09-15T10:00:00Z")
+
+
+@pytest.mark.parametrize(
+    ("told", "conflict"),
+    [
+        ({"rules": [1], "rule_ids": ["apart"], "locked": []}, {"rules": (1,), "rule_ids": ("apart",), "locked": ()}),
+        (["new", "old"], ("new", "old")),
+        (None, ()),
+        ([{"odd": 1}], ()),
+    ],
+)
+def test_rules_that_cannot_all_hold_come_with_the_error(
+    service: tuple[str, Seen], told: object, conflict: object
+) -> None:
+    url, seen = service
+    problem = {"detail": "ali and these cannot all hold", "conflict": told}
+    seen.answers = [answering(409, problem)]
+    with Trailmate(url, key=KEY) as trailmate, pytest.raises(Conflict, match="cannot all hold") as caught:
+        trailmate.keep_groups("w", "7b", [{"learner_ids": ["ali"]}])
+    assert caught.value.conflict == conflict
+    assert isinstance(caught.value, BadInput)
+    assert "ali" not in str(caught.value)
+
+
+def test_sharing_is_sent_only_where_it_is_told(service: tuple[str, Seen]) -> None:
+    url, seen = service
+    seen.answers = [answering(200, {})]
+    with Trailmate(url, key=KEY) as trailmate:
+        for record in ({}, {"sharing": None}, {"sharing": False}):
+            trailmate.put_learner({"learner_id": "lena", **record})
+        trailmate.put_learner(Learner(learner_id="lena"))
+    sent = [body for *_, body in seen.requests]
+    assert [body.get("sharing", "untold") for body in sent if isinstance(body, dict)][:3] == ["untold", None, False]
+    assert "sharing" not in sent[3]

@@ -103,7 +103,9 @@ def _load_catalogue(log: Log, tenant: str, run: Run, store: Store) -> dict[str, 
     run(store.catalogue.put_resources(tenant, resources, act=act))
     run(store.catalogue.put_skills(tenant, skills, act=act))
     run(store.people.put_classes(tenant, classes, act=act))
-    run(store.people.put_learners(tenant, learners, act=act))
+    # An empty cell says nothing: somebody's no to sharing is not taken back by it.
+    untold = {x.learner_id for x in learners if x.sharing is None}
+    run(store.people.put_learners(tenant, learners, untold=untold, act=act))
     return {
         "resources": len(resources),
         "skills": len(skills),

@@ -36,7 +36,8 @@ def test_alone_is_who_had_nobody_where_most_had_somebody() -> None:
     contacts = contacts_from(5, lines)
     assert alone(contacts, range(5), 12 * DAY_US) == [4]
     # Where hardly anybody had somebody, nobody is left alone; what is long past does not count.
-    assert alone(contacts, [0, 1, 4], 90 * DAY_US) == []
+    assert alone(contacts, [0, 1, 4], 90 * DAY_US) is None
+    assert alone(contacts, range(4), 12 * DAY_US) == []
 
 
 def grouping(n: int, proposed: list[list[str]], chosen: list[list[str]], *, days: int = 0) -> Grouping:

@@ -1,5 +1,6 @@
 """Peers for a learner: who may be offered, what both get out of it, and how company is spread."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ from engine.collaborators.contacts import (
     joined,
 )
 from engine.collaborators.crowd import Crowd, Person, abilities_of, crowd_of
+from engine.collaborators.discretion import FEW, few_who_know
 from engine.collaborators.peer_tasks import peer_tasks, teaching_of
 from engine.collaborators.peer_words import reasons_of
 from engine.collaborators.peers import MODES, Peer, Wish, harmonic, peers_for
@@ -283,3 +285,24 @@ def test_an_hour_of_somebody_who_misses_nothing_is_worth_less_than_one_in_which_
     # Side by side it is the better the more both miss.
     alike = found(crowd([[0.3], [0.4], [0.7]]), k=4)
     assert [(one.row, one.mode) for one in alike] == [(1, "new_people"), (2, "new_people")]
+
+
+@given(st.integers(0, 12), st.integers(0, 3))
+@settings(max_examples=30, deadline=None)
+def test_of_who_knows_something_few_are_told_and_never_all_of_two_or_more(n_know: int, n_others: int) -> None:
+    here = crowd([[0.3]] + [[0.95]] * n_know + [[0.2]] * n_others)
+    contacts = contacts_from(len(here), NO_CONTACTS)
+    may = allowed(here, 0, NOBODY, contacts, now_us=NOW_US)
+    few = few_who_know(here, 0, people=NOBODY, allowed=may, contacts=contacts, affinity=USUAL, since_us=NOW_US - DAY_US)
+    assert few[:, 0].sum() == min((n_know + 1) // 2, FEW)
+    assert not few[[0, *range(n_know + 1, len(here))], 0].any()
+    bound = replace(may, few=few)
+
+    def offered(*modes: str) -> list[Peer]:
+        wish = Wish(k=20, modes=modes)
+        return peers_for(here, 0, wish, allowed=bound, contacts=contacts, affinity=USUAL, now_us=NOW_US)
+
+    helpers = {p.row for p in offered("helper") if p.mode == "helper"}
+    assert helpers == set(np.flatnonzero(few[:, 0]).tolist())
+    # Everybody may be met all the same.
+    assert len(offered(*MODES)) == len(here) - 1
