@@ -151,8 +151,7 @@ def _ask(request: Request, known: KnownLearner, in_force: InForce, now: datetime
 
 
 def _barred(ask: Ask, known: KnownLearner, permits: Permits) -> dict[str, tuple[str, ...]]:
-    plan = None if ask.rules is None else ask.rules.book.plan(ask.rules.who, ask.query.now_us)
-    return barred_for(known, ask.query, plan, permits)
+    return barred_for(known, ask.query, None if ask.rules is None else ask.rules.plan, permits)
 
 
 def _what_if(

@@ -57,6 +57,7 @@ class InForce:
         return Rules(
             book=book,
             who=who,
+            plan=plan,
             spent_today=today,
             spent_this_week=week,
             frozen=self._frozen(plan, known.learner_id),

@@ -126,11 +126,15 @@ class Metrics:
         self.lags.observe(lag)
         if is_away:
             self.away.inc()
+        touched: dict[tuple[str, bool], int] = {}
         for rule in decision.rules:
-            verb = self._verbs.get((rule.verb, rule.held))
+            key = (rule.verb, rule.held)
+            touched[key] = touched.get(key, 0) + 1
+        for key, n in touched.items():
+            verb = self._verbs.get(key)
             if verb is None:
-                verb = self._verbs[rule.verb, rule.held] = self.rules.labels(rule.verb, "yes" if rule.held else "no")
-            verb.inc()
+                verb = self._verbs[key] = self.rules.labels(key[0], "yes" if key[1] else "no")
+            verb.inc(n)
 
     def committed(self, n_rows: int) -> None:
         """So many rows went to disk in one transaction."""
