@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from msgspec.structs import replace as replaced
@@ -123,12 +124,14 @@ class Settled:
     """What a decision comes to: what was looked at, the slate, and the word of rules on it, None without any.
 
     `told` are the options as they were said first: where it is kept, only their chances and minutes are of the moment.
+    `beside` is the room for what others make of them.
     """
 
     ranked: Ranked
     slate: Slate
     ruled: Ruled | None
     told: list[Option] = field(default_factory=list)
+    beside: dict[str, Any] = field(default_factory=dict)
 
 
 def options_of(settled: Settled, answered: Answered, outlooks: Sequence[ResourceOutlook]) -> tuple[Option, ...]:

@@ -152,7 +152,7 @@ def _ask(request: Request, known: KnownLearner, in_force: InForce, now: datetime
 
 
 def _new_id(now: datetime) -> str:
-    """An id for a decision, in the order of time: where ids come in no order, each is looked for in a page of its own."""
+    """An id for a decision, in the order of time: ids in no order would each be put on a page of their own."""
     return f"{microseconds(now) // 1000:011x}{os.urandom(11).hex()[1:]}"
 
 

@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
-
 from engine.bundle import Bundle
 from engine.domain.errors import BadBundle, BadInput, TrailmateError
 from serving.current_bundle import CurrentBundle, verified_bundle

@@ -5,6 +5,7 @@ What is made many times for each answer is a `msgspec.Struct`, which takes a ten
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import msgspec
 
@@ -99,7 +100,8 @@ class RuleHeld(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 class Decision(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What the engine chose: the slate, the mode it was made in, and the versions it stands on.
 
-    `rules` are those that touched it; `conflict` names the smallest set of rules that could not all hold.
+    `rules` are those that touched it; `conflict` names the smallest set of rules that could not all hold. `beside` is
+    room for what others make of the slate, its reasons and `rules`: where the same slate is decided again, it is there.
     """
 
     decision_id: str
@@ -114,3 +116,4 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     rules: tuple[RuleHeld, ...] = ()
     conflict: tuple[str, ...] = ()
     message: str | None = None
+    beside: dict[str, Any] = {}

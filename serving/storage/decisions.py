@@ -90,11 +90,20 @@ class DecisionRow(NamedTuple):
 
 
 def _row(tenant: str, seq: int, made: Decision) -> DecisionRow:
-    offered = [(o.rank, o.resource_id, o.score, o.propensity, o.origin, o.near_ties) for o in made.slate]
+    slots, rules = _texts(made)
     return DecisionRow(
         tenant, seq, made.decision_id, to_us(made.at), made.learner_id, made.class_id, made.mode, made.bundle,
-        made.catalogue_hash, _encode(offered).decode(), _encode(made.rules).decode(),
+        made.catalogue_hash, slots, rules,
     )  # fmt: skip
+
+
+def _texts(made: Decision) -> tuple[str, str]:
+    """What was offered and which rules touched it, as they are kept: made once for a slate that is kept."""
+    texts: tuple[str, str] | None = made.beside.get("record")
+    if texts is None:
+        offered = [(o.rank, o.resource_id, o.score, o.propensity, o.origin, o.near_ties) for o in made.slate]
+        texts = made.beside["record"] = _encode(offered).decode(), _encode(made.rules).decode()
+    return texts
 
 
 def _slots_of(row: Row) -> list[Slot]:
