@@ -2,6 +2,7 @@
 
 import os
 import time
+from collections import Counter as Counted
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -126,10 +127,9 @@ class Metrics:
         self.lags.observe(lag)
         if is_away:
             self.away.inc()
-        touched: dict[tuple[str, bool], int] = {}
-        for rule in decision.rules:
-            key = (rule.verb, rule.held)
-            touched[key] = touched.get(key, 0) + 1
+        touched = decision.beside.get("touched")
+        if touched is None:
+            touched = decision.beside["touched"] = Counted((rule.verb, rule.held) for rule in decision.rules)
         for key, n in touched.items():
             verb = self._verbs.get(key)
             if verb is None:
