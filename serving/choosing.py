@@ -9,7 +9,6 @@ from functools import partial
 
 from engine.domain.decision import Decision, Request
 from engine.domain.errors import BadInput, Unknown
-from engine.domain.history import microseconds
 from engine.recommender import Ask
 from engine.recommender import recommend_each as engine_each
 from engine.what_if import what_if_of
@@ -142,7 +141,7 @@ def _ask(request: Request, known: KnownLearner, in_force: InForce, now: datetime
     return Ask(
         request=request,
         query=query,
-        decision_id=_new_id(now),
+        decision_id=_new_id(query.now_us),
         now=now,
         state=known.state,
         spoken=known.spoken,
@@ -151,9 +150,9 @@ def _ask(request: Request, known: KnownLearner, in_force: InForce, now: datetime
     )
 
 
-def _new_id(now: datetime) -> str:
+def _new_id(now_us: int) -> str:
     """An id for a decision, in the order of time: ids in no order would each be put on a page of their own."""
-    return f"{microseconds(now) // 1000:011x}{os.urandom(11).hex()[1:]}"
+    return f"{now_us // 1000:011x}{os.urandom(11).hex()[1:]}"
 
 
 def _barred(ask: Ask, known: KnownLearner, permits: Permits) -> dict[str, tuple[str, ...]]:

@@ -3,7 +3,6 @@
 import logging
 import sys
 import traceback
-from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TextIO
 
@@ -32,9 +31,12 @@ class JsonLog:
 
     def _write(self, level: str, event: str, fields: dict[str, object]) -> None:
         fields |= {"event": event, "level": level, "timestamp": _now()}
-        with suppress(OSError):
+        try:
             self._stream.write(_encode(fields).decode() + "\n")
             self._stream.flush()
+        except OSError:
+            # Where it cannot be written nobody is worse off.
+            return
 
 
 def json_log(stream: TextIO = sys.stderr) -> JsonLog:

@@ -229,7 +229,7 @@ def expected(
     rows = _one_after_the_other([of for of, _, _ in asked])
     seen = _one_after_the_other([_asked(menu, of, state, model, now_us)[0] for of, state, now_us in asked])
     timed = menu.timed[rows]
-    if timed.all():
+    if False not in timed.tolist():
         minutes = np.exp(model.log_seconds(seen)) / 60.0
     else:
         minutes = np.where(menu.tells_minutes[rows], menu.usual_minutes[rows], np.nan)
