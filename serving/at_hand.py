@@ -18,7 +18,7 @@ from engine.recommender import Recommender
 from serving.in_group import Seats, seats_in
 from serving.storage.port import KeptState
 
-# Some 20 KB each, and some 45 more once they were answered with both objectives.
+# Some 20 KB each, and some 60 more once they were answered with both objectives.
 _MOST = 1_000
 
 
