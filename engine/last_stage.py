@@ -40,11 +40,13 @@ _NOBODY = np.empty(0, np.int64)
 class Rules:
     """The rules one learner is under, and what they must know of the day: minutes spent, in the school's time zone.
 
-    `frozen`: resource ids of the path that a freeze without names keeps to, None where none was kept.
+    `frozen`: resource ids of the path that a freeze without names keeps to, None where none was kept. `plan` is what
+    they come to at the moment of the decision, where that was looked up already.
     """
 
     book: RuleBook
     who: Who
+    plan: Plan | None = None
     spent_today: float = 0.0
     spent_this_week: float = 0.0
     frozen: frozenset[str] | None = None
@@ -94,8 +96,10 @@ def last_stage(
     rules: Rules | None, allowed: Callable[[], Mask], query: Query, catalogue: Catalogue
 ) -> LastStage | None:
     """The last stage of a decision over what is `allowed` `(n_resources,)`; None where the learner is under no rule."""
-    plan = rules.book.plan(rules.who, query.now_us) if rules is not None else None
-    if rules is None or plan is None or not plan.rules:
+    if rules is None:
+        return None
+    plan = rules.plan or rules.book.plan(rules.who, query.now_us)
+    if not plan.rules:
         return None
 
     def admission() -> LetIn:

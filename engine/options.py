@@ -1,9 +1,11 @@
 """The options of a slate, each with its chances, its minutes and its reasons."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
+from msgspec.structs import replace as replaced
 from numpy.typing import NDArray
 
 from engine.domain.catalogue import Catalogue
@@ -119,43 +121,58 @@ class Ruled:
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """What a decision comes to: what was looked at, the slate, and the word of rules on it, None without any."""
+    """What a decision comes to: what was looked at, the slate, and the word of rules on it, None without any.
+
+    `told` are the options as they were said first: where it is kept, only their chances and minutes are of the moment.
+    `beside` is the room for what others make of them.
+    """
 
     ranked: Ranked
     slate: Slate
     ruled: Ruled | None
+    told: list[Option] = field(default_factory=list)
+    beside: dict[str, Any] = field(default_factory=dict)
 
 
 def options_of(settled: Settled, answered: Answered, outlooks: Sequence[ResourceOutlook]) -> tuple[Option, ...]:
     """The options in the order of the slate; `outlooks` are those of `outlooks_of`."""
+    if not settled.told:
+        # In one step: a class and one of it may be answered at once.
+        settled.told[:] = list(_options(settled, answered))
+    return tuple(
+        [
+            replaced(option, p_success=outlook.p, expected_minutes=outlook.minutes)
+            for option, outlook in zip(settled.told, outlooks, strict=True)
+        ]
+    )
+
+
+def _options(settled: Settled, answered: Answered) -> Iterator[Option]:
+    """The options with all that follows from what was settled."""
     ranked, slate, ruled = settled.ranked, settled.slate, settled.ruled
     chosen = np.array(slate.chosen, dtype=np.int64)
     rows = ranked.rows[chosen]
     placed = ruled.placed if ruled is not None else (_MODEL,) * len(chosen)
     ties = _Ties(slate, ranked, answered.catalogue.resource_map.ids)
-    options = []
     for slot, (row, reasons) in enumerate(zip(rows.tolist(), _reasons(chosen, rows, ranked, answered), strict=True)):
-        position, resource, outlook = slate.chosen[slot], answered.catalogue.resources[row], outlooks[slot]
+        position, resource = slate.chosen[slot], answered.catalogue.resources[row]
         assert resource is not None, "what was withdrawn is never a candidate"
         by_rules = ruled.reasons(slot) if ruled is not None else ()
-        options.append(
-            Option(
-                resource_id=resource.resource_id,
-                title=resource.title,
-                format=resource.format,
-                rank=slot + 1,
-                score=ties.of[position].score,
-                propensity=slate.chances[slot][position],
-                p_success=outlook.p,
-                expected_minutes=outlook.minutes,
-                reasons=(*in_order(*reasons, *by_rules), *_placed(slate, slot, inquiry=bool(answered.inquiry[row]))),
-                near_ties=ties.considered(slot),
-                origin=placed[slot].origin,
-                status=placed[slot].status,
-                due=placed[slot].due,
-            )
+        yield Option(
+            resource_id=resource.resource_id,
+            title=resource.title,
+            format=resource.format,
+            rank=slot + 1,
+            score=ties.of[position].score,
+            propensity=slate.chances[slot][position],
+            p_success=None,
+            expected_minutes=None,
+            reasons=(*in_order(*reasons, *by_rules), *_placed(slate, slot, inquiry=bool(answered.inquiry[row]))),
+            near_ties=ties.considered(slot),
+            origin=placed[slot].origin,
+            status=placed[slot].status,
+            due=placed[slot].due,
         )
-    return tuple(options)
 
 
 def flags_of(ranked: Ranked, answered: Answered) -> tuple[Flag, ...]:

@@ -94,6 +94,7 @@ def _decision(asked: Asked, settled: Settled, outlooks: Sequence[ResourceOutlook
         rules=ruled.held if ruled is not None else (),
         conflict=ruled.conflict if ruled is not None else (),
         message=said or _message(asked, settled.ranked, asked.stage),
+        beside=settled.beside,
     )
 
 

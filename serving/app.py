@@ -4,6 +4,7 @@ import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
@@ -11,6 +12,7 @@ from fastapi.telemetry import TelemetryConfig
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from engine.domain.errors import TrailmateError
 from serving.current_bundle import CurrentBundle
@@ -54,7 +56,7 @@ def create_app(settings: Settings, bundles: CurrentBundle | None = None, *, coun
             app.state.house = house
             yield
 
-    app = FastAPI(
+    app = _Doors(
         title="Trailmate", version="0.1.0", lifespan=lifespan, docs_url=None, redoc_url=None, telemetry=_NO_TELEMETRY
     )
     app.openapi = lambda: describe(app)  # type: ignore[method-assign]
@@ -80,10 +82,21 @@ def create_app(settings: Settings, bundles: CurrentBundle | None = None, *, coun
     # The last one added stands outermost.
     app.add_middleware(LimitedBody, max_bytes=settings.max_body_bytes)
     app.add_middleware(Observed)
-    app.add_middleware(HotDoor)
     if traces is not None:
-        app.add_middleware(Traced, traces=traces)
+        app.hot = Traced(app.hot, traces=traces)
     return app
+
+
+class _Doors(FastAPI):
+    """The app behind its hot door, which stands before everything that the framework puts around a request."""
+
+    def __init__(self, **given: Any) -> None:
+        super().__init__(**given)
+        self.hot: ASGIApp = HotDoor(super().__call__)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        scope["app"] = self
+        await self.hot(scope, receive, send)
 
 
 async def _own_error(request: Request, error: Exception) -> Response:

@@ -15,9 +15,10 @@ from engine.learner.preferences import Preferences
 from engine.learner.state import LearnerState
 from engine.learner.voices import Spoken
 from engine.recommender import Recommender
+from serving.in_group import Seats, seats_in
 from serving.storage.port import KeptState
 
-# Some 20 KB each, and some 45 more once they were answered with both objectives.
+# Some 20 KB each, and some 60 more once they were answered with both objectives.
 _MOST = 1_000
 
 
@@ -33,6 +34,7 @@ class Made:
     spoken: tuple[Spoken, ...] | None
     kept: KeptState | None
     _content: bytes | None = None
+    _seats: Seats | None = None
 
     @property
     def content(self) -> bytes:
@@ -41,6 +43,13 @@ class Made:
             assert self.state is not None
             self._content = self.state.to_bytes()
         return self._content
+
+    @property
+    def seats(self) -> Seats:
+        """Where the events say that the learner sits, looked up once."""
+        if self._seats is None:
+            self._seats = seats_in(self.interactions)
+        return self._seats
 
     def is_stored(self, kept: KeptState | None, seq: int) -> bool:
         """Whether what is stored is this very state, up to the event `seq`."""

@@ -49,7 +49,10 @@ class InForce:
             book = self._for_strangers(unknown_scopes(class_id))
             who = stranger(known.learner_id, book, class_id=class_id)
         else:
-            who = who_of(known.learner_id, known.context, self.groups, now_us=query.now_us, class_id=class_id)
+            seats = known.made.seats
+            who = who_of(
+                known.learner_id, known.context, self.groups, now_us=query.now_us, class_id=class_id, seats=seats
+            )
         plan = book.plan(who, query.now_us)
         if not plan.rules:
             return None
@@ -57,6 +60,7 @@ class InForce:
         return Rules(
             book=book,
             who=who,
+            plan=plan,
             spent_today=today,
             spent_this_week=week,
             frozen=self._frozen(plan, known.learner_id),

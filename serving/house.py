@@ -18,7 +18,6 @@ from threading import Event
 
 from prometheus_client import CollectorRegistry
 from starlette.types import Scope
-from structlog.typing import FilteringBoundLogger
 
 from engine.rules.times import zone_named
 from serving.approving import CurrentApprovals
@@ -26,7 +25,7 @@ from serving.auth import KeyRing
 from serving.crowds import Crowds
 from serving.current_bundle import CurrentBundle, bundle_at
 from serving.current_rules import CurrentRules
-from serving.logs import json_log
+from serving.logs import JsonLog, json_log
 from serving.metrics import Metrics
 from serving.overload import WaitingRoom
 from serving.quotas import Quotas, open_quotas
@@ -58,7 +57,7 @@ class House:
     approvals: CurrentApprovals
     metrics: Metrics
     quotas: Quotas
-    log: FilteringBoundLogger
+    log: JsonLog
     recorder: Recorder
     swapper: Swapper
     waiting_room: WaitingRoom

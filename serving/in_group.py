@@ -72,19 +72,38 @@ def who_sits(learner_id: str, class_ids: Iterable[str], named: Named, groups: Ke
     )
 
 
-def classes_of(context: LearnerContext) -> tuple[str, ...]:
-    """The classes of the school's record, or without a record those that events name."""
-    told = context.learner.classes if context.learner is not None else ()
-    return tuple(told) or tuple(sorted({e.class_id for e in context.interactions if e.class_id is not None}))
+@dataclass(frozen=True, slots=True)
+class Seats:
+    """What a learner's events say of where they sit: the classes they name, ascending, and the groups."""
+
+    classes: tuple[str, ...]
+    named: Named
+
+
+def seats_in(events: Iterable[Interaction]) -> Seats:
+    """Where these events say that their learner sits."""
+    own = list(events)
+    return Seats(tuple(sorted({e.class_id for e in own if e.class_id is not None})), named_in(own))
 
 
 def who_of(
-    learner_id: str, context: LearnerContext, groups: KeptGroups, *, now_us: int, class_id: str | None = None
+    learner_id: str,
+    context: LearnerContext,
+    groups: KeptGroups,
+    *,
+    now_us: int,
+    class_id: str | None = None,
+    seats: Seats | None = None,
 ) -> Who:
-    """The learner with their classes (or the one asked for) and groups; groups are those of all their classes."""
-    own = classes_of(context)
+    """The learner with their classes (or the one asked for) and groups; groups are those of all their classes.
+
+    Classes are those of the school's record, or without any there those that events name. `seats` are those of the
+    context's events, where they were looked up already.
+    """
+    seats = seats or seats_in(context.interactions)
+    own = (context.learner.classes if context.learner is not None else ()) or seats.classes
     every = own if class_id is None or class_id in own else (*own, class_id)
-    who = who_sits(learner_id, every, named_in(context.interactions), groups, now_us=now_us)
+    who = who_sits(learner_id, every, seats.named, groups, now_us=now_us)
     if class_id is None:
         return who
     return Who(learner_id=learner_id, class_ids=(class_id,), group_ids=who.group_ids, places=who.places)

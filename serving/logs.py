@@ -3,38 +3,45 @@
 import logging
 import sys
 import traceback
-from contextlib import suppress
-from typing import Any, TextIO, cast
+from datetime import UTC, datetime
+from typing import TextIO
 
 import msgspec
-import structlog
-from structlog.typing import FilteringBoundLogger
+
+_encode = msgspec.json.Encoder().encode
 
 
-def json_log(stream: TextIO = sys.stderr) -> FilteringBoundLogger:
-    """A log of its own, so that nothing global is set when it is made."""
-    processors: list[structlog.typing.Processor] = [
-        structlog.processors.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-        structlog.processors.JSONRenderer(serializer=_text),
-    ]
-    logger = structlog.wrap_logger(_Lines(stream), processors=processors)
-    return cast(FilteringBoundLogger, logger)
-
-
-class _Lines:
+class JsonLog:
     """Writes each line in one piece, so that several processes can share a file; a full disk stops no answer."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
 
-    def msg(self, line: str) -> None:
-        """Write one line; where it cannot be written nobody is worse off."""
-        with suppress(OSError):
-            self._stream.write(f"{line}\n")
-            self._stream.flush()
+    def info(self, event: str, **fields: object) -> None:
+        """What went as it should."""
+        self._write("info", event, fields)
 
-    debug = info = warning = error = critical = msg
+    def warning(self, event: str, **fields: object) -> None:
+        """What somebody should look at one day."""
+        self._write("warning", event, fields)
+
+    def error(self, event: str, **fields: object) -> None:
+        """What went wrong."""
+        self._write("error", event, fields)
+
+    def _write(self, level: str, event: str, fields: dict[str, object]) -> None:
+        fields |= {"event": event, "level": level, "timestamp": _now()}
+        try:
+            self._stream.write(_encode(fields).decode() + "\n")
+            self._stream.flush()
+        except OSError:
+            # Where it cannot be written nobody is worse off.
+            return
+
+
+def json_log(stream: TextIO = sys.stderr) -> JsonLog:
+    """A log of its own, so that nothing global is set when it is made."""
+    return JsonLog(stream)
 
 
 def where(error: BaseException) -> list[str]:
@@ -47,7 +54,7 @@ def where(error: BaseException) -> list[str]:
 class LibraryLogs(logging.Handler):
     """Passes warnings of libraries on into our log, as their name and template, without what was filled in."""
 
-    def __init__(self, log: FilteringBoundLogger) -> None:
+    def __init__(self, log: JsonLog) -> None:
         super().__init__(logging.WARNING)
         self._log = log
 
@@ -56,5 +63,5 @@ class LibraryLogs(logging.Handler):
         self._log.warning("library", logger=record.name, template=str(record.msg))
 
 
-def _text(line: Any, **_options: Any) -> str:
-    return msgspec.json.encode(line).decode()
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="microseconds")[: -len("+00:00")] + "Z"

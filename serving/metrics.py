@@ -2,6 +2,7 @@
 
 import os
 import time
+from collections import Counter as Counted
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -126,11 +127,14 @@ class Metrics:
         self.lags.observe(lag)
         if is_away:
             self.away.inc()
-        for rule in decision.rules:
-            verb = self._verbs.get((rule.verb, rule.held))
+        touched = decision.beside.get("touched")
+        if touched is None:
+            touched = decision.beside["touched"] = Counted((rule.verb, rule.held) for rule in decision.rules)
+        for key, n in touched.items():
+            verb = self._verbs.get(key)
             if verb is None:
-                verb = self._verbs[rule.verb, rule.held] = self.rules.labels(rule.verb, "yes" if rule.held else "no")
-            verb.inc()
+                verb = self._verbs[key] = self.rules.labels(key[0], "yes" if key[1] else "no")
+            verb.inc(n)
 
     def committed(self, n_rows: int) -> None:
         """So many rows went to disk in one transaction."""

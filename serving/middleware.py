@@ -1,8 +1,8 @@
 """What happens around every request: its id, its line in the log, its metrics, the limit of its body."""
 
+import os
 import re
 import time
-import uuid
 from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -114,8 +114,9 @@ def tell(house: House, scope: Scope, *, route: str, status: int, seconds: float)
 
 def request_id_of_caller(given: bytes | None) -> str:
     """The id the caller gave the request where it is a name, or else a new one."""
-    given = given or b""
-    return given.decode() if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+    if given and _REQUEST_ID.fullmatch(given):
+        return given.decode()
+    return os.urandom(16).hex()
 
 
 def _header(scope: Scope, name: bytes) -> bytes | None:

@@ -31,21 +31,28 @@ class WaitingRoom:
         """How many wait or are being answered."""
         return self._n
 
-    @asynccontextmanager
-    async def one(self) -> AsyncIterator[None]:
+    def one(self) -> "_Room":
         """Room for one answer; raises Overloaded where there is none, or it came too late."""
+        return _Room(self)
+
+    async def enter(self) -> None:
+        """Take room for one answer."""
         if self._n >= self._most:
             raise Overloaded(_WORDS)
         self._n += 1
+        began = time.monotonic()
         try:
-            began = time.monotonic()
             # Whoever came meanwhile is counted before anybody is answered: an answer is made in one go.
             await asyncio.sleep(0)
             if time.monotonic() - began > self._patience_s:
                 raise Overloaded(_WORDS)
-            yield
-        finally:
-            self._n -= 1
+        except BaseException:
+            self.leave()
+            raise
+
+    def leave(self) -> None:
+        """Give it back."""
+        self._n -= 1
 
     @asynccontextmanager
     async def a_class(self) -> AsyncIterator[None]:
@@ -61,3 +68,18 @@ class WaitingRoom:
             raise Overloaded(_WORDS) from None
         finally:
             self._n_classes -= 1
+
+
+class _Room:
+    """The room of one; written out, because every answer goes through it."""
+
+    __slots__ = ("_room",)
+
+    def __init__(self, room: WaitingRoom) -> None:
+        self._room = room
+
+    async def __aenter__(self) -> None:
+        await self._room.enter()
+
+    async def __aexit__(self, *_raised: object) -> None:
+        self._room.leave()

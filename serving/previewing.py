@@ -90,7 +90,7 @@ def _change(known: KnownLearner, ways: tuple[InForce, InForce], permits: Permits
     """
     query = known.query(now=at, class_id=None)
     sides = [in_force.over(known, query, class_id=None) for in_force in ways]
-    plans = [None if side is None else side.book.plan(side.who, query.now_us) for side in sides]
+    plans = [None if side is None else side.plan for side in sides]
     barred = [tuple(barred_for(known, query, plan, permits)) for plan in plans]
 
     def seen(exclude: tuple[str, ...]) -> list[Slate]:

@@ -6,11 +6,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
-from structlog.typing import FilteringBoundLogger
-
 from engine.bundle import Bundle
 from engine.domain.errors import BadBundle, BadInput, TrailmateError
 from serving.current_bundle import CurrentBundle, verified_bundle
+from serving.logs import JsonLog
 from serving.metrics import Metrics
 from serving.presence import end_presence, tell_presence
 from serving.promotion import Place, Promotion, promoted_in, refuse, stamp_of
@@ -32,7 +31,7 @@ class Swapper:
         catalogue: CatalogueStore,
         *,
         metrics: Metrics,
-        log: FilteringBoundLogger,
+        log: JsonLog,
     ) -> None:
         self.watchdog = Watchdog()
         self.refused: tuple[str, str] | None = None

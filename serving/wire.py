@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -19,6 +19,7 @@ from serving.schemas import ChoiceIn, ClassIn, EventIn, Id, LearnerIn, OptionOut
 from serving.unknown import field_named
 
 Body = TypeVar("Body", bound=msgspec.Struct)
+_encode = msgspec.json.Encoder().encode
 _NOT_JSON = "the body is not JSON in UTF-8; send application/json"
 
 
@@ -147,14 +148,17 @@ def recommendation_out(
     decision: Decision, *, seen_token: str, what_if: Mapping[str, tuple[str, ...]] | None = None
 ) -> RecommendationOut:
     """The answer to a recommendation: the slate of the decision, unchanged, and what would be different by resource."""
-    told = what_if or {}
+    told, (reasons, rules) = what_if or {}, _encoded(decision)
     return RecommendationOut(
         decision_id=decision.decision_id,
         learner_id=decision.learner_id,
         mode=decision.mode,
         model_version=decision.bundle,
-        slate=[_option_out(option, told.get(option.resource_id, ())) for option in decision.slate],
-        rules=decision.rules,
+        slate=[
+            _option_out(option, said, told.get(option.resource_id, ()))
+            for option, said in zip(decision.slate, reasons, strict=True)
+        ],
+        rules=rules,
         flags=decision.flags,
         seen_token=seen_token,
         message=decision.message,
@@ -162,7 +166,16 @@ def recommendation_out(
     )
 
 
-def _option_out(option: Option, what_if: tuple[str, ...]) -> OptionOut:
+def _encoded(decision: Decision) -> tuple[list[Any], Any]:
+    """The reasons of each option, and the rules, in the bytes they go out in: made once for a slate that is kept."""
+    made: tuple[list[Any], Any] | None = decision.beside.get("wire")
+    if made is None:
+        reasons = [msgspec.Raw(_encode(option.reasons)) for option in decision.slate]
+        made = decision.beside["wire"] = reasons, msgspec.Raw(_encode(decision.rules))
+    return made
+
+
+def _option_out(option: Option, reasons: Any, what_if: tuple[str, ...]) -> OptionOut:
     return OptionOut(
         resource_id=option.resource_id,
         title=option.title,
@@ -174,7 +187,7 @@ def _option_out(option: Option, what_if: tuple[str, ...]) -> OptionOut:
         p_success=option.p_success,
         expected_minutes=option.expected_minutes,
         propensity=option.propensity,
-        reasons=option.reasons,
+        reasons=reasons,
         what_if=what_if,
         due=option.due,
     )

@@ -5,6 +5,7 @@ What is made many times for each answer is a `msgspec.Struct`, which takes a ten
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import msgspec
 
@@ -39,7 +40,7 @@ class Request:
     minutes_ahead: float | None = None
 
 
-class Reason(msgspec.Struct, frozen=True, kw_only=True):
+class Reason(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One term of an option's score, said for the learner and for the teacher; contributions add up to the score.
 
     `phrase` names the template of both texts, `evidence` holds every fact they name.
@@ -53,7 +54,7 @@ class Reason(msgspec.Struct, frozen=True, kw_only=True):
     phrase: str = ""
 
 
-class NearTie(msgspec.Struct, frozen=True, kw_only=True):
+class NearTie(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A candidate that was considered for a slot, with the probability it had of being chosen there."""
 
     resource_id: str
@@ -61,7 +62,7 @@ class NearTie(msgspec.Struct, frozen=True, kw_only=True):
     propensity: float
 
 
-class Option(msgspec.Struct, frozen=True, kw_only=True):
+class Option(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One slot of the slate; `near_ties` holds the candidates considered for it, the chosen one among them."""
 
     resource_id: str
@@ -79,7 +80,7 @@ class Option(msgspec.Struct, frozen=True, kw_only=True):
     due: str | None = None
 
 
-class Flag(msgspec.Struct, frozen=True, kw_only=True):
+class Flag(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Something a teacher should know of: a `loop` is a skill on which the last steps brought no progress."""
 
     code: str
@@ -87,7 +88,7 @@ class Flag(msgspec.Struct, frozen=True, kw_only=True):
     text_teacher: str
 
 
-class RuleHeld(msgspec.Struct, frozen=True, kw_only=True):
+class RuleHeld(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Of one teacher's rule that touched a decision: whether it held in what is shown, and what it did, in words."""
 
     rule_id: str
@@ -96,10 +97,11 @@ class RuleHeld(msgspec.Struct, frozen=True, kw_only=True):
     verb: str = ""
 
 
-class Decision(msgspec.Struct, frozen=True, kw_only=True):
+class Decision(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What the engine chose: the slate, the mode it was made in, and the versions it stands on.
 
-    `rules` are those that touched it; `conflict` names the smallest set of rules that could not all hold.
+    `rules` are those that touched it; `conflict` names the smallest set of rules that could not all hold. `beside` is
+    room for what others make of the slate, its reasons and `rules`: where the same slate is decided again, it is there.
     """
 
     decision_id: str
@@ -114,3 +116,4 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     rules: tuple[RuleHeld, ...] = ()
     conflict: tuple[str, ...] = ()
     message: str | None = None
+    beside: dict[str, Any] = {}

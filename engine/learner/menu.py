@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +21,7 @@ from engine.learner.tracing import Tracing
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
+Number = TypeVar("Number", bound=np.generic)
 
 # Beside what the learner model looks at: what a step is judged by.
 _MORE = np.concatenate([SKILL_COLUMNS, ROW_COLUMNS]).astype(np.int32)
@@ -224,14 +226,21 @@ def expected(
 
     `(n,)` both, of all rows together; minutes are NaN where neither the log nor the catalogue says any.
     """
-    rows = np.concatenate([of for of, _, _ in asked])
-    seen = np.concatenate([_asked(menu, of, state, model, now_us)[0] for of, state, now_us in asked])
-    minutes = np.where(menu.tells_minutes[rows], menu.usual_minutes[rows], np.nan)
-    minutes *= np.repeat([pace_of(state) for _, state, _ in asked], [len(of) for of, _, _ in asked])
+    rows = _one_after_the_other([of for of, _, _ in asked])
+    seen = _one_after_the_other([_asked(menu, of, state, model, now_us)[0] for of, state, now_us in asked])
     timed = menu.timed[rows]
-    if timed.any():
-        minutes[timed] = np.exp(model.log_seconds(seen[timed])) / 60.0
+    if False not in timed.tolist():
+        minutes = np.exp(model.log_seconds(seen)) / 60.0
+    else:
+        minutes = np.where(menu.tells_minutes[rows], menu.usual_minutes[rows], np.nan)
+        minutes *= np.repeat([pace_of(state) for _, state, _ in asked], [len(of) for of, _, _ in asked])
+        if timed.any():
+            minutes[timed] = np.exp(model.log_seconds(seen[timed])) / 60.0
     return model.p_success(seen, menu.asked.rows.item_row[rows]), minutes
+
+
+def _one_after_the_other(parts: Sequence[NDArray[Number]]) -> NDArray[Number]:
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
 def usual_time(

@@ -17,7 +17,7 @@ from experiments.bench.http_load import load
 
 SIZE, PAIRS, WORKERS = 10_000, 5, (1, 2, 4)
 # What an answer needs of libraries, and nothing of ours.
-_IMPORTS = "fastapi, uvicorn, uvloop, httptools, numpy, msgspec, sqlalchemy.ext.asyncio, aiosqlite, structlog, typer"
+_IMPORTS = "fastapi, uvicorn, uvloop, httptools, numpy, msgspec, sqlalchemy.ext.asyncio, aiosqlite, typer"
 _IMPORTS_ONLY = f"import {_IMPORTS}, prometheus_client, sys; print(1, flush=True); sys.stdin.read()"
 _HELLO = """
 import socket, sys

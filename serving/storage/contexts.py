@@ -68,6 +68,7 @@ def _class_text(dialect: str) -> str:
 _STATEMENTS = {dialect: _statement(dialect) for dialect in _ASKED}
 _learner_of = msgspec.json.Decoder(Learner).decode
 _class_of = msgspec.json.Decoder(SchoolClass).decode
+_classes_of = msgspec.json.Decoder(list[SchoolClass]).decode
 
 
 def look_up(
@@ -85,6 +86,58 @@ def look_up(
     if lost:
         return look_up(connection, tenant, {x: None if x in lost else before for x, before in known.items()}, class_id)
     return {x: _context(x, before, found, class_id) for x, before in known.items()}
+
+
+# The one row that says whether anything is other than it was: the stand, the last event, the records.
+_BRIEF = """
+    SELECT t.seq, t.catalogue_version, t.rules_version,
+        (SELECT i.seq FROM interactions AS i WHERE i.tenant = ?1 AND i.learner_id = ?2 ORDER BY i.seq DESC LIMIT 1),
+        (SELECT i.event_id FROM interactions AS i WHERE i.tenant = ?1 AND i.learner_id = ?2 AND i.seq = ?3),
+        (SELECT l.record FROM learners AS l WHERE l.tenant = ?1 AND l.record_id = ?2),
+        (SELECT json_group_array(json(c.record)) FROM classes AS c
+            WHERE c.tenant = ?1 AND c.record_id IN (SELECT value FROM json_each(?4)))
+    FROM tenants AS t WHERE t.tenant = ?1
+"""
+
+
+def look_at_hand(
+    connection: Looking, tenant: str, known: Mapping[str, LearnerContext], class_id: str | None
+) -> dict[str, LearnerContext]:
+    """As `look_up` of learners of whom events are known, by SQLite; quicker for one of whom nothing came."""
+    if len(known) == 1:
+        [(learner_id, before)] = known.items()
+        found = look_briefly(connection, tenant, learner_id, before, class_id)
+        if found is not None:
+            return {learner_id: found}
+    return look_up(connection, tenant, known, class_id)
+
+
+def look_briefly(
+    connection: Looking, tenant: str, learner_id: str, before: LearnerContext, class_id: str | None
+) -> LearnerContext | None:
+    """The context of a learner at hand, by SQLite, where no event came and their classes are those that they were.
+
+    None where more is to be looked at. What it gives is what `look_up` would give, for half of the work.
+    """
+    named = {*(before.learner.classes if before.learner else ()), class_id} - {None}
+    last = before.arrived[-1]
+    asked = (tenant, learner_id, last, msgspec.json.encode(list(named)).decode())
+    row = connection.exec_driver_sql(_BRIEF, asked).fetchone()
+    if row is None or row[3] != last or row[4] != before.interactions[-1].event_id:
+        return None
+    learner = _learner_of(row[5]) if row[5] is not None else None
+    if (learner.classes if learner else ()) != (before.learner.classes if before.learner else ()):
+        return None
+    return LearnerContext(
+        learner=learner,
+        interactions=before.interactions,
+        arrived=before.arrived,
+        state=before.state,
+        classes={c.class_id: c for c in _classes_of(row[6])} if named else {},
+        seq=row[0],
+        catalogue_version=row[1],
+        rules_version=row[2],
+    )
 
 
 @dataclass(slots=True)

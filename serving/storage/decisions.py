@@ -7,30 +7,15 @@ from typing import NamedTuple
 import msgspec
 from sqlalchemy import Connection, select
 
-from engine.domain.decision import Decision, NearTie, RuleHeld
+from engine.domain.decision import Decision
 from serving.storage import tables
 from serving.storage.database import Database
 from serving.storage.inserting import insert_new, next_seq
 from serving.storage.port import Slot
 from serving.storage.rows import Row, known_time, to_us
+from serving.storage.slates import Offered, rules_of, rules_text, slots_of, slots_text
 
-_encode = msgspec.json.Encoder().encode
-
-
-class _Offered(msgspec.Struct, frozen=True, array_like=True):
-    """One slot as it is kept."""
-
-    slot: int
-    resource_id: str | None
-    score: float | None
-    propensity: float | None
-    origin: str | None
-    near_ties: tuple[NearTie, ...]
-
-
-_NOTHING = (_Offered(0, None, None, None, None, ()),)
-_slots = msgspec.json.Decoder(tuple[_Offered, ...]).decode
-_rules = msgspec.json.Decoder(tuple[RuleHeld, ...]).decode
+_NOTHING = (Offered(0, None, None, None, None, ()),)
 
 
 class SqlDecisions:
@@ -90,14 +75,26 @@ class DecisionRow(NamedTuple):
 
 
 def _row(tenant: str, seq: int, made: Decision) -> DecisionRow:
-    offered = [(o.rank, o.resource_id, o.score, o.propensity, o.origin, o.near_ties) for o in made.slate]
+    slots, rules = _texts(made)
     return DecisionRow(
         tenant, seq, made.decision_id, to_us(made.at), made.learner_id, made.class_id, made.mode, made.bundle,
-        made.catalogue_hash, _encode(offered).decode(), _encode(made.rules).decode(),
+        made.catalogue_hash, slots, rules,
     )  # fmt: skip
 
 
+def _texts(made: Decision) -> tuple[str, str]:
+    """What was offered and which rules touched it, as they are kept: made once for a slate that is kept."""
+    texts: tuple[str, str] | None = made.beside.get("record")
+    if texts is None:
+        texts = made.beside["record"] = slots_text(made), rules_text(made)
+    return texts
+
+
 def _slots_of(row: Row) -> list[Slot]:
-    at, offered, rules = known_time(row.pop("at_us")), _slots(row.pop("slots")) or _NOTHING, _rules(row.pop("rules"))
+    at, offered, rules = (
+        known_time(row.pop("at_us")),
+        slots_of(row.pop("slots")) or _NOTHING,
+        rules_of(row.pop("rules")),
+    )
     del row["tenant"]
     return [Slot(at=at, rules=rules, **row, **msgspec.structs.asdict(slot)) for slot in offered]

@@ -9,7 +9,7 @@ from sqlalchemy import select
 from engine.domain.interaction import Interaction
 from serving.storage import tables
 from serving.storage.appending import Batch, append_all
-from serving.storage.contexts import look_up
+from serving.storage.contexts import look_at_hand, look_up
 from serving.storage.copies import Copies
 from serving.storage.database import Database
 from serving.storage.gathering import GatheredLooks
@@ -70,7 +70,8 @@ class SqlEvents:
         if len(known) > _BRIEF or len(at_hand) < len(known):
             found = await self._looked(tenant, known, class_id)
         else:
-            glanced = self._database.glance(partial(look_up, tenant=tenant, known=known, class_id=class_id))
+            look = partial(look_at_hand, tenant=tenant, known=at_hand, class_id=class_id)
+            glanced = self._database.glance(look)
             found = glanced if glanced is not None else await self._looks.contexts(tenant, at_hand, class_id)
         self._copies.keep(tenant, found, unknown=[x for x, before in known.items() if before is None])
         return found

@@ -81,7 +81,8 @@ class PatientDecisions:
 
 
 def _without_reasons(decision: Decision) -> Decision:
-    return structs.replace(decision, slate=tuple(structs.replace(option, reasons=()) for option in decision.slate))
+    slate = tuple(structs.replace(option, reasons=()) for option in decision.slate)
+    return structs.replace(decision, slate=slate, beside={})
 
 
 @asynccontextmanager

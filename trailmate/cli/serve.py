@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from serving.house import House
     from serving.settings import Settings
 
+# So many objects more than went are looked through for circles that nobody holds.
+_CIRCLES = 10_000
 # How often it is looked whether all lines are closed.
 _LOOK_S = 0.02
 
@@ -117,6 +119,8 @@ async def _serving(server: Server, app: FastAPI, listener: socket.socket, ready:
         server.lifespan = server.config.lifespan_class(server.config)
         await server.startup(sockets=[listener])
         gc.freeze()
+        # An answer leaves no circles behind: what few there are can wait.
+        gc.set_threshold(_CIRCLES)
         gc.enable()
         ready()
         ticking = asyncio.create_task(server.main_loop())

@@ -173,7 +173,7 @@ def test_a_store_of_a_newer_trailmate_is_refused_in_words(url: str) -> None:
         at(url, lambda database: migrate(database, None))
 
 
-@pytest.mark.parametrize(("to", "down"), [("0009", False), ("0001", False), ("junk", True)])
+@pytest.mark.parametrize(("to", "down"), [("0010", False), ("0001", False), ("junk", True)])
 def test_a_revision_that_lies_elsewhere_is_refused(tmp_path: Path, to: str, down: bool) -> None:
     url = f"sqlite+aiosqlite:///{tmp_path / 'store.db'}"
     at(url, prepared)
