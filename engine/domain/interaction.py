@@ -1,8 +1,9 @@
 """One event between a learner and a resource, the only thing Trailmate learns from."""
 
 import math
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+
+import msgspec
 
 MAX_ID_BYTES = 512
 EARLIEST_AT = datetime(1900, 1, 1, tzinfo=UTC)
@@ -20,8 +21,8 @@ ENGAGED_KINDS = frozenset({"opened", "viewed", "started", "completed", "attempte
 RESOURCE_KINDS = ENGAGED_KINDS | {"accepted"}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Interaction:
+# Nothing in it refers back, so the collector need not look; see `decision.py` for what a Struct saves.
+class Interaction(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One event. `outcome` in [0, 1], `duration_s` in seconds, `at` aware UTC, `voids` an event id."""
 
     event_id: str

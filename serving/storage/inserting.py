@@ -13,6 +13,11 @@ from serving.storage import tables
 from serving.storage.rows import InteractionRow
 
 _SEQ = InteractionRow._fields.index("seq")
+_TAKE = {
+    dialect: f"INSERT INTO tenants (tenant, seq, catalogue_version) VALUES ({tenant}, {n}, 0) "
+    "ON CONFLICT (tenant) DO UPDATE SET seq = tenants.seq + excluded.seq RETURNING seq"
+    for dialect, tenant, n in (("sqlite", "?", "?"), ("postgresql", "$1", "$2::bigint"))
+}
 _POSTGRES_TYPES = {BigInteger: "bigint", Integer: "int", Float: "float8", LargeBinary: "bytea"}
 
 
@@ -47,16 +52,12 @@ def insert_numbered(connection: Connection, tenant: str, rows: Sequence[tuple[An
 
 def numbered(rows: Iterable[tuple[Any, ...]], first: int) -> list[tuple[Any, ...]]:
     """Rows of the log with the numbers from `first` on."""
-    return [(*row[:_SEQ], seq, *row[_SEQ + 1 :]) for seq, row in enumerate(rows, first)]
+    return [row[:_SEQ] + (seq,) + row[_SEQ + 1 :] for seq, row in enumerate(rows, first)]  # noqa: RUF005 - twice as fast
 
 
 def next_seq(connection: Connection, tenant: str, n: int) -> int:
     """Take `n` numbers of the tenant and give the last; holds the tenant's lock until the transaction ends."""
-    insert = postgres_insert if connection.dialect.name == "postgresql" else sqlite_insert
-    seq = tables.tenants.c.seq
-    first = insert(tables.tenants).values(tenant=tenant, seq=n, catalogue_version=0)
-    taken = first.on_conflict_do_update(index_elements=["tenant"], set_={"seq": seq + n}).returning(seq)
-    return int(connection.execute(taken).scalar_one())
+    return int(connection.exec_driver_sql(_TAKE[connection.dialect.name], (tenant, n)).scalar_one())
 
 
 def rules_counted(connection: Connection, tenant: str) -> int:

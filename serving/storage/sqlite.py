@@ -30,6 +30,7 @@ class SqliteThreads:
 
     def __init__(self, engine: Engine, turn: IO[bytes], glance: Glance) -> None:
         self._engine = engine
+        self._writing = engine.execution_options(writes=True)
         self.glance = glance
         self._turn = turn
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="store-writer")
@@ -54,7 +55,7 @@ class SqliteThreads:
         # Several servers on one file take turns: SQLite itself only looks again, up to a tenth of a second later.
         fcntl.flock(self._turn, fcntl.LOCK_EX)
         try:
-            with self._engine.execution_options(writes=True).begin() as connection:
+            with self._writing.begin() as connection:
                 return work(connection)
         finally:
             fcntl.flock(self._turn, fcntl.LOCK_UN)

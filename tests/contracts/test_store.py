@@ -4,7 +4,7 @@ import asyncio
 import itertools
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+import dataclasses
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -323,10 +323,10 @@ def test_a_sync_makes_the_whole_set_and_says_what_it_changed(room: Room) -> None
 
     assert sync(b, a) == (2, 0, 0, 0)
     assert sync(a, b) == (0, 0, 0, 2)
-    assert sync(replace(a, title="new"), c, dry_run=True) == (1, 1, 1, 0)
+    assert sync(dataclasses.replace(a, title="new"), c, dry_run=True) == (1, 1, 1, 0)
     assert room.run(catalogue.resources(room.t)) == [a, b]
-    assert sync(replace(a, title="new"), c) == (1, 1, 1, 0)
-    assert room.run(catalogue.resources(room.t)) == [replace(a, title="new"), c]
+    assert sync(dataclasses.replace(a, title="new"), c) == (1, 1, 1, 0)
+    assert room.run(catalogue.resources(room.t)) == [dataclasses.replace(a, title="new"), c]
     assert room.run(catalogue.withdrawn(room.t)) == [replace(b, available_until=T0)]
     assert sync(c, keep=frozenset({"a"})) == (0, 0, 0, 2)
     assert sync(b, c) == (1, 0, 1, 1)
