@@ -1,4 +1,4 @@
-"""The two addresses that nearly all requests come to, POST /v1/recommendations and /v1/events, without the web framework.
+"""POST /v1/recommendations and /v1/events without the web framework: the doors that nearly all requests come through.
 
 It answers as the route of the same address does, byte for byte, and a test holds both equal; whatever is out of the
 ordinary, a query, a key to answer once, a large body, goes on to the route itself.

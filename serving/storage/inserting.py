@@ -13,11 +13,11 @@ from serving.storage import tables
 from serving.storage.rows import InteractionRow
 
 _SEQ = InteractionRow._fields.index("seq")
-_TAKE = {
-    dialect: f"INSERT INTO tenants (tenant, seq, catalogue_version) VALUES ({tenant}, {n}, 0) "
+_TAKE = (
+    "INSERT INTO tenants (tenant, seq, catalogue_version) VALUES ({}, {}, 0) "
     "ON CONFLICT (tenant) DO UPDATE SET seq = tenants.seq + excluded.seq RETURNING seq"
-    for dialect, tenant, n in (("sqlite", "?", "?"), ("postgresql", "$1", "$2::bigint"))
-}
+)
+_TAKES = {"sqlite": _TAKE.format("?", "?"), "postgresql": _TAKE.format("$1", "$2::bigint")}
 _POSTGRES_TYPES = {BigInteger: "bigint", Integer: "int", Float: "float8", LargeBinary: "bytea"}
 
 
@@ -57,7 +57,7 @@ def numbered(rows: Iterable[tuple[Any, ...]], first: int) -> list[tuple[Any, ...
 
 def next_seq(connection: Connection, tenant: str, n: int) -> int:
     """Take `n` numbers of the tenant and give the last; holds the tenant's lock until the transaction ends."""
-    return int(connection.exec_driver_sql(_TAKE[connection.dialect.name], (tenant, n)).scalar_one())
+    return int(connection.exec_driver_sql(_TAKES[connection.dialect.name], (tenant, n)).scalar_one())
 
 
 def rules_counted(connection: Connection, tenant: str) -> int:
