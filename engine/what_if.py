@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import numpy as np
+from msgspec import structs
 
 from engine.domain.decision import Decision, Option, Request
 from engine.domain.history import microseconds
@@ -117,7 +118,9 @@ def _done(resource_id: str, state: LearnerState, now: datetime, *, answered: boo
         outcome=1.0 if answered else None,
     )
     late = state.last[0] - microseconds(now)
-    return event if place_of(event) > state.last else replace(event, at=now + timedelta(microseconds=max(late, 0) + 1))
+    if place_of(event) > state.last:
+        return event
+    return structs.replace(event, at=now + timedelta(microseconds=max(late, 0) + 1))
 
 
 def _opened(

@@ -1,42 +1,63 @@
-"""POST /v1/recommendations without the web framework around it: the door that nearly all requests come through.
+"""POST /v1/recommendations and /v1/events without the web framework: the doors that nearly all requests come through.
 
 It answers as the route of the same address does, byte for byte, and a test holds both equal; whatever is out of the
 ordinary, a query, a key to answer once, a large body, goes on to the route itself.
 """
 
 import time
-from typing import Any
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 
 import msgspec
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from engine.domain.errors import TrailmateError
 from serving.auth import require
-from serving.errors import problem_of
+from serving.errors import problem_of, unexpected
 from serving.house import House, house_of
+from serving.logs import where
 from serving.middleware import LAST, WATCHED, request_id_of_caller, tell
 from serving.routes.doorway import let_in
+from serving.routes.events import kept_of
 from serving.routes.recommendations import chosen_for
 from serving.schemas import RecommendationIn
 from serving.wire import decoded
 
-PATH = WATCHED
-# A body of this many bytes comes in one or two pieces and is below every limit that may be set.
-_MOST_BYTES = 1_000
 _encode = msgspec.json.Encoder().encode
 _JSON = (b"content-type", b"application/json")
 
 
+@dataclass(frozen=True, slots=True)
+class _Plain:
+    """What may be asked without the framework: with which scope, in how many bytes, and what answers it."""
+
+    scope: str
+    most_bytes: int
+    answer: Callable[[bytes, str, House], Awaitable[object]]
+
+
+async def _chosen(content: bytes, tenant: str, house: House) -> object:
+    return await chosen_for(decoded(content, RecommendationIn), tenant, house)
+
+
+# What is longer is rare, and the framework costs little of it.
+_DOORS = {
+    WATCHED: _Plain("recommend", 1_000, _chosen),
+    "/v1/events": _Plain("events", 64_000, kept_of),
+}
+
+
 class HotDoor:
-    """Answers the plain case of the one address; passes everything else on."""
+    """Answers the plain case of these addresses; passes everything else on."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or pass it on."""
-        asked = _plain(scope)
-        if asked is None:
+        door = _DOORS.get(scope["path"]) if scope["type"] == "http" else None
+        asked = None if door is None else _plain(scope, door)
+        if door is None or asked is None:
             await self._app(scope, receive, send)
             return
         began = time.perf_counter()
@@ -47,17 +68,9 @@ class HotDoor:
         if content is None:
             return
         try:
-            answer = await _answer(asked, content, house, scope)
-        except TrailmateError as problem:
-            house.metrics.turned_away(problem)
-            response = problem_of(problem, request_id=request_id)
-            response.headers["x-request-id"] = request_id
-            await response(scope, receive, send)
-            status = response.status_code
-        except Exception:
-            # The route finds out the same in the place where the unforeseen is told of.
-            await self._app(scope, _once_more(content, receive), send)
-            return
+            answer = await _answer(asked, content, door, scope)
+        except Exception as problem:
+            status = await _refused(problem, request_id, scope, receive, send)
         else:
             status = 200
             length = str(len(answer)).encode()
@@ -66,16 +79,34 @@ class HotDoor:
                 headers.append(LAST)
             await send({"type": "http.response.start", "status": 200, "headers": headers})
             await send({"type": "http.response.body", "body": answer})
-        tell(house, scope, route=PATH, status=status, seconds=time.perf_counter() - began)
+        tell(house, scope, route=scope["path"], status=status, seconds=time.perf_counter() - began)
 
 
-def _plain(scope: Scope) -> dict[bytes, bytes] | None:
+async def _refused(problem: Exception, request_id: str, scope: Scope, receive: Receive, send: Send) -> int:
+    """Answer an error as the framework and what stands around it do; gives its status."""
+    house = house_of(scope)
+    if isinstance(problem, TrailmateError):
+        house.metrics.turned_away(problem)
+        response = problem_of(problem, request_id=request_id)
+    else:
+        house.log.error("failed", request_id=request_id, error=type(problem).__name__, where=where(problem))
+        response = unexpected(request_id)
+    response.headers["x-request-id"] = request_id
+    if house.ending.is_set():
+        response.headers[LAST[0].decode()] = LAST[1].decode()
+    await response(scope, receive, send)
+    return response.status_code
+
+
+def _plain(scope: Scope, door: _Plain) -> dict[bytes, bytes] | None:
     """The headers of a plain request to this door; None where it is another one."""
-    if scope["type"] != "http" or scope["path"] != PATH or scope["method"] != "POST" or scope["query_string"]:
+    if scope["method"] != "POST" or scope["query_string"]:
         return None
     headers = dict(scope["headers"])
     length = headers.get(b"content-length", b"")
-    if b"idempotency-key" in headers or not length.isdigit() or int(length) > _MOST_BYTES:
+    if b"idempotency-key" in headers or not length.isdigit():
+        return None
+    if int(length) > min(door.most_bytes, house_of(scope).settings.max_body_bytes):
         return None
     # Of a header that is sent twice the route takes the first.
     return headers if len(headers) == len(scope["headers"]) else None
@@ -91,18 +122,9 @@ async def _body(receive: Receive) -> bytes | None:
     return content if message["type"] == "http.request" else None
 
 
-async def _answer(asked: dict[bytes, bytes], content: bytes, house: House, scope: Scope) -> bytes:
+async def _answer(asked: dict[bytes, bytes], content: bytes, door: _Plain, scope: Scope) -> bytes:
+    house = house_of(scope)
     key = await house.keys.verified(asked.get(b"authorization", b"").decode("latin-1") or None)
     let_in(key, scope, house)
-    require(key, "recommend")
-    return _encode(await chosen_for(decoded(content, RecommendationIn), key.tenant, house))
-
-
-def _once_more(content: bytes, receive: Receive) -> Receive:
-    """What gives a body that was read already once more."""
-    given: list[Any] = [{"type": "http.request", "body": content, "more_body": False}]
-
-    async def again() -> Message:
-        return given.pop() if given else await receive()
-
-    return again
+    require(key, door.scope)
+    return _encode(await door.answer(content, key.tenant, house))

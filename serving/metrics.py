@@ -36,6 +36,8 @@ _LAGS = (0, 1, 2, 5, 10, 20, 50, 100, 1000)
 _LOOKS = 5
 # What may become of a bundle that was promoted.
 SWAPS = ("promoted", "rolled_back", "refused")
+# What may become of an event.
+FATES = ("accepted", "duplicate", "rejected")
 _REFUSALS: dict[type[TrailmateError], str] = {OverQuota: "quota", Overloaded: "shed"}
 
 
@@ -71,6 +73,7 @@ class Metrics:
     _served: set[str] = field(init=False, default_factory=set)
     _ways: dict[tuple[str, str, int], tuple[Counter, Histogram]] = field(init=False, default_factory=dict)
     _modes: dict[str, Counter] = field(init=False, default_factory=dict)
+    _fates: dict[str, Counter] = field(init=False, default_factory=dict)
     _verbs: dict[tuple[str, bool], Counter] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -83,6 +86,8 @@ class Metrics:
         # Told as 0 from the start: Prometheus sees no increase in a series that begins with its first count.
         for why in _REFUSALS.values():
             self.refused.labels(why)
+        for fate in FATES:
+            self._fates[fate] = self.events.labels(fate)
         for what in SWAPS:
             self.swaps.labels(what)
 
@@ -108,7 +113,8 @@ class Metrics:
     def heard(self, fates: Mapping[str, int]) -> None:
         """A batch of events: how many were accepted, duplicate, rejected."""
         for fate, n in fates.items():
-            self.events.labels(fate).inc(n)
+            if n:
+                self._fates[fate].inc(n)
         if fates.get("accepted"):
             self.last_event_at.set(time.time())
 

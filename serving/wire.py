@@ -229,4 +229,4 @@ def single(number: float | None) -> float | None:
 
 
 def _id(x_id: str | int | None) -> str | None:
-    return None if x_id is None else str(x_id)
+    return x_id if x_id is None or x_id.__class__ is str else str(x_id)

@@ -1,8 +1,11 @@
 """One event between a learner and a resource, the only thing Trailmate learns from."""
 
 import math
-from dataclasses import dataclass
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from operator import attrgetter
+
+import msgspec
 
 MAX_ID_BYTES = 512
 EARLIEST_AT = datetime(1900, 1, 1, tzinfo=UTC)
@@ -20,8 +23,8 @@ ENGAGED_KINDS = frozenset({"opened", "viewed", "started", "completed", "attempte
 RESOURCE_KINDS = ENGAGED_KINDS | {"accepted"}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Interaction:
+# Nothing in it refers back, so the collector need not look; see `decision.py` for what a Struct saves.
+class Interaction(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One event. `outcome` in [0, 1], `duration_s` in seconds, `at` aware UTC, `voids` an event id."""
 
     event_id: str
@@ -43,15 +46,21 @@ class Interaction:
     voids: str | None = None
 
 
+_IDS = ("event_id", "learner_id", "resource_id", "item_id", "class_id", "decision_id", "group_id", "voids")
+_ids_of: Callable[[Interaction], tuple[str | None, ...]] = attrgetter(*_IDS)
+
+
 def reason_to_reject(interaction: Interaction, *, now: datetime) -> str | None:
     """Why this event cannot be kept, in words for the sender; None where it can.
 
     The importers hold the same rules over columns (`training.log`); a law keeps both equal.
     """
-    for name in ("event_id", "learner_id", "resource_id", "item_id", "class_id", "decision_id", "group_id", "voids"):
-        given = getattr(interaction, name)
-        if given is not None and not 0 < len(given.encode()) <= MAX_ID_BYTES:
-            return f"{name} must have 1 to {MAX_ID_BYTES} bytes"
+    for place, given in enumerate(_ids_of(interaction)):
+        # No character takes more than four bytes: what is short need not be encoded to be counted.
+        if given is None or 0 < len(given) <= MAX_ID_BYTES // 4:
+            continue
+        if not 0 < len(given.encode()) <= MAX_ID_BYTES:
+            return f"{_IDS[place]} must have 1 to {MAX_ID_BYTES} bytes"
     if interaction.kind not in KINDS:
         return "kind is not one of the known kinds"
     # A yes may be said of a peer instead of a resource.

@@ -1,12 +1,13 @@
 """A world's tables as a log and as nouns of the domain, through the checks that every import goes through."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import polars as pl
+from msgspec.structs import replace
 
 from engine.domain.errors import BadInput
 from engine.domain.history import microseconds

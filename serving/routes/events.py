@@ -5,7 +5,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from serving import workflows
-from serving.house import house_of
+from serving.house import House, house_of
 from serving.openapi import door
 from serving.routes.doorway import once, tenant_of
 from serving.schemas import EventsIn, EventsOut
@@ -18,15 +18,15 @@ router = APIRouter(tags=["events"])
 async def post_events(request: Request) -> Response:
     """Keep up to 1,000 events, each once; when the answer comes they are on disk."""
     tenant = await tenant_of(request, scope="events")
-    house = house_of(request.scope)
-    batch = decoded(await request.body(), EventsIn)
+    content = await request.body()
+    return await once(request, tenant, lambda: kept_of(content, tenant, house_of(request.scope)))
 
-    async def keep() -> EventsOut:
-        now = house.clock()
-        house.quotas.require_room(tenant, len(batch.events), now)
-        kept = await workflows.append_events(batch, tenant=tenant, events=house.store.events, now=now)
-        house.quotas.count_events(tenant, kept.accepted, now)
-        house.metrics.heard({"accepted": kept.accepted, "duplicate": kept.duplicates, "rejected": len(kept.rejected)})
-        return kept
 
-    return await once(request, tenant, keep)
+async def kept_of(content: bytes, tenant: str, house: House) -> EventsOut:
+    """What became of the events in this body, within the quota and counted; raises BadInput, OverQuota, Unavailable."""
+    batch, now = decoded(content, EventsIn), house.clock()
+    house.quotas.require_room(tenant, len(batch.events), now)
+    kept = await workflows.append_events(batch, tenant=tenant, events=house.store.events, now=now)
+    house.quotas.count_events(tenant, kept.accepted, now)
+    house.metrics.heard({"accepted": kept.accepted, "duplicate": kept.duplicates, "rejected": len(kept.rejected)})
+    return kept

@@ -65,6 +65,9 @@ def _appended(connection: Connection, tenant: str, batches: Sequence[Batch]) -> 
         last = begin - 1 + len(new)
         connection.execute(update(tables.tenants).where(_tenants.tenant == tenant).values(seq=last))
         insert_new(connection, tables.interactions, numbered(new, begin))
+    elif len(first) == sum(map(len, batches)):
+        # Nothing of it was ever told before, which is so nearly always: there is nothing to judge.
+        return [Appended(accepted=len(batch), duplicates=0, rejected=(), seq=last) for batch in batches]
     kept |= {x: _Kept(row.content_hash, row.at_us, is_new=True) for x, row in first.items() if x not in kept}
     return [_judged(batch, kept, last) for batch in batches]
 

@@ -16,6 +16,11 @@ from serving.storage.rows import InteractionRow
 _SEQ = InteractionRow._fields.index("seq")
 # So many rows to one statement of SQLite.
 _TOGETHER = 16
+_TAKE = (
+    "INSERT INTO tenants (tenant, seq, catalogue_version) VALUES ({}, {}, 0) "
+    "ON CONFLICT (tenant) DO UPDATE SET seq = tenants.seq + excluded.seq RETURNING seq"
+)
+_TAKES = {"sqlite": _TAKE.format("?", "?"), "postgresql": _TAKE.format("$1", "$2::bigint")}
 _POSTGRES_TYPES = {BigInteger: "bigint", Integer: "int", Float: "float8", LargeBinary: "bytea"}
 
 
@@ -62,16 +67,12 @@ def insert_numbered(connection: Connection, tenant: str, rows: Sequence[tuple[An
 
 def numbered(rows: Iterable[tuple[Any, ...]], first: int) -> list[tuple[Any, ...]]:
     """Rows of the log with the numbers from `first` on."""
-    return [(*row[:_SEQ], seq, *row[_SEQ + 1 :]) for seq, row in enumerate(rows, first)]
+    return [row[:_SEQ] + (seq,) + row[_SEQ + 1 :] for seq, row in enumerate(rows, first)]  # noqa: RUF005 - twice as fast
 
 
 def next_seq(connection: Connection, tenant: str, n: int) -> int:
     """Take `n` numbers of the tenant and give the last; holds the tenant's lock until the transaction ends."""
-    insert = postgres_insert if connection.dialect.name == "postgresql" else sqlite_insert
-    seq = tables.tenants.c.seq
-    first = insert(tables.tenants).values(tenant=tenant, seq=n, catalogue_version=0)
-    taken = first.on_conflict_do_update(index_elements=["tenant"], set_={"seq": seq + n}).returning(seq)
-    return int(connection.execute(taken).scalar_one())
+    return int(connection.exec_driver_sql(_TAKES[connection.dialect.name], (tenant, n)).scalar_one())
 
 
 def rules_counted(connection: Connection, tenant: str) -> int:

@@ -63,18 +63,23 @@ def known_time(at_us: int) -> datetime:
     return _EPOCH + timedelta(microseconds=at_us)
 
 
-def content_hash(interaction: Interaction) -> int:
-    """A signed 64-bit number that differs where the content does; who sent it (`source`) does not count."""
-    return int.from_bytes(hashlib.sha256(_encode(_content(interaction))).digest()[:8], signed=True)
+def content_of(interaction: Interaction) -> bytes:
+    """What it says, but for its id, its time and who sent it (`source`)."""
+    return _encode(_content(interaction))
 
 
-def interaction_row(tenant: str, seq: int, interaction: Interaction, stamp_us: int | None) -> InteractionRow:
-    """One line of the table `interactions`, in the order of its columns."""
+def hash_of(content: bytes) -> int:
+    """A signed 64-bit number that differs where the content does."""
+    return int.from_bytes(hashlib.sha256(content).digest()[:8], signed=True)
+
+
+def interaction_row(tenant: str, interaction: Interaction, stamp_us: int | None, content: bytes) -> InteractionRow:
+    """One line of the table `interactions`, in the order of its columns and not numbered yet, of this content."""
     i = interaction
     return InteractionRow(
-        tenant, i.learner_id, seq, i.event_id, i.resource_id, stamp_us if i.at is None else to_us(i.at), i.order,
+        tenant, i.learner_id, 0, i.event_id, i.resource_id, stamp_us if i.at is None else to_us(i.at), i.order,
         i.kind, i.outcome, i.duration_s, i.item_id, _json(i.skills), i.class_id, i.decision_id,
-        _json(i.with_learner_ids), i.group_id, i.value, i.voids, i.source, content_hash(i),
+        _json(i.with_learner_ids), i.group_id, i.value, i.voids, i.source, hash_of(content),
     )  # fmt: skip
 
 
@@ -88,15 +93,16 @@ def interaction_of(row: Sequence[Any]) -> Interaction:
     )  # fmt: skip
 
 
-def holds_nul(interaction: Interaction) -> bool:
-    """Whether any text in it holds the character NUL, which PostgreSQL cannot keep."""
-    encoded = _encode(interaction)
+def holds_nul(interaction: Interaction, content: bytes) -> bool:
+    """Whether any text in it, whose content this is, holds the character NUL, which PostgreSQL cannot keep."""
     # As JSON writes it; a backslash before it may make it something else, so only then is each text looked at.
-    return b"\\u0000" in encoded and any("\0" in text for text in _texts(interaction))
+    if b"\\u0000" in content and any("\0" in text for text in _texts(interaction)):
+        return True
+    return "\0" in interaction.event_id or "\0" in interaction.source
 
 
 def _texts(interaction: Interaction) -> Iterator[str]:
-    for name in Interaction.__slots__:
+    for name in Interaction.__struct_fields__:
         given = getattr(interaction, name)
         yield from [given] if isinstance(given, str) else given if isinstance(given, tuple) else ()
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 
 from engine.domain.decision import Decision, NearTie, Option
 from engine.domain.errors import BadInput, Unavailable
@@ -113,7 +114,9 @@ def test_events_come_back_as_they_went_in_and_in_order(room: Room) -> None:
 def test_the_same_event_again_is_a_duplicate_and_other_content_is_refused_with_its_place(room: Room) -> None:
     room.run(room.store.events.append(room.t, [FULL, BARE]))
     again = room.run(
-        room.store.events.append(room.t, [replace(FULL, kind="viewed"), BARE, replace(BARE, event_id="e3")])
+        room.store.events.append(
+            room.t, [structs.replace(FULL, kind="viewed"), BARE, structs.replace(BARE, event_id="e3")]
+        )
     )
     assert (again.accepted, again.duplicates) == (1, 1)
     assert [index for index, _ in again.rejected] == [0]
@@ -123,16 +126,16 @@ def test_the_same_event_again_is_a_duplicate_and_other_content_is_refused_with_i
 @pytest.mark.parametrize(
     "other",
     [
-        replace(FULL, learner_id="x"),
-        replace(FULL, resource_id="x"),
-        replace(FULL, at=T0 + timedelta(microseconds=1)),
-        replace(FULL, order=4),
-        replace(FULL, outcome=0.75),
-        replace(FULL, duration_s=None),
-        replace(FULL, skills=("a",)),
-        replace(FULL, with_learner_ids=None),
-        replace(FULL, value=None),
-        replace(FULL, voids=None),
+        structs.replace(FULL, learner_id="x"),
+        structs.replace(FULL, resource_id="x"),
+        structs.replace(FULL, at=T0 + timedelta(microseconds=1)),
+        structs.replace(FULL, order=4),
+        structs.replace(FULL, outcome=0.75),
+        structs.replace(FULL, duration_s=None),
+        structs.replace(FULL, skills=("a",)),
+        structs.replace(FULL, with_learner_ids=None),
+        structs.replace(FULL, value=None),
+        structs.replace(FULL, voids=None),
     ],
 )
 def test_any_difference_in_content_is_seen(room: Room, other: Interaction) -> None:
@@ -144,18 +147,18 @@ def test_an_event_without_a_time_gets_the_stamp_and_may_be_sent_again_later(room
     room.run(room.store.events.append(room.t, [BARE], stamp=T0))
     again = room.run(room.store.events.append(room.t, [BARE], stamp=T0 + timedelta(hours=1)))
     assert again.duplicates == 1
-    assert everything(room, room.t) == [replace(BARE, at=T0)]
-    assert room.run(room.store.events.append(room.t, [replace(BARE, at=T0)])).duplicates == 1
+    assert everything(room, room.t) == [structs.replace(BARE, at=T0)]
+    assert room.run(room.store.events.append(room.t, [structs.replace(BARE, at=T0)])).duplicates == 1
 
 
 def test_an_id_twice_in_one_batch_counts_once(room: Room) -> None:
-    kept = room.run(room.store.events.append(room.t, [FULL, FULL, replace(FULL, kind="viewed")]))
+    kept = room.run(room.store.events.append(room.t, [FULL, FULL, structs.replace(FULL, kind="viewed")]))
     assert (kept.accepted, kept.duplicates, [i for i, _ in kept.rejected]) == (1, 1, [2])
 
 
 def test_appends_at_once_lose_nothing_and_keep_each_event_once(room: Room) -> None:
     async def all_at_once() -> list[int]:
-        batches = [[replace(BARE, event_id=f"e{i}") for i in range(n, n + 6)] for n in range(12)]
+        batches = [[structs.replace(BARE, event_id=f"e{i}") for i in range(n, n + 6)] for n in range(12)]
         kept = await asyncio.gather(*(room.store.events.append(room.t, batch) for batch in batches))
         return [k.accepted for k in kept]
 
@@ -171,7 +174,7 @@ def test_however_events_are_cut_into_batches_and_repeated_the_log_is_the_same(
     room.move()
     fates = [0, 0]
     for batch in batches:
-        kept = room.run(room.store.events.append(room.t, [replace(FULL, event_id=f"e{i}") for i in batch]))
+        kept = room.run(room.store.events.append(room.t, [structs.replace(FULL, event_id=f"e{i}") for i in batch]))
         fates[0] += kept.accepted
         fates[1] += kept.duplicates
         assert kept.rejected == ()
@@ -181,7 +184,7 @@ def test_however_events_are_cut_into_batches_and_repeated_the_log_is_the_same(
 
 
 def test_pages_hang_together_without_a_gap(room: Room) -> None:
-    events = [replace(BARE, event_id=f"e{i}") for i in range(7)]
+    events = [structs.replace(BARE, event_id=f"e{i}") for i in range(7)]
     room.run(room.store.events.append(room.t, events))
     found, seq = [], 0
     while page := room.run(room.store.events.after(room.t, seq, 3)):
@@ -212,8 +215,8 @@ def test_the_contexts_of_many_are_those_of_each(room: Room) -> None:
     lena = Learner(learner_id="lena", classes=("7b", "9c"))
     room.run(people.put_learners(room.t, [lena, Learner(learner_id="kim", classes=("8a",))]))
     room.run(people.put_classes(room.t, [SchoolClass(class_id=c, starts_at=T0) for c in ("7b", "8a", "9c", "1a")]))
-    late = replace(FULL, event_id="late", at=T0 + timedelta(days=1))
-    room.run(events.append(room.t, [late, BARE, FULL, replace(BARE, event_id="e9", learner_id="stranger")]))
+    late = structs.replace(FULL, event_id="late", at=T0 + timedelta(days=1))
+    room.run(events.append(room.t, [late, BARE, FULL, structs.replace(BARE, event_id="e9", learner_id="stranger")]))
     room.run(
         room.store.states.put_all(
             room.t, {"lena": KeptState(seq=1, content=b"l"), "kim": KeptState(seq=0, content=b"")}
@@ -233,7 +236,7 @@ def test_members_of_a_class_are_those_told_of_and_those_met_in_it(room: Room) ->
     people, strange = room.store.people, 'a"%_\\ é'
     told = [Learner(learner_id="b", classes=("7b",)), Learner(learner_id="x", classes=("7bb",), features=("7b",))]
     room.run(people.put_learners(room.t, [*told, Learner(learner_id="s", classes=(strange,))]))
-    met = [replace(FULL, event_id=f"{i}", learner_id=x) for i, x in enumerate(("c", "a", "c", "b"))]
+    met = [structs.replace(FULL, event_id=f"{i}", learner_id=x) for i, x in enumerate(("c", "a", "c", "b"))]
     room.run(room.store.events.append(room.t, [*met, BARE]))
     assert room.run(people.members(room.t, "7b")) == ["a", "b", "c"]
     assert room.run(people.members(room.t, strange)) == ["s"]
@@ -243,7 +246,7 @@ def test_members_of_a_class_are_those_told_of_and_those_met_in_it(room: Room) ->
 
 def test_events_of_a_learner_come_with_their_numbers_in_the_order_they_arrived(room: Room) -> None:
     numbers = {}
-    for event in (replace(FULL, event_id="late", at=T0 + timedelta(days=9)), BARE, FULL):
+    for event in (structs.replace(FULL, event_id="late", at=T0 + timedelta(days=9)), BARE, FULL):
         numbers[event.event_id] = room.run(room.store.events.append(room.t, [event])).seq
     context = room.run(room.store.events.context(room.t, "lena"))
     assert [e.event_id for e in context.interactions] == ["late", "e1"]
@@ -290,11 +293,11 @@ def test_what_was_forgotten_is_nowhere(room: Room) -> None:
 
 def test_a_text_that_no_database_can_keep_is_refused_with_its_place(room: Room) -> None:
     texts = [
-        replace(BARE, event_id="a\0"),
-        replace(BARE, event_id="b", skills=("x\0",)),
-        replace(BARE, value="\\u0000"),
+        structs.replace(BARE, event_id="a\0"),
+        structs.replace(BARE, event_id="b", skills=("x\0",)),
+        structs.replace(BARE, value="\\u0000"),
     ]
-    told = room.run(room.store.events.append(room.t, [FULL, *texts, replace(FULL, kind="viewed")]))
+    told = room.run(room.store.events.append(room.t, [FULL, *texts, structs.replace(FULL, kind="viewed")]))
     assert (told.accepted, [place for place, _ in told.rejected]) == (2, [1, 2, 4])
     assert [e.value for e in everything(room, room.t)] == [FULL.value, "\\u0000"]
 
@@ -306,7 +309,7 @@ def test_a_decision_told_twice_is_kept_once(room: Room) -> None:
 
 
 def test_numbers_leave_no_gap_where_events_are_sent_again(room: Room) -> None:
-    events = [replace(BARE, event_id=f"e{i}") for i in range(5)]
+    events = [structs.replace(BARE, event_id=f"e{i}") for i in range(5)]
     for batch in (events[:2], events[:3], events[1:2], events):
         seq = room.run(room.store.events.append(room.t, batch)).seq
     assert [n for n, _ in room.run(room.store.events.after(room.t, 0, 99))] == [1, 2, 3, 4, 5]
@@ -487,7 +490,7 @@ def test_nothing_crosses_from_one_tenant_to_another(room: Room) -> None:
     assert room.run(store.decisions.after(room.u, 0, 9)) == []
     elsewhere = room.run(store.events.context(room.u, "lena", "7b"))
     assert (elsewhere.learner, elsewhere.state) == (None, None)
-    assert room.run(store.events.append(room.u, [replace(FULL, kind="viewed")])).accepted == 1
+    assert room.run(store.events.append(room.u, [structs.replace(FULL, kind="viewed")])).accepted == 1
 
 
 def test_everything_is_there_after_opening_again(url: str) -> None:

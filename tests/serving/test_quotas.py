@@ -146,9 +146,7 @@ def test_both_ways_to_a_recommendation_and_the_one_for_a_class_count_and_refuse_
     assert 'trailmate_requests_total{method="POST",route="/v1/recommendations",status="429"} 2.0' in metrics
 
 
-def test_what_breaks_on_the_quick_way_and_again_on_the_route_is_one_request(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_breaks_is_one_request_all_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async def broken(*_: object, **__: object) -> None:
         raise RuntimeError("secret")
 

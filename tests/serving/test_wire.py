@@ -12,7 +12,7 @@ from engine.domain.interaction import Interaction
 from serving.schemas import EventIn
 from serving.storage import tables
 from serving.storage.decisions import DecisionRow
-from serving.storage.rows import InteractionRow, content_hash, from_us, to_us
+from serving.storage.rows import InteractionRow, content_of, from_us, hash_of, to_us
 from serving.wire import decoded, interaction_in, single, utc
 
 NOW = datetime(2026, 9, 1, tzinfo=UTC)
@@ -63,5 +63,5 @@ def test_who_sent_an_event_and_when_do_not_change_its_content() -> None:
     same = kept(
         b'{"learner_id": "l", "resource_id": "r", "event_id": "2", "source": "b", "at": "2026-01-01T00:00:00Z"}'
     )
-    assert content_hash(event) == content_hash(same)
-    assert content_hash(event) != content_hash(kept(b'{"learner_id": "m", "resource_id": "r"}'))
+    assert hash_of(content_of(event)) == hash_of(content_of(same))
+    assert hash_of(content_of(event)) != hash_of(content_of(kept(b'{"learner_id": "m", "resource_id": "r"}')))

@@ -182,4 +182,4 @@ def test_the_store_takes_in_what_waited_before_what_comes_and_sets_aside_what_it
 
 
 def as_given(event: Interaction) -> dict[str, object]:
-    return {name: getattr(event, name) for name in Interaction.__slots__}
+    return {name: getattr(event, name) for name in Interaction.__struct_fields__}
