@@ -1,6 +1,5 @@
 """What the rules of one combination of scopes come to, merged: masks, demands, quotas, bands and limits."""
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
@@ -12,7 +11,7 @@ from engine.domain.rule import Rule
 from engine.rules.matching import Contents, Mask
 from engine.rules.scope import counting
 from engine.rules.times import FOREVER, due_us
-from engine.rules.values import due_of, factor_of, named_of, quotas_of
+from engine.rules.values import due_of, lift_of, named_of, quotas_of
 
 Floats = NDArray[np.float64]
 Words = NDArray[np.uint64]
@@ -87,7 +86,7 @@ class Plan:
             if len(self._lifting) >= MOST_KEPT:
                 self._lifting.clear()
             counting_here = (part.rule for part in self.lifts if part.mask[row])
-            self._lifting[row] = tuple((rule, math.log(factor_of(rule))) for rule in counting_here)
+            self._lifting[row] = tuple((rule, lift_of(rule)) for rule in counting_here)
         return self._lifting[row]
 
     @property
@@ -166,7 +165,7 @@ def _counting_masks(rules: Sequence[Rule], masks: Mapping[str, Mask]) -> tuple[P
 def _lift(lifts: Sequence[Part]) -> Floats:
     lift = np.zeros(len(lifts[0].mask))
     for part in lifts:
-        lift[part.mask] += np.log(factor_of(part.rule))
+        lift[part.mask] += lift_of(part.rule)
     return lift
 
 

@@ -14,7 +14,7 @@ from engine.rules.matching import Mask, fits
 from engine.rules.outcome import Placed, Ranked, Situation
 from engine.rules.plan import MOST_KEPT, Plan
 from engine.rules.scope import counting
-from engine.rules.values import band_of, factor_of, named_of, quotas_of
+from engine.rules.values import band_of, lift_of, named_of, quotas_of
 
 _CLOSE = 1e-9
 _OF_MINUTES = ("cap_minutes", "pace_bounds")
@@ -262,7 +262,7 @@ def _lift(under: frozenset[str], plan: Plan) -> float:
         if len(plan.lift_under) >= MOST_KEPT:
             plan.lift_under.clear()
         lifts = (r for r in plan.rules if r.verb in ("boost", "demote") and r.rule_id in under)
-        plan.lift_under[under] = sum(lift for _, lift in counting((r, math.log(factor_of(r))) for r in lifts))
+        plan.lift_under[under] = sum(lift for _, lift in counting((r, lift_of(r)) for r in lifts))
     return plan.lift_under[under]
 
 

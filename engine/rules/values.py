@@ -163,10 +163,13 @@ FORMS = {
 }
 
 
-def factor_of(rule: Rule) -> float:
-    """What a boost multiplies by (above 1) or a demotion (below 1); 2 and 0.5 mean the same to either."""
-    factor = float(str(rule.value))
-    return max(factor, 1 / factor) if rule.verb == "boost" else min(factor, 1 / factor)
+def lift_of(rule: Rule) -> float:
+    """What a boost adds or a demotion takes off, in units of the scores' scale; 2 and 0.5 mean the same to either.
+
+    Both by the same logarithm, so that one undoes the other to the last bit.
+    """
+    lift = abs(math.log(float(str(rule.value))))
+    return lift if rule.verb == "boost" else -lift
 
 
 def band_of(rule: Rule) -> tuple[float, float]:
