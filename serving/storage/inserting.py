@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
-from itertools import chain
 from typing import Any
 
 from sqlalchemy import BigInteger, Connection, Float, Integer, LargeBinary, Table
@@ -14,8 +13,6 @@ from serving.storage import tables
 from serving.storage.rows import InteractionRow
 
 _SEQ = InteractionRow._fields.index("seq")
-# So many rows to one statement of SQLite.
-_TOGETHER = 16
 _TAKE = (
     "INSERT INTO tenants (tenant, seq, catalogue_version) VALUES ({}, {}, 0) "
     "ON CONFLICT (tenant) DO UPDATE SET seq = tenants.seq + excluded.seq RETURNING seq"
@@ -34,19 +31,7 @@ def insert_new(connection: Connection, table: Table, rows: Sequence[tuple[Any, .
     if connection.dialect.name == "postgresql":
         # One array for each column: one statement and one answer, however many rows.
         return connection.exec_driver_sql(_unnested(table), tuple(map(list, zip(*rows, strict=True)))).rowcount
-    return _inserted_together(connection, table, rows)
-
-
-def _inserted_together(connection: Connection, table: Table, rows: Sequence[tuple[Any, ...]]) -> int:
-    """Some rows to a statement: while one runs, others may think, and to take turns again costs as much as a row."""
-    whole = len(rows) - len(rows) % _TOGETHER
-    n_new = 0
-    for first in range(0, whole, _TOGETHER):
-        given = tuple(chain.from_iterable(rows[first : first + _TOGETHER]))
-        n_new += connection.exec_driver_sql(_valued(table, _TOGETHER), given).rowcount
-    if whole < len(rows):
-        n_new += connection.exec_driver_sql(_valued(table, 1), list(rows[whole:])).rowcount
-    return n_new
+    return connection.exec_driver_sql(_valued(table), list(rows)).rowcount
 
 
 def insert_numbered(connection: Connection, tenant: str, rows: Sequence[tuple[Any, ...]]) -> tuple[int, int]:
@@ -103,9 +88,9 @@ def _taken_and_unnested() -> str:
 
 
 @lru_cache(maxsize=64)
-def _valued(table: Table, n: int) -> str:
-    marks = ", ".join([f"({', '.join('?' for _ in table.columns)})"] * n)
-    return f"INSERT INTO {table.name} ({_columns(table)}) VALUES {marks} ON CONFLICT DO NOTHING"  # noqa: S608
+def _valued(table: Table) -> str:
+    marks = ", ".join("?" for _ in table.columns)
+    return f"INSERT INTO {table.name} ({_columns(table)}) VALUES ({marks}) ON CONFLICT DO NOTHING"  # noqa: S608
 
 
 @lru_cache(maxsize=64)
