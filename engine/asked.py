@@ -82,19 +82,27 @@ class Asked:
         return self.asking.recommender.model is None or is_kept(self.asking, self.stage)
 
     def settled(self, first: FirstStage | None) -> Settled:
-        """The slate and what it was chosen from; kept with the history where nothing of the moment enters it.
+        """The slate and what it was chosen from; kept with the history while nothing that enters it is another.
 
         `first` is what the cheap scorers say, where that is known already.
         """
         asking, stage = self.asking, self.stage
         of_the_moment = stage is not None and stage.plan.of_the_moment
-        if asking.learner is not None or asking.recommender.model is None or asking.request.explore or of_the_moment:
+        if asking.recommender.model is None or asking.request.explore or of_the_moment:
             return self._settled(first)
-        made_of = (*asking.conditions, None if stage is None else stage.plan)
+        made_of = (*asking.conditions, *self._of_the_learner, None if stage is None else stage.plan)
         name = f"slate for {asking.request.objective}"
         return asking.query.history.kept(
             name, made_of, lambda: self._settled(first), lambda made: len(made.ranked.rows) <= asking.n
         )
+
+    @property
+    def _of_the_learner(self) -> tuple[object, ...]:
+        """What leading a learner on follows from beside the conditions: their state, as it is at this minute."""
+        learner = self.asking.learner
+        if learner is None:
+            return ()
+        return self.ask.state, self.asking.query.minute_us, learner.minutes_left, learner.minutes_ahead
 
     def _settled(self, first: FirstStage | None) -> Settled:
         stage, decision_id = self.stage, self.ask.decision_id

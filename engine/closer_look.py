@@ -229,17 +229,17 @@ def learner_led(
     teaching = recommender.teaching
     if teaching is None or state is None or request.objective != "learning":
         return None
-    goal = goal_of(state.goal)
+    goal, now_us = goal_of(state.goal), query.minute_us
     preferences = preferences_of(state.preferences)
     known = [s for key in state.memories if (s := recommender.skill_by_key.get(key)) is not None]
     return Learner(
         state=state,
         goal=request.goal if request.goal is not None else goal.skills if goal else (),
-        needs=needs_of(state, preferences, teaching.model.format_mix, known, query.now_us),
+        needs=needs_of(state, preferences, teaching.model.format_mix, known, now_us),
         spoken=voices,
         history=query.history,
-        minutes_left=minutes_left(preferences.minutes_per_day, query.history, teaching.menu, query.now_us),
-        now_us=query.now_us,
+        minutes_left=minutes_left(preferences.minutes_per_day, query.history, teaching.menu, now_us),
+        now_us=now_us,
         minutes_ahead=np.inf if request.minutes_ahead is None else request.minutes_ahead,
     )
 

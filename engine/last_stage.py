@@ -224,7 +224,9 @@ def _outlooks(plan: Plan, ranked: Ranked, answered: Answered) -> tuple[Floats, F
         return np.full(len(ranked.rows), np.nan), answered.catalogue.minutes[ranked.rows]
     menu, model = answered.teaching.menu, answered.learner
     state = answered.state or fresh(model, answered.offer)
-    known = known_of(menu, ranked.rows, np.empty(0, np.int64), state=state, model=model, now_us=answered.query.now_us)
+    known = known_of(
+        menu, ranked.rows, np.empty(0, np.int64), state=state, model=model, now_us=answered.query.minute_us
+    )
     return known.p, known.minutes
 
 
@@ -251,7 +253,7 @@ def _mastery(skills: Iterable[str], answered: Answered) -> dict[str, float]:
         return {}
     known = known_of(
         menu, np.empty(0, np.int64), asked,
-        state=answered.state, model=answered.learner, now_us=answered.query.now_us,
+        state=answered.state, model=answered.learner, now_us=answered.query.minute_us,
     )  # fmt: skip
     return {menu.skills[k]: float(known.known[k]) for k in asked.tolist()}
 

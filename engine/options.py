@@ -123,14 +123,17 @@ class Ruled:
 class Settled:
     """What a decision comes to: what was looked at, the slate, and the word of rules on it, None without any.
 
-    `told` are the options as they were said first: where it is kept, only their chances and minutes are of the moment.
-    `beside` is the room for what others make of them.
+    `told` are the options as they were said first: where it is kept, only their chances and minutes are of the moment;
+    `seen` says those, with the state and the minute they are of, and `shown` the options with them. `beside` is the
+    room for what others make of them.
     """
 
     ranked: Ranked
     slate: Slate
     ruled: Ruled | None
     told: list[Option] = field(default_factory=list)
+    seen: list[tuple[LearnerState | None, int, Sequence[ResourceOutlook]]] = field(default_factory=list)
+    shown: list[tuple[Sequence[ResourceOutlook], tuple[Option, ...]]] = field(default_factory=list)
     beside: dict[str, Any] = field(default_factory=dict)
 
 
@@ -139,12 +142,17 @@ def options_of(settled: Settled, answered: Answered, outlooks: Sequence[Resource
     if not settled.told:
         # In one step: a class and one of it may be answered at once.
         settled.told[:] = list(_options(settled, answered))
-    return tuple(
+    for of, options in settled.shown:
+        if of is outlooks:
+            return options
+    made = tuple(
         [
             replaced(option, p_success=outlook.p, expected_minutes=outlook.minutes)
             for option, outlook in zip(settled.told, outlooks, strict=True)
         ]
     )
+    settled.shown[:] = [(outlooks, made)]
+    return made
 
 
 def _options(settled: Settled, answered: Answered) -> Iterator[Option]:
@@ -224,8 +232,11 @@ def outlooks_of(found: Sequence[tuple[Answered, Settled]]) -> list[Sequence[Reso
     told: list[Sequence[ResourceOutlook]] = [()] * len(found)
     asked: list[AskedOf] = []
     for nth, (answered, settled) in enumerate(found):
-        ranked, chosen = settled.ranked, settled.slate.chosen
-        if ranked.learning is not None and answered.teaching is not None:
+        ranked, chosen, now_us = settled.ranked, settled.slate.chosen, answered.query.minute_us
+        kept = [said for state, at_us, said in settled.seen if state is answered.state and at_us == now_us]
+        if kept:
+            told[nth] = kept[0]
+        elif ranked.learning is not None and answered.teaching is not None:
             told[nth] = _told(answered.teaching.menu, ranked.learning.known, chosen)
         elif answered.learner is None or answered.teaching is None:
             rows = ranked.rows[list(chosen)].tolist()
@@ -233,9 +244,11 @@ def outlooks_of(found: Sequence[tuple[Answered, Settled]]) -> list[Sequence[Reso
             told[nth] = [ResourceOutlook(None, r.minutes) for r in resources]
         else:
             state = answered.state or fresh(answered.learner, answered.offer)
-            asked.append(AskedOf(nth, ranked.rows[np.array(chosen, np.int64)], state, answered.query.now_us))
+            asked.append(AskedOf(nth, ranked.rows[np.array(chosen, np.int64)], state, now_us))
     if asked:
         _tell(told, asked, found[asked[0].nth][0])
+    for said, (answered, settled) in zip(told, found, strict=True):
+        settled.seen[:] = [(answered.state, answered.query.minute_us, said)]
     return told
 
 
@@ -298,7 +311,7 @@ def _reasons(
         words=answered.words,
         again=ranked.again,
         lately=answered.query.history.resource_index,
-        now_us=answered.query.now_us,
+        now_us=answered.query.minute_us,
     )
     of_learning = learning_reasons(rows.tolist(), chosen, told)
     return [(*first, *own) for first, own in zip(told_of, of_learning, strict=True)]

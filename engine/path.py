@@ -103,7 +103,7 @@ def path_of(
     known, worth = _looked_at(way, aims, teaching, recommender, state, query)
     left = [int(k) for k in way if known.known[k] < MASTERED]
     order = _ordered(left, known, worth, teaching, first=menu.number.get(choose or "", -1))
-    usual, sd = usual_time(menu, np.array(order, np.int64), state=state, model=teaching.model, now_us=query.now_us)
+    usual, sd = usual_time(menu, np.array(order, np.int64), state=state, model=teaching.model, now_us=query.minute_us)
     steps = _steps(order, known, worth, teaching, recommender, aims, usual)
     return _timed(goal, steps, sd, [menu.skills[k] for k in way if k not in left], events, query.now_us)
 
@@ -123,7 +123,7 @@ def _looked_at(
     place, skill = menu.pairs(rows)
     rows = rows[np.unique(place[np.isin(skill, way)])]
     asked = np.array(menu.closure([*way.tolist(), *menu.pairs(rows)[1].tolist()]), np.int64)
-    known = known_of(menu, rows, asked, state=state, model=teaching.model, now_us=query.now_us)
+    known = known_of(menu, rows, asked, state=state, model=teaching.model, now_us=query.minute_us)
     return known, worth_of(menu, known, teaching.gains, aims)
 
 

@@ -154,10 +154,7 @@ def recommendation_out(
         learner_id=decision.learner_id,
         mode=decision.mode,
         model_version=decision.bundle,
-        slate=[
-            _option_out(option, said, told.get(option.resource_id, ()))
-            for option, said in zip(decision.slate, reasons, strict=True)
-        ],
+        slate=_slate_out(decision, reasons, told),
         rules=rules,
         flags=decision.flags,
         seen_token=seen_token,
@@ -173,6 +170,20 @@ def _encoded(decision: Decision) -> tuple[list[Any], Any]:
         reasons = [msgspec.Raw(_encode(option.reasons)) for option in decision.slate]
         made = decision.beside["wire"] = reasons, msgspec.Raw(_encode(decision.rules))
     return made
+
+
+def _slate_out(decision: Decision, reasons: list[Any], told: Mapping[str, tuple[str, ...]]) -> Any:
+    """The options; their bytes, made once for the very options, where nothing more is to be told of them."""
+    kept: tuple[tuple[Option, ...], Any] | None = decision.beside.get("slate")
+    if not told and kept is not None and kept[0] is decision.slate:
+        return kept[1]
+    slate = [
+        _option_out(option, said, told.get(option.resource_id, ()))
+        for option, said in zip(decision.slate, reasons, strict=True)
+    ]
+    if not told:
+        decision.beside["slate"] = decision.slate, msgspec.Raw(_encode(slate))
+    return slate
 
 
 def _option_out(option: Option, reasons: Any, what_if: tuple[str, ...]) -> OptionOut:

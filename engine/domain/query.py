@@ -10,7 +10,7 @@ from engine.domain.history import NO_TIME, History, history_of, microseconds
 from engine.domain.interaction import Interaction
 from engine.domain.learner import Learner, SchoolClass
 
-HOUR_US = 3_600_000_000
+HOUR_US, MINUTE_US = 3_600_000_000, 60_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +36,18 @@ class Query:
     def hour_us(self) -> int:
         """The full hour before `now_us`: within one, the same work says the same of relevance, and it can be kept."""
         return self.now_us if self.now_us == NO_TIME else self.now_us - self.now_us % HOUR_US
+
+    @property
+    def minute_us(self) -> int:
+        """The full minute before `now_us`, or their last work within it: until the next, what is known of them is kept.
+
+        A minute changes no chance that anybody would notice, and an answer asked for twice is made once.
+        """
+        if self.now_us == NO_TIME:
+            return NO_TIME
+        at_us = self.history.at_us
+        last_us = int(at_us[-1]) if len(at_us) else NO_TIME
+        return min(max(self.now_us - self.now_us % MINUTE_US, last_us), self.now_us)
 
 
 class Said(Protocol):
