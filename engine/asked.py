@@ -79,22 +79,37 @@ class Asked:
     @property
     def is_kept(self) -> bool:
         """Whether nothing has to be asked of the cheap scorers any more."""
-        return self.asking.recommender.model is None or is_kept(self.asking, self.stage)
+        if self.asking.recommender.model is None or self._recalled is not None:
+            return True
+        return is_kept(self.asking, self.stage)
 
     def settled(self, first: FirstStage | None) -> Settled:
         """The slate and what it was chosen from; kept with the history while nothing that enters it is another.
 
         `first` is what the cheap scorers say, where that is known already.
         """
+        if self._recalled is not None:
+            return self._recalled
+        made, kept_by = self._settled(first), self._kept_by
+        if kept_by is not None and len(made.ranked.rows) <= self.asking.n:
+            self.asking.query.history.keep(*kept_by, made)
+        return made
+
+    @cached_property
+    def _kept_by(self) -> tuple[str, tuple[object, ...]] | None:
+        """The name that a slate is kept under, and all that it is made of; None where it is of the moment."""
         asking, stage = self.asking, self.stage
         of_the_moment = stage is not None and stage.plan.of_the_moment
         if asking.recommender.model is None or asking.request.explore or of_the_moment:
-            return self._settled(first)
+            return None
         made_of = (*asking.conditions, *self._of_the_learner, None if stage is None else stage.plan)
-        name = f"slate for {asking.request.objective}"
-        return asking.query.history.kept(
-            name, made_of, lambda: self._settled(first), lambda made: len(made.ranked.rows) <= asking.n
-        )
+        return f"slate for {asking.request.objective}", made_of
+
+    @cached_property
+    def _recalled(self) -> Settled | None:
+        """What was settled before, of the same things."""
+        found = None if self._kept_by is None else self.asking.query.history.recalled(*self._kept_by)
+        return found if isinstance(found, Settled) else None
 
     @property
     def _of_the_learner(self) -> tuple[object, ...]:

@@ -116,7 +116,8 @@ def _pool(asking: Asking, look: Look) -> Pool:
 
 def is_kept(asking: Asking, stage: LastStage | None) -> bool:
     """Whether a usual look needs nothing of the cheap scorers any more."""
-    return asking.query.history.keeps(f"pool for {asking.request.objective}", _made_of(asking, stage, 1))
+    name = f"pool for {asking.request.objective}"
+    return asking.query.history.recalled(name, _made_of(asking, stage, 1)) is not None
 
 
 def _made_of(asking: Asking, stage: LastStage | None, times: int) -> tuple[object, ...]:

@@ -41,12 +41,13 @@ def reasons_of(
     strongest = _strongest(asked, query, model, catalogue)
     found = []
     votes, by_family = model.votes(query, rows.tolist()), contributions.T.tolist()
-    for row, terms, taken_up, titles in zip(rows.tolist(), by_family, votes, strongest, strict=True):
+    soon = model.cohort_votes(query, rows.tolist())
+    for row, terms, taken_up, ahead, titles in zip(rows.tolist(), by_family, votes, soon, strongest, strict=True):
         by = dict(zip(model.families, terms, strict=True))
         like = f"“{catalogue.title(stands[row])}”" if row in stands else ""
         made = (
             _others(by["others"], taken_up, like),
-            _course_time(by["course_time"], model.cohort_votes(query, row)),
+            _course_time(by["course_time"], ahead),
             _own_work(by["own_work"], titles, like),
             _format(by["format"]),
         )

@@ -1,5 +1,6 @@
 """Bearer keys, `tm_<key_id>_<secret>`: made, verified, and asked what they open."""
 
+import asyncio
 import hashlib
 import hmac
 import re
@@ -50,6 +51,7 @@ class KeyRing:
         self._grace_s = grace_s
         self._clock = clock
         self._found: dict[str, tuple[float, Key]] = {}
+        self._asking: dict[str, asyncio.Task[Key | None]] = {}
 
     async def verified(self, authorization: str | None) -> Key:
         """The key behind an `Authorization` header; raises Unauthenticated."""
@@ -72,7 +74,7 @@ class KeyRing:
         if known is not None and now < until:
             return known
         try:
-            key = await self._keys.find(key_id)
+            key = await self._asked(key_id)
         except Unavailable:
             # A key that was good a short while ago opens while nobody can say otherwise.
             if known is None or now >= until - self._remember_s + self._grace_s:
@@ -82,6 +84,15 @@ class KeyRing:
         if key is not None:
             self._found[key_id] = (now + self._remember_s, key)
         return key
+
+    async def _asked(self, key_id: str) -> Key | None:
+        """What the store says of a key; of those who ask meanwhile none asks again, for nobody waits longer for it."""
+        asking = self._asking.get(key_id)
+        if asking is None:
+            asking = self._asking[key_id] = asyncio.create_task(self._keys.find(key_id))
+            asking.add_done_callback(lambda _: self._asking.pop(key_id, None))
+        # Whoever goes away leaves the others their answer.
+        return await asyncio.shield(asking)
 
 
 def require(key: Key, scope: str) -> None:

@@ -1,7 +1,6 @@
 """What to do next, for one learner or a whole class; what is answered is recorded, while there is a store."""
 
 import asyncio
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -24,6 +23,7 @@ from serving.approving import (
 )
 from serving.current_bundle import CurrentBundle
 from serving.current_rules import CurrentRules, InForce
+from serving.fresh_ids import fresh_id
 from serving.known_learner import KnownLearner, known_learner, learner_in_sight
 from serving.known_names import require_skills
 from serving.ladder import reach, recorded
@@ -152,7 +152,7 @@ def _ask(request: Request, known: KnownLearner, in_force: InForce, now: datetime
 
 def _new_id(now_us: int) -> str:
     """An id for a decision, in the order of time: ids in no order would each be put on a page of their own."""
-    return f"{now_us // 1000:011x}{os.urandom(11).hex()[1:]}"
+    return f"{now_us // 1000:011x}{fresh_id(11)[1:]}"
 
 
 def _barred(ask: Ask, known: KnownLearner, permits: Permits) -> dict[str, tuple[str, ...]]:

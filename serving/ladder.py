@@ -48,7 +48,7 @@ async def reach(
         contexts = await store.events.contexts(tenant, learner_ids, class_id)
         reached = Reached(contexts=contexts)
         pause, waited = _PAUSE_S, 0.0
-        while learner_ids and reached.seq < at_least and waited < _SEEN_WITHIN_S:
+        while at_least and learner_ids and reached.seq < at_least and waited < _SEEN_WITHIN_S:
             await asyncio.sleep(pause)
             waited, pause = waited + pause, pause * 2
             contexts = await store.events.contexts(tenant, learner_ids, class_id)
@@ -58,7 +58,7 @@ async def reach(
         # Of whom nobody had told when they were last looked up, somebody may have told since.
         told = {x: c for x, c in remembered.items() if c is not None and (c.learner is not None or c.interactions)}
         reached = Reached(contexts={x: told.get(x, NOBODY) for x in remembered}, is_away=True)
-    if learner_ids and reached.seq < at_least:
+    if at_least and learner_ids and reached.seq < at_least:
         raise Unavailable("the events of this seen_token have not arrived here; ask again, or leave it out")
     return reached
 

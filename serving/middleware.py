@@ -1,6 +1,5 @@
 """What happens around every request: its id, its line in the log, its metrics, the limit of its body."""
 
-import os
 import re
 import time
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from serving.errors import TooLarge, unexpected
+from serving.fresh_ids import fresh_id
 from serving.house import House, house_of
 from serving.logs import where
 
@@ -116,7 +116,7 @@ def request_id_of_caller(given: bytes | None) -> str:
     """The id the caller gave the request where it is a name, or else a new one."""
     if given and _REQUEST_ID.fullmatch(given):
         return given.decode()
-    return os.urandom(16).hex()
+    return fresh_id(16)
 
 
 def _header(scope: Scope, name: bytes) -> bytes | None:

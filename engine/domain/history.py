@@ -84,18 +84,22 @@ class History:
         follow from the history and these things alone, and be written to by nobody. There is one thing to a name; what
         is not `is_small` is not kept.
         """
-        found = self._kept.get(name)
-        if found is not None and _are_same(found[0], made_of):
-            return found[1]  # type: ignore[return-value]
+        found = self.recalled(name, made_of)
+        if found is not None:
+            return found  # type: ignore[return-value]
         made = make()
         if is_small(made):
-            self._kept[name] = (made_of, made)
+            self.keep(name, made_of, made)
         return made
 
-    def keeps(self, name: str, made_of: tuple[object, ...]) -> bool:
-        """Whether what is asked for under this name would not have to be made."""
+    def recalled(self, name: str, made_of: tuple[object, ...]) -> object | None:
+        """What is kept under this name, where it was made of the same things; None where it would have to be made."""
         found = self._kept.get(name)
-        return found is not None and _are_same(found[0], made_of)
+        return found[1] if found is not None and _are_same(found[0], made_of) else None
+
+    def keep(self, name: str, made_of: tuple[object, ...], made: object) -> None:
+        """Keep what was made of these things, in the place of what was kept under this name; see `kept`."""
+        self._kept[name] = (made_of, made)
 
 
 def _are_same(some: tuple[object, ...], others: tuple[object, ...]) -> bool:

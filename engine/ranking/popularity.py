@@ -18,6 +18,8 @@ HOUR_US = DAY_US // 24
 # from there, so that no vote at all is 0 and every vote speaks for a resource.
 PRIOR_VOTES = 0.1
 _KEPT_ANSWERS = 256
+# What a cohort took up within so many days is told as what comes soon.
+DAYS_AHEAD = 28
 # The share of those still without a resource who take it up soon: so many more are counted as still without it, that
 # two or three learners are no certainty, and shares count from this one on.
 DOUBTERS, SHARE_FLOOR = 5.0, 0.01
@@ -104,6 +106,7 @@ class CourseDay:
         self._n = n_resources
         self._half_lives = half_lives
         self._kept: dict[tuple[int, int, int, int], NDArray[np.float64] | None] = {}
+        self._to_come: dict[tuple[int, int, int], NDArray[np.float64]] = {}
 
     @property
     def n_terms(self) -> int:
@@ -126,12 +129,21 @@ class CourseDay:
             self._kept[key] = self._of_day(*key)
         return self._kept[key]
 
-    def votes_ahead(self, query: Query, row: int, *, days: int) -> float | None:
-        """How many learners of earlier cohorts first took it up in the next days; None where no cohort can say."""
+    def votes_ahead(self, query: Query) -> NDArray[np.float64] | None:
+        """How many learners of earlier cohorts first took each up in the next weeks, `(n_resources,)`, from this day.
+
+        None where no cohort can say.
+        """
         if self.score(query) is None:
             return None
-        resources, ahead, votes = self._around(*self.key(query)[:3])
-        return float(votes[(resources == row) & (ahead >= 0) & (ahead < days)].sum())
+        key = self.key(query)[:3]
+        if key not in self._to_come:
+            if len(self._to_come) >= _KEPT_ANSWERS:
+                self._to_come.clear()
+            resources, ahead, votes = self._around(*key)
+            soon = (ahead >= 0) & (ahead < DAYS_AHEAD)
+            self._to_come[key] = np.bincount(resources[soon], votes[soon], self._n).astype(np.float64)
+        return self._to_come[key]
 
     def key(self, query: Query) -> tuple[int, int, int, int]:
         """The course, -1 where it is unknown, the start of the class, the day of the course, and its hour."""

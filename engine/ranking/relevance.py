@@ -243,9 +243,12 @@ class RelevanceModel:
         ever = self.popularity.ever(query)
         return [0.0 if row >= self.n_resources else votes_of(float(ever[row])) for row in rows]
 
-    def cohort_votes(self, query: Query, row: int) -> float | None:
-        """How many learners of earlier cohorts took it up in the four weeks after this day; None without cohorts."""
-        return self.course_day.votes_ahead(query, row, days=28)
+    def cohort_votes(self, query: Query, rows: Sequence[int]) -> list[float | None]:
+        """How many learners of earlier cohorts took each up in the four weeks after this day; None without cohorts."""
+        ahead = self.course_day.votes_ahead(query)
+        if ahead is None:
+            return [None] * len(rows)
+        return [float(ahead[row]) if row < self.n_resources else 0.0 for row in rows]
 
 
 def added_up(contributions: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -75,12 +75,12 @@ def test_what_is_kept_stands_for_the_very_things_it_was_made_of():
         return history.kept("sum", made_of, lambda: made.append(made_of) or len(made), is_small)
 
     assert [kept(rows, "a"), kept(rows, "a")] == [1, 1]
-    assert history.keeps("sum", (rows, "a"))
+    assert history.recalled("sum", (rows, "a")) is not None
     # Names by what they say, arrays by whether they are the same one.
     assert kept(rows, "".join(["a"])) == 1
     assert kept(same, "a") == 2
     assert kept(same, "b") == 3
-    assert not history.keeps("sum", (rows, "a"))
+    assert history.recalled("sum", (rows, "a")) is None
     assert kept(same, "b", "c", is_small=lambda _: False) == 4
-    assert history.keeps("sum", (same, "b"))
-    assert not history.keeps("sum", (same, "b", "c"))
+    assert history.recalled("sum", (same, "b")) is not None
+    assert history.recalled("sum", (same, "b", "c")) is None
