@@ -20,9 +20,20 @@ from engine.options import Ranked, Settled, flags_of, options_of, outlooks_of
 from engine.ranking.relevance import FirstStage
 from engine.rules.preview import Slate as Foreseen
 
-__all__ = ["Ask", "Recommender", "foreseen", "recommend", "recommend_each", "recommender_of"]
+__all__ = [
+    "TOGETHER",
+    "Ask",
+    "Asked",
+    "Recommender",
+    "asked_of",
+    "decided",
+    "foreseen",
+    "recommend",
+    "recommend_each",
+    "recommender_of",
+]
 # So many are answered in one pass: of each, some numbers for every resource are held at once.
-_TOGETHER = 16
+TOGETHER = 16
 # A look ahead is no decision: nothing is said of its moment.
 _NO_MATTER = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -54,13 +65,13 @@ def recommend_each(asks: Sequence[Ask], recommender: Recommender) -> list[Decisi
     """The decision for each of these, as if each had been asked for alone, for less work."""
     return [
         decision
-        for first in range(0, len(asks), _TOGETHER)
-        for decision in _together(asks[first : first + _TOGETHER], recommender)
+        for first in range(0, len(asks), TOGETHER)
+        for decision in decided([asked_of(ask, recommender) for ask in asks[first : first + TOGETHER]], recommender)
     ]
 
 
-def _together(asks: Sequence[Ask], recommender: Recommender) -> list[Decision]:
-    asked = [asked_of(ask, recommender) for ask in asks]
+def decided(asked: Sequence[Asked], recommender: Recommender) -> list[Decision]:
+    """The decision for each of these, at best not more than `TOGETHER`; of one that `is_kept` little is to be done."""
     firsts = _firsts(asked, recommender)
     settled = [one.settled(first) for one, first in zip(asked, firsts, strict=True)]
     outlooks = outlooks_of([(one.answered, found) for one, found in zip(asked, settled, strict=True)])

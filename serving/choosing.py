@@ -23,6 +23,7 @@ from serving.approving import (
 )
 from serving.current_bundle import CurrentBundle
 from serving.current_rules import CurrentRules, InForce
+from serving.deciding import Deciding
 from serving.fresh_ids import fresh_id
 from serving.known_learner import KnownLearner, known_learner, learner_in_sight
 from serving.known_names import require_skills
@@ -57,6 +58,7 @@ async def recommend_next(
     bundles: CurrentBundle,
     rules: CurrentRules,
     approvals: CurrentApprovals,
+    deciding: Deciding,
     now: datetime,
 ) -> Chosen:
     """Choose for one learner, which is left to record; raises Unavailable where the events of a `seen_token` have not
@@ -71,7 +73,10 @@ async def recommend_next(
     in_force = await rules.in_force(tenant, context.rules_version, known.recommender)
     asked_in = {learner_id: class_in_question(request.class_id, context, now)}
     permits = await approvals.permits(tenant, context.rules_version, asked_in, known.recommender)
-    [made] = recommend_many([request], [known], in_force, permits, now=now)
+    ask = _ask(request, known, in_force, now)
+    barred = _barred(ask, known, permits)
+    asks = asks_of(ask, barred)
+    made = approved(asks, await deciding.decisions(asks, known.recommender), barred, known=known, permits=permits)
     decision = reached.labelled(made.decision)
     told = await asyncio.to_thread(_what_if, made.request, known, in_force, decision) if asked.what_if else {}
     await put_questions(tenant, [made], store.approvals)

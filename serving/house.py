@@ -25,6 +25,7 @@ from serving.auth import KeyRing
 from serving.crowds import Crowds
 from serving.current_bundle import CurrentBundle, bundle_at
 from serving.current_rules import CurrentRules
+from serving.deciding import Deciding
 from serving.logs import JsonLog, json_log
 from serving.metrics import Metrics
 from serving.overload import WaitingRoom
@@ -63,6 +64,7 @@ class House:
     waiting_room: WaitingRoom
     ending: Event = field(default_factory=Event)
     crowds: Crowds
+    deciding: Deciding = field(default_factory=Deciding)
     traces: Traces | None = None
     clock: Callable[[], datetime] = wall_clock
 

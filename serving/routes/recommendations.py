@@ -43,6 +43,7 @@ async def chosen_for(asked: RecommendationIn, tenant: str, house: House) -> Reco
                 bundles=house.bundles,
                 rules=house.rules,
                 approvals=house.approvals,
+                deciding=house.deciding,
                 now=house.clock(),
             )
     _count(house, chosen)
