@@ -53,6 +53,28 @@ def read_bundle(path: Path) -> Bundle:
     Raises:
         BadBundle: no bundle there, another format version, a file missing or altered.
     """
+    manifest, sha256 = _manifest_at(path)
+    _check_files(path, manifest)
+    return _opened(path, manifest, sha256)
+
+
+def opened_bundle(path: Path) -> Bundle:
+    """The bundle in this folder with nothing but its manifest checked: not to be served before `check_bytes`.
+
+    Raises:
+        BadBundle: no bundle there, another format version, an altered manifest.
+        OSError, ValueError: a file is missing, or is none of ours.
+    """
+    return _opened(path, *_manifest_at(path))
+
+
+def check_bytes(bundle: Bundle) -> None:
+    """Check every byte of an opened bundle against its manifest; raises BadBundle."""
+    _check_files(bundle.path, bundle.manifest)
+
+
+def _manifest_at(path: Path) -> tuple[Mapping[str, Any], str]:
+    """The manifest and its SHA-256; raises BadBundle."""
     manifest_bytes = _bytes_of(path / "manifest.json")
     manifest = _parsed(manifest_bytes, path / "manifest.json")
     sha256 = hashlib.sha256(manifest_bytes).hexdigest()
@@ -64,9 +86,16 @@ def read_bundle(path: Path) -> Bundle:
         )
     if _bytes_of(path / "manifest.sha256") != sha256.encode():
         raise BadBundle(f"{path / 'manifest.json'} is not what training wrote: copy the bundle again or train it again")
+    return manifest, sha256
+
+
+def _check_files(path: Path, manifest: Mapping[str, Any]) -> None:
     for name, expected in manifest["files"].items():
         if hashlib.sha256(_bytes_of(path / name)).hexdigest() != expected:
             raise BadBundle(f"{path / name} is not what training wrote: copy the bundle again or train it again")
+
+
+def _opened(path: Path, manifest: Mapping[str, Any], sha256: str) -> Bundle:
     ids = _parsed((path / "ids.json").read_bytes(), path / "ids.json")
     return Bundle(
         path=path,

@@ -6,15 +6,16 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-
 Report = Callable[[str, float], None]
 
 
 @contextmanager
 def progress_bar() -> Iterator[Report]:
     """Give `report(what, share)` with share in [0, 1]; nothing is drawn where stderr is not a terminal."""
+    # Imported by who waits for something: a server that starts does not.
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
     console = Console(stderr=True)
     if not console.is_terminal:
         yield lambda _what, _share: None

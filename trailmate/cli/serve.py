@@ -55,15 +55,12 @@ def serve(
 
 def _run(settings: Settings, listener: socket.socket, *, as_json: bool) -> None:
     """Serve until a signal comes; raises KeyboardInterrupt after the last answer where it was Ctrl-C."""
-    from serving.current_bundle import bundle_at
     from serving.seats import counting_folder
 
-    # Read and verified once, also where several processes serve it.
-    bundles = bundle_at(settings.bundle)
+    bundles = _verified_meanwhile(settings.bundle)
     if settings.workers == 1:
         stopped_by = _serve_here(settings, listener, bundles, lambda: _say_where(listener, settings, bundles, as_json))
     else:
-        _import_all()
         with counting_folder(settings.data) as folder:
             workers = Workers(
                 settings.workers, lambda ready: _serve_here(settings, listener, bundles, ready, folder), listener
@@ -73,11 +70,18 @@ def _run(settings: Settings, listener: socket.socket, *, as_json: bool) -> None:
         raise KeyboardInterrupt
 
 
-def _import_all() -> None:
-    """What every process needs, imported before they part, so that they share it."""
+def _verified_meanwhile(path: Path | None) -> CurrentBundle:
+    """The bundle, verified once for all processes while everything is imported that they need and share."""
+    from serving.current_bundle import CurrentBundle
+    from serving.verifying import verifying
+
+    verified = verifying(path) if path else None
+    import uvicorn  # noqa: F401
     import uvloop  # noqa: F401
 
     import serving.app  # noqa: F401
+
+    return CurrentBundle(verified() if verified else None)
 
 
 def _serve_here(
