@@ -80,9 +80,8 @@ async def _poured(source: Database, target: Database) -> None:
     async with source.snapshot() as reading, target.writing() as writing:
         await writing.execute(tables.about.delete())
         for table in _TABLES:
-            rows = await reading.stream(select(table))
-            async for some in rows.partitions(_ROWS_AT_ONCE):
-                await writing.run_sync(_inserted, table, [tuple(row) for row in some])
+            async for some in reading.parts(select(table), _ROWS_AT_ONCE):
+                await writing.run_sync(_inserted, table, some)
 
 
 def _inserted(connection: Connection, table: Table, rows: list[tuple[Any, ...]]) -> None:

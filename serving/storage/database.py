@@ -7,15 +7,15 @@ from functools import partial
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Table
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from engine.domain.errors import BadInput, Unavailable
 from serving.storage.address import POSTGRES, address_of
+from serving.storage.awaited import AwaitedConnection, AwaitedEngine
 from serving.storage.breaker import Breaker
 from serving.storage.glance import Looking
 from serving.storage.groups import Apply, Groups, Item, Work
+from serving.storage.inserting import insert_of
 from serving.storage.postgres import postgres_engine
 from serving.storage.sqlite import SqliteThreads, sqlite_engines
 
@@ -36,7 +36,7 @@ class Database:
     What is written often goes through `write`, which gathers; everything else through `writing`.
     """
 
-    def __init__(self, engine: AsyncEngine, threads: SqliteThreads | None, *, patience_s: float = PATIENCE_S) -> None:
+    def __init__(self, engine: AwaitedEngine, threads: SqliteThreads | None, *, patience_s: float = PATIENCE_S) -> None:
         self.dialect = engine.dialect.name
         self._engine = engine
         self._threads = threads
@@ -46,21 +46,21 @@ class Database:
         self._groups = Groups(self._transact)
 
     @asynccontextmanager
-    async def reading(self) -> AsyncIterator[AsyncConnection]:
+    async def reading(self) -> AsyncIterator[AwaitedConnection]:
         """A connection to read with."""
         with self._asked():
             async with self._engine.connect() as connection:
                 yield connection
 
     @asynccontextmanager
-    async def writing(self) -> AsyncIterator[AsyncConnection]:
+    async def writing(self) -> AsyncIterator[AwaitedConnection]:
         """A transaction that is on disk when the block ends, or has not happened."""
         with self._asked():
             async with self._engine.execution_options(writes=True).begin() as connection:
                 yield connection
 
     @asynccontextmanager
-    async def snapshot(self) -> AsyncIterator[AsyncConnection]:
+    async def snapshot(self) -> AsyncIterator[AwaitedConnection]:
         """A connection that sees the database as it was when it first looked, however long it looks."""
         engine = self._engine
         if self.dialect == "postgresql":
@@ -95,8 +95,7 @@ class Database:
 
     def insert(self, table: Table) -> Any:
         """An insert that knows ON CONFLICT in this database's dialect."""
-        dialect = postgresql if self.dialect == "postgresql" else sqlite
-        return dialect.insert(table)
+        return insert_of(self.dialect)(table)
 
     async def close(self) -> None:
         """Write what is on its way, then let go."""

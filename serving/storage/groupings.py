@@ -6,12 +6,12 @@ from typing import Any
 
 import msgspec
 from sqlalchemy import ColumnElement, delete, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from engine.domain.grouping import Group, Grouping, group_ids_of
 from serving.storage import tables
 from serving.storage.acts import Act, Change
 from serving.storage.audit import write_entries
+from serving.storage.awaited import AwaitedConnection
 from serving.storage.database import Database
 from serving.storage.inserting import rules_counted
 from serving.storage.rows import to_record, to_us
@@ -80,7 +80,7 @@ class SqlGroupings:
         return changed
 
 
-async def _standing(connection: AsyncConnection, tenant: str, grouping_id: str) -> Grouping | None:
+async def _standing(connection: AwaitedConnection, tenant: str, grouping_id: str) -> Grouping | None:
     wanted = select(_table.c.record).where(*_of_id(tenant, grouping_id))
     record = (await connection.execute(wanted)).scalar_one_or_none()
     return None if record is None else _decode(record)

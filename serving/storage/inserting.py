@@ -1,11 +1,10 @@
 """Many rows in one statement; those whose keys stand there already are left out."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import BigInteger, Connection, Float, Integer, LargeBinary, Table
-from sqlalchemy.dialects.postgresql import insert as postgres_insert
 from sqlalchemy.dialects.sqlite import dialect as sqlite_dialect
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
@@ -19,6 +18,16 @@ _TAKE = (
 )
 _TAKES = {"sqlite": _TAKE.format("?", "?"), "postgresql": _TAKE.format("$1", "$2::bigint")}
 _POSTGRES_TYPES = {BigInteger: "bigint", Integer: "int", Float: "float8", LargeBinary: "bytea"}
+
+
+@lru_cache(maxsize=2)
+def insert_of(dialect: str) -> Callable[[Table], Any]:
+    """The insert that knows ON CONFLICT in this dialect; the larger one is imported where it is spoken."""
+    if dialect == "postgresql":
+        from sqlalchemy.dialects.postgresql import insert as postgres_insert
+
+        return postgres_insert
+    return sqlite_insert
 
 
 def insert_new(connection: Connection, table: Table, rows: Sequence[tuple[Any, ...]]) -> int:
@@ -62,7 +71,7 @@ def next_seq(connection: Connection, tenant: str, n: int) -> int:
 
 def rules_counted(connection: Connection, tenant: str) -> int:
     """Count a change of what learners are under and give the number of it; holds the tenant's lock until the end."""
-    insert = postgres_insert if connection.dialect.name == "postgresql" else sqlite_insert
+    insert = insert_of(connection.dialect.name)
     count = tables.tenants.c.rules_version
     first = insert(tables.tenants).values(tenant=tenant, seq=0, catalogue_version=0, rules_version=1)
     more = first.on_conflict_do_update(index_elements=["tenant"], set_={"rules_version": count + 1})

@@ -2,8 +2,10 @@
 
 from typing import Any
 
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy import create_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool
+
+from serving.storage.awaited import AwaitedEngine
 
 # `synchronous_commit`: an answered event is on disk, whatever the server has as its default. All statements look up by
 # keys: to plan them anew for each value, or to compile them to machine code, takes longer than they run.
@@ -16,10 +18,10 @@ _SESSION = {
 }
 
 
-def postgres_engine(url: str, *, patience_s: float) -> AsyncEngine:
+def postgres_engine(url: str, *, patience_s: float) -> AwaitedEngine:
     """The pool; a statement that takes longer than `patience_s` seconds is given up."""
     given: dict[str, Any] = {"timeout": patience_s, "command_timeout": patience_s, "server_settings": _SESSION}
-    return create_async_engine(
+    plain = create_engine(
         url,
         hide_parameters=True,
         poolclass=AsyncAdaptedQueuePool,
@@ -30,3 +32,4 @@ def postgres_engine(url: str, *, patience_s: float) -> AsyncEngine:
         pool_use_lifo=True,
         connect_args=given,
     )
+    return AwaitedEngine(plain)

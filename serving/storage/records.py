@@ -7,7 +7,6 @@ from typing import Any, TypeVar
 
 import msgspec
 from sqlalchemy import Table, func, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from engine.domain.learner import Learner, SchoolClass
 from engine.domain.resource import Resource
@@ -15,6 +14,7 @@ from engine.domain.skill import Skill
 from serving.storage import tables
 from serving.storage.acts import Act, Change
 from serving.storage.audit import write_entries
+from serving.storage.awaited import AwaitedConnection
 from serving.storage.database import Database
 from serving.storage.port import Met, SyncCounts
 from serving.storage.rows import known_time, to_record, to_us
@@ -162,14 +162,14 @@ async def _all(database: Database, tenant: str, table: Table, noun: type[Noun]) 
     return [decode(record) for _, record in found]
 
 
-async def _offered(connection: AsyncConnection, tenant: str) -> dict[str, str]:
+async def _offered(connection: AwaitedConnection, tenant: str) -> dict[str, str]:
     c = tables.resources.c
     wanted = select(c.record_id, c.record).where(c.tenant == tenant, c.withdrawn_us.is_(None))
     return {row.record_id: row.record for row in await connection.execute(wanted)}
 
 
 async def _put(
-    connection: AsyncConnection,
+    connection: AwaitedConnection,
     database: Database,
     tenant: str,
     table: Table,
@@ -194,7 +194,7 @@ async def _put(
     await connection.execute(put, rows)
 
 
-async def _standing(connection: AsyncConnection, tenant: str, table: Table, ids: Sequence[str]) -> dict[str, str]:
+async def _standing(connection: AwaitedConnection, tenant: str, table: Table, ids: Sequence[str]) -> dict[str, str]:
     """What stands under these ids and was not withdrawn."""
     stood: dict[str, str] = {}
     for start in range(0, len(ids), _READ_BACK):
@@ -239,7 +239,7 @@ def _plain(record: str | None) -> object:
     return None if record is None else msgspec.json.decode(record)
 
 
-async def _withdraw(connection: AsyncConnection, tenant: str, ids: set[str], at: datetime) -> None:
+async def _withdraw(connection: AwaitedConnection, tenant: str, ids: set[str], at: datetime) -> None:
     table = tables.resources
     for x_id in sorted(ids):
         gone = update(table).where(table.c.tenant == tenant, table.c.record_id == x_id).values(withdrawn_us=to_us(at))
@@ -250,7 +250,7 @@ def _ended(resource: Resource, at: datetime) -> Resource:
     return replace(resource, available_until=min(at, resource.available_until or at))
 
 
-async def _touch(connection: AsyncConnection, database: Database, tenant: str, *, by: int = 1) -> None:
+async def _touch(connection: AwaitedConnection, database: Database, tenant: str, *, by: int = 1) -> None:
     """Count a change of the offer; also takes the tenant's lock until the transaction ends."""
     insert = database.insert(tables.tenants).values(tenant=tenant, seq=0, catalogue_version=by)
     counted = {"catalogue_version": tables.tenants.c.catalogue_version + by}

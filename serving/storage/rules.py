@@ -5,11 +5,11 @@ from typing import Any
 
 import msgspec
 from sqlalchemy import Select, delete, func, select
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from serving.storage import tables
 from serving.storage.acts import COMMAND, Act, Change
 from serving.storage.audit import write_entries
+from serving.storage.awaited import AwaitedConnection
 from serving.storage.database import Database
 from serving.storage.groupings import in_order
 from serving.storage.inserting import rules_counted
@@ -41,7 +41,8 @@ class SqlRules:
             ),
         )
         async with self._database.snapshot() as connection:
-            at, offer = (await connection.execute(version)).one_or_none() or (0, 0)
+            stands = (await connection.execute(version)).one_or_none()
+            at, offer = (0, 0) if stands is None else (stands.rules_version, stands.catalogue_version)
             rules = tuple(_kept(row) for row in (await connection.execute(found)).mappings())
             frozen: dict[str, dict[str, tuple[str, ...]]] = {}
             for row in await connection.execute(paths):
@@ -104,7 +105,7 @@ class SqlRules:
         return True
 
     async def _freeze(
-        self, connection: AsyncConnection, tenant: str, rule_id: str, frozen: Mapping[str, tuple[str, ...]]
+        self, connection: AwaitedConnection, tenant: str, rule_id: str, frozen: Mapping[str, tuple[str, ...]]
     ) -> None:
         await connection.execute(delete(_frozen).where(_frozen.c.tenant == tenant, _frozen.c.rule_id == rule_id))
         rows = [

@@ -11,10 +11,10 @@ from typing import IO, Any, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool
 
 from engine.domain.errors import Unavailable
+from serving.storage.awaited import AwaitedEngine
 from serving.storage.glance import Glance
 
 Found = TypeVar("Found")
@@ -74,20 +74,20 @@ class SqliteThreads:
 
 
 @contextmanager
-def sqlite_engines(url: str) -> Iterator[tuple[AsyncEngine, SqliteThreads]]:
+def sqlite_engines(url: str) -> Iterator[tuple[AwaitedEngine, SqliteThreads]]:
     """Both ways to the file behind `url`; raises Unavailable where it cannot be written."""
     require_writable(url)
     # Parameters hold learners' data, and errors may reach a log.
-    engine = create_async_engine(url, hide_parameters=True, poolclass=AsyncAdaptedQueuePool, pool_size=4)
+    awaited = create_engine(url, hide_parameters=True, poolclass=AsyncAdaptedQueuePool, pool_size=4)
     plain = create_engine(url.replace("+aiosqlite", ""), hide_parameters=True, pool_size=_N_READERS + 1)
-    for one in (engine.sync_engine, plain):
+    for one in (awaited, plain):
         event.listen(one, "connect", _set_up)
         event.listen(one, "begin", _begin)
     path = make_url(url).database or ""
     with Path(f"{path}-turn").open("wb") as turn:
         threads = SqliteThreads(plain, turn, Glance(path))
         try:
-            yield engine, threads
+            yield AwaitedEngine(awaited), threads
         finally:
             threads.close()
 

@@ -5,12 +5,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, delete
-from sqlalchemy.dialects.postgresql import insert as postgres_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from serving.storage import tables
 from serving.storage.copies import Copies
 from serving.storage.database import Database
+from serving.storage.inserting import insert_of
 from serving.storage.port import KeptState
 
 
@@ -51,7 +50,7 @@ class _States:
 
 def write_states(connection: Connection, given: Sequence[_States]) -> list[None]:
     """One statement for each, so of two at once the later `seq` stays, whoever comes first."""
-    insert: Any = (postgres_insert if connection.dialect.name == "postgresql" else sqlite_insert)(tables.learner_states)
+    insert: Any = insert_of(connection.dialect.name)(tables.learner_states)
     newer = insert.on_conflict_do_update(
         index_elements=["tenant", "learner_id"],
         set_={"seq": insert.excluded.seq, "content": insert.excluded.content},
