@@ -15,10 +15,8 @@ class IdMap:
 
     def __init__(self, ids: Iterable[str]) -> None:
         """Rows follow the order given; an id given twice keeps its first row."""
-        self._rows: dict[str, int] = {}
-        for x_id in ids:
-            self._rows.setdefault(x_id, len(self._rows))
-        self._ids = tuple(self._rows)
+        self._ids = tuple(dict.fromkeys(ids))
+        self._rows = {x_id: row for row, x_id in enumerate(self._ids)}
 
     def extended(self, ids: Iterable[str]) -> "IdMap":
         """A new map with the unknown ones of `ids` appended."""

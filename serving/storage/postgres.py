@@ -5,6 +5,7 @@ from typing import Any
 from sqlalchemy import create_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool
 
+from serving.storage import tables
 from serving.storage.awaited import AwaitedEngine
 
 # `synchronous_commit`: an answered event is on disk, whatever the server has as its default. All statements look up by
@@ -20,6 +21,7 @@ _SESSION = {
 
 def postgres_engine(url: str, *, patience_s: float) -> AwaitedEngine:
     """The pool; a statement that takes longer than `patience_s` seconds is given up."""
+    tables.interactions_by_class.dialect_options["postgresql"]["where"] = tables.in_a_class
     given: dict[str, Any] = {"timeout": patience_s, "command_timeout": patience_s, "server_settings": _SESSION}
     plain = create_engine(
         url,

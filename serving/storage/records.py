@@ -157,7 +157,7 @@ async def _all(database: Database, tenant: str, table: Table, noun: type[Noun]) 
     """Records in the order of their ids' code points, which is the same in every database."""
     wanted = select(table.c.record_id, table.c.record).where(table.c.tenant == tenant, table.c.withdrawn_us.is_(None))
     async with database.reading() as connection:
-        found = sorted(tuple(row) for row in await connection.execute(wanted))
+        found = sorted(map(tuple, await connection.execute(wanted)))
     decode = msgspec.json.Decoder(noun).decode
     return [decode(record) for _, record in found]
 

@@ -75,14 +75,14 @@ interactions = Table(
 )
 
 # Who has events in a class.
-_in_a_class = interactions.c.class_id.is_not(None)
+in_a_class = interactions.c.class_id.is_not(None)
 interactions_by_class = Index(
     "interactions_by_class",
     interactions.c.tenant,
     interactions.c.class_id,
     interactions.c.learner_id,
-    sqlite_where=_in_a_class,
-    postgresql_where=_in_a_class,
+    # What PostgreSQL is told beside stands in `postgres.py`: said here, every server would import its dialect.
+    sqlite_where=in_a_class,
 )
 
 decisions = Table(
