@@ -46,6 +46,11 @@ class CurrentBundle:
         """The version of the bundle, `none` where there is none."""
         return self.bundle.version if self.bundle else "none"
 
+    def make_shared(self) -> None:
+        """Make what is the bundle's alone, whatever the catalogue, so that processes which part now share it."""
+        if self.bundle is not None:
+            recommender_of(self.bundle, ())
+
     async def recommender(self, tenant: str, catalogue_version: int, catalogue: CatalogueStore) -> Recommender:
         """The recommender for this version of the tenant's catalogue; made once, by whoever asks first."""
         version, made = self._serving.made.get(tenant, (-1, None))

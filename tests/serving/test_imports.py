@@ -6,7 +6,23 @@ import sys
 
 import pytest
 
-NEVER = ("mlflow", "pandas", "sklearn", "torch", "lightfm", "scipy", "polars", "pyarrow", "alembic", "redis", "asyncpg")
+NEVER = (
+    "mlflow",
+    "pandas",
+    "sklearn",
+    "torch",
+    "lightfm",
+    "scipy",
+    "polars",
+    "pyarrow",
+    "alembic",
+    "redis",
+    "asyncpg",
+    "sqlalchemy.orm",
+    "sqlalchemy.dialects.postgresql",
+    "pydantic_settings",
+    "rich",
+)
 
 
 @pytest.fixture(scope="module")
