@@ -19,28 +19,43 @@ def bundle(tiny_bundle: Path, tmp_path: Path) -> Path:
     return shutil.copytree(tiny_bundle, tmp_path / "bundle")
 
 
-def _no_child_is_left() -> bool:
+@pytest.fixture
+def begun(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The processes that were begun."""
+    pids: list[int] = []
+    fork = os.fork
+
+    def noted() -> int:
+        pid = fork()
+        pids.append(pid)
+        return pid
+
+    monkeypatch.setattr("os.fork", noted)
+    return pids
+
+
+def _has_ended(pid: int) -> bool:
     try:
-        os.waitpid(-1, os.WNOHANG)
+        os.waitpid(pid, os.WNOHANG)
     except ChildProcessError:
         return True
     return False
 
 
-def test_a_sound_bundle_is_given_once_its_process_has_ended(bundle: Path) -> None:
+def test_a_sound_bundle_is_given_once_its_process_has_ended(bundle: Path, begun: list[int]) -> None:
     verified = verifying(bundle)()
     assert verified.version == verified_bundle(bundle).version
-    assert _no_child_is_left()
+    assert len(begun) == 1 and _has_ended(begun[0])
 
 
-def test_one_altered_byte_is_found(bundle: Path) -> None:
+def test_one_altered_byte_is_found(bundle: Path, begun: list[int]) -> None:
     array = max((bundle / "arrays").iterdir(), key=lambda path: path.stat().st_size)
     content = bytearray(array.read_bytes())
     content[-1] ^= 1
     array.write_bytes(content)
     with pytest.raises(BadBundle, match=array.name):
         verifying(bundle)()
-    assert _no_child_is_left()
+    assert len(begun) == 1 and _has_ended(begun[0])
 
 
 def test_another_answer_than_in_training_is_found(bundle: Path) -> None:
@@ -58,10 +73,10 @@ def test_a_missing_array_is_found(bundle: Path) -> None:
         verifying(bundle)()
 
 
-def test_where_no_bundle_is_nothing_begins(tmp_path: Path) -> None:
+def test_where_no_bundle_is_nothing_begins(tmp_path: Path, begun: list[int]) -> None:
     with pytest.raises(BadBundle):
         verifying(tmp_path)
-    assert _no_child_is_left()
+    assert begun == []
 
 
 def test_a_process_that_was_killed_has_verified_nothing(bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
