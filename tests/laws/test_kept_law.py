@@ -92,7 +92,7 @@ def test_what_is_kept_of_a_learner_is_told_from_what_has_changed(lesson, seed):
         change = r.choice(["moment", "rules", "k", "goal", "exclude", "objective", "words", "course"])
         request, query = first.request, first.query
         if change == "moment":
-            later = first.now + timedelta(minutes=r.choice([1, 50, 3000]))
+            later = first.now + timedelta(seconds=r.choice([4, 45, 60, 3_000, 180_000]))
             moved = query_with("l", learner=None, history=query.history, classes={}, now=later)
             first = replace(first, now=later, query=moved)
         elif change == "rules":
@@ -111,6 +111,24 @@ def test_what_is_kept_of_a_learner_is_told_from_what_has_changed(lesson, seed):
             }[change]
             first = replace(first, request=replace(request, **other))
         assert said(recommend_each([first], lesson)) == said(recommend_each([forgetting(first)], lesson)), change
+
+
+def test_within_a_minute_whoever_is_led_is_looked_at_once(lesson, monkeypatch):
+    looked_at = []
+    looks = closer_look.learning_of
+    monkeypatch.setattr(closer_look, "learning_of", lambda *a: looked_at.append(a) or looks(*a))
+    events = practice(lesson, 5, 9)
+    state = folded(events, lesson.learner, lesson.offer)
+    history = history_of(events, lesson.catalogue.resource_map)
+
+    def asked_after(seconds):
+        now = NOW + timedelta(seconds=seconds)
+        query = query_with("lena", learner=None, history=history, classes={}, now=now)
+        return Ask(request=Request(learner_id="lena"), query=query, decision_id="d", now=now, state=state)
+
+    made = [recommend_each([asked_after(seconds)], lesson)[0] for seconds in (1, 30, 59, 61)]
+    assert len(looked_at) == 2
+    assert made[0].slate == made[1].slate == made[2].slate
 
 
 def test_no_more_is_kept_than_is_usually_looked_at(lesson, monkeypatch):
