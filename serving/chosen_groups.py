@@ -66,6 +66,7 @@ async def kept_of(class_id: str, *, limit: int, tenant: str, store: Store, now: 
     contacts = contacts_among(contexts.values(), found[:MAX_ROUNDS], rows, now_us)
     loads = np.bincount(contacts.of_kind(HELPED).who, minlength=len(members)).astype(np.float64)
     lonely = alone(contacts, range(len(members)), now_us)
+    own_choice = {x for x, c in contexts.items() if c.learner is not None and c.learner.sharing is False}
     found = found[: limit + REPEATS_WITHIN]
     ids = {x: n for n, x in enumerate(sorted({x for g in found for one in g.groups for x in one.learner_ids}))}
     rounds = [[[ids[x] for x in one.learner_ids] for one in g.groups] for g in reversed(found)]
@@ -74,7 +75,8 @@ async def kept_of(class_id: str, *, limit: int, tenant: str, store: Store, now: 
         groupings=[_grouping_out(g, found[at + 1 :]) for at, g in enumerate(found[:limit])],
         repeat_rate=round(repeat_rate(rounds, within=REPEATS_WITHIN), 4),
         helper_load_gini=round(gini(loads), 4),
-        alone=None if lonely is None else [members[row] for row in lonely],
+        alone=None if lonely is None else [x for row in lonely if (x := members[row]) not in own_choice],
+        alone_by_choice=[x for row in lonely or () if (x := members[row]) in own_choice],
     )
 
 

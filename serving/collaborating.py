@@ -10,6 +10,7 @@ from datetime import datetime
 from engine.collaborators.affinity import Affinity, affinity_from, likely
 from engine.collaborators.crowd import grade_of
 from engine.collaborators.discretion import few_who_know
+from engine.collaborators.lots import lots_of
 from engine.collaborators.peer_tasks import peer_tasks, teaching_of
 from engine.collaborators.peer_words import reasons_of
 from engine.collaborators.peers import MODES, Peer, Wish, peers_for
@@ -96,6 +97,7 @@ async def _look(asked: CollaboratorsIn, *, tenant: str, crowds: Crowds, now: dat
     days = (await crowds.approvals.setting(tenant, version, class_id)).days
     said = await said_of(learner_id, class_id=class_id, days=days, tenant=tenant, store=crowds.store.approvals, now=now)
     row = gathered.crowd.rows()[learner_id]
+    morning = now.astimezone(crowds.rules.zone).replace(hour=0, minute=0, second=0, microsecond=0)
     may = allowed(
         gathered.crowd,
         row,
@@ -106,6 +108,8 @@ async def _look(asked: CollaboratorsIn, *, tenant: str, crowds: Crowds, now: dat
         standing=gathered.standing,
         refused=said.refused(people.approval),
     )
+    # Days are those of the school.
+    may = replace(may, lot=lots_of(len(gathered.crowd), row, morning.toordinal()))
     bundle = crowds.bundles.bundle
     return _Look(
         gathered=gathered,
@@ -116,7 +120,7 @@ async def _look(asked: CollaboratorsIn, *, tenant: str, crowds: Crowds, now: dat
         said=said,
         affinity=affinity_from(bundle.settings.get("peers") if bundle else None),
         now=now,
-        morning=now.astimezone(crowds.rules.zone).replace(hour=0, minute=0, second=0, microsecond=0),
+        morning=morning,
     )
 
 

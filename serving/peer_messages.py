@@ -41,7 +41,8 @@ def flags_on(gathered: Gathered, row: int, may: Allowed, now_us: int) -> list[Pe
     learner_id = gathered.crowd.learner_ids[row]
     told = [PeerFlagOut(may.why, learner_id, _FLAGS[may.why])] if may.why in _FLAGS else []
     members = [r for r in range(len(gathered.crowd)) if may.same_class[r]]
-    if row in (alone(gathered.contacts, members, now_us) or ()):
+    # Whoever chose to be on their own is told of as that, and not as somebody to look after.
+    if gathered.crowd.open_[row] and row in (alone(gathered.contacts, members, now_us) or ()):
         words = (
             f"Nobody worked with the learner in the last {ALONE_DAYS} days, while most of the class had somebody: "
             "a good moment to look after that."

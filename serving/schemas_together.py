@@ -230,7 +230,7 @@ class GroupingsOut(msgspec.Struct):
     """The groupings of a class, the newest first; the share of pairs that met again, and how uneven helping is.
 
     `alone`: who had nobody to learn with lately while most of the class had somebody, None where most had nobody; never
-    for pupils.
+    for pupils. Who chose not to be matched stands in `alone_by_choice` instead.
     """
 
     class_id: str
@@ -238,3 +238,4 @@ class GroupingsOut(msgspec.Struct):
     repeat_rate: float
     helper_load_gini: float
     alone: list[str] | None
+    alone_by_choice: list[str] = []

@@ -168,7 +168,7 @@ class Groupings:
     """The groupings of a class, the newest first, and how even company and helping were.
 
     `alone`: who had nobody to learn with lately, while most of the class had somebody; None where most had nobody.
-    Never for pupils.
+    Who chose not to be matched stands in `alone_by_choice`. Both never for pupils.
     """
 
     class_id: str
@@ -176,3 +176,4 @@ class Groupings:
     repeat_rate: float = 0.0
     helper_load_gini: float = 0.0
     alone: tuple[str, ...] | None = field(default=None, repr=False)
+    alone_by_choice: tuple[str, ...] = field(default=(), repr=False)

@@ -7,7 +7,7 @@ from datetime import datetime
 import polars as pl
 
 from engine.domain.errors import BadLog
-from engine.domain.interaction import CLOCK_TOLERANCE, EARLIEST_AT, KINDS, MAX_ID_BYTES, RESOURCE_KINDS
+from engine.domain.interaction import CLOCK_TOLERANCE, EARLIEST_AT, KINDS, MAX_ID_BYTES, MAX_WITH, RESOURCE_KINDS
 from training.log_columns import WANTED, readable, wanted_of
 from training.log_content import event_ids
 from training.log_schema import (
@@ -95,6 +95,7 @@ def reason_to_reject(now: datetime) -> pl.Expr:
     rules += [
         (~known_kind, "kind is not one of the known kinds"),
         (c("resource_id").is_null() & engaged & ~of_a_peer, pl.format("resource_id is missing for kind {}", "kind")),
+        (c("with_learner_ids").list.len() > MAX_WITH, f"with_learner_ids must name at most {MAX_WITH} learners"),
         ((c("kind") == "voided") & c("voids").is_null(), "voids is missing for kind voided"),
         (~outcome_fits, "outcome must lie in [0, 1]"),
         (c("at") > now + CLOCK_TOLERANCE, "at lies more than a day in the future"),

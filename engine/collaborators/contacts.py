@@ -17,6 +17,8 @@ _KINDS = {"helped": HELPED, "collaborated": TOGETHER, "accepted": YES, "declined
 DAY_US = 86_400_000_000
 WEEK_US = 7 * DAY_US
 _COMPANY_DAYS = 14.0
+# What was said no to stays away as long as a resource that was declined.
+NO_FOR_US = 2 * WEEK_US
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +110,18 @@ def company_of(contacts: Contacts, row: int, now_us: int) -> Floats:
     days = np.unique(np.stack([other, near.at_us[mine] // DAY_US]), axis=1)
     age = np.maximum(now_us // DAY_US - days[1], 0)
     result: Floats = np.bincount(days[0], np.exp2(-age / _COMPANY_DAYS), contacts.n).astype(np.float64)
+    return result
+
+
+def declined_by(contacts: Contacts, row: int, now_us: int) -> NDArray[np.bool_]:
+    """To whom somebody said no within two weeks, and nothing else since: `(n,)`."""
+    said = contacts.of_kind(YES, NO)
+    said = said.where((said.who == row) & (said.at_us > now_us - NO_FOR_US) & (said.at_us <= now_us))
+    no, yes = (np.full(contacts.n, NO_TIME, np.int64) for _ in range(2))
+    for last, kind in ((no, NO), (yes, YES)):
+        of = said.of_kind(kind)
+        np.maximum.at(last, of.whom, of.at_us)
+    result: NDArray[np.bool_] = (no != NO_TIME) & (no >= yes)
     return result
 
 

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.collaborators.affinity import Affinity, standing_of
-from engine.collaborators.contacts import Contacts
+from engine.collaborators.contacts import Contacts, declined_by
 from engine.collaborators.crowd import Crowd
 from engine.collaborators.peers import STRONG, STRONG_ANSWERS, weights
 from engine.collaborators.safeguards import Allowed, as_it_was
@@ -38,7 +38,9 @@ def few_who_know(
     strong = (a.known >= STRONG) & (a.answers >= STRONG_ANSWERS)
     # Who has helped enough may still take turns with somebody.
     knows = allowed.may[:, None] & ((np.asarray(a.mastered, bool) & was.may_help[:, None]) | strong)
-    worth = np.where(knows, a.known * weight[:, None], -1.0)
+    # Who was declined on a day before makes room for others; today's no makes none.
+    stays = knows & ~declined_by(then, row, since_us)[:, None]
+    worth = np.where(stays, a.known * weight[:, None], -1.0)
     place = np.argsort(np.argsort(-worth, axis=0, kind="stable"), axis=0, kind="stable")
-    few: NDArray[np.bool_] = knows & (place < np.minimum((knows.sum(0) + 1) // 2, FEW))
+    few: NDArray[np.bool_] = stays & (place < np.minimum((knows.sum(0) + 1) // 2, FEW))
     return few

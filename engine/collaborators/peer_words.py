@@ -1,5 +1,6 @@
 """Why a peer is offered, once for the learner and once for the teacher: no number of one is told another."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -42,6 +43,20 @@ def reasons_of(crowd: Crowd, row: int, peer: Peer, *, likely: float) -> tuple[Pe
 
 
 _WELL = 0.65
+# So many of the goals, and of the formats, that two share are named.
+_NAMED = 2
+# The usual names of formats in a sentence; any other is quoted as the school wrote it.
+_FORMATS = {
+    "project": "projects",
+    "video": "videos",
+    "exercise": "exercises",
+    "reading": "reading",
+    "discussion": "discussions",
+    "game": "games",
+    "quiz": "quizzes",
+    "simulation": "simulations",
+    "experiment": "experiments",
+}
 
 
 def _helper(crowd: Crowd, row: int, peer: Peer) -> PeerReason:
@@ -72,15 +87,33 @@ def _study_partner(crowd: Crowd, row: int, peer: Peer) -> PeerReason:
     )
 
 
-def _project(crowd: Crowd, _row: int, peer: Peer) -> PeerReason:
-    title = crowd.title(peer.topic or "")
+def _project(crowd: Crowd, row: int, peer: Peer) -> PeerReason:
+    goals, formats = _shared(crowd, row, peer)
+    want = " and ".join(
+        [f"are working towards {_listed(goals)}"] * bool(goals) + [f"like {_listed(formats)}"] * bool(formats)
+    )
+    shares = f"they share {peer.mine:.0%} of what the learner and {peer.theirs:.0%} of what the peer said"
     return PeerReason(
         "same_interest",
-        f"You are both interested in {title}: make something of it together.",
-        f"Both said they want {title}; they share {peer.mine:.0%} of what the learner and {peer.theirs:.0%} of "
-        "what the peer said.",
+        f"You both {want}: make something of it together.",
+        f"Both {want}; {shares}.",
         {"interest": peer.topic or "", "mine": round(peer.mine, 3), "theirs": round(peer.theirs, 3)},
     )
+
+
+def _shared(crowd: Crowd, row: int, peer: Peer) -> tuple[list[str], list[str]]:
+    """What both aim at and which formats both asked for, in words, what the option is about first."""
+    both = [name for name, own in zip(crowd.interests, crowd.likes[row] & crowd.likes[peer.row], strict=True) if own]
+    both.sort(key=lambda name: name != peer.topic)
+    goals = [crowd.title(name) for name in both if name.startswith("goal:")]
+    formats = [name.partition(":")[2] for name in both if name.startswith("format:")]
+    return goals, [_FORMATS.get(name, f"what is made as “{name}”") for name in formats]
+
+
+def _listed(names: Sequence[str]) -> str:
+    """The first few of them in one phrase."""
+    some = names[:_NAMED]
+    return some[0] if len(some) == 1 else f"{', '.join(some[:-1])} and {some[-1]}"
 
 
 def _new_people(crowd: Crowd, row: int, peer: Peer) -> PeerReason:

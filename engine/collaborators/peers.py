@@ -19,7 +19,7 @@ MODES = ("helper", "study_partner", "project", "new_people")
 _ROTATION, _MOST_COMPANY, _LATELY = 2.0, 4.0, 0.35
 _TOPICS = 5
 # What company is worth beside what is learned: to get to know somebody, and to be needed.
-_NEW, _NEEDED = 0.2, 0.2
+_NEW, _NEEDED, _WELCOME = 0.2, 0.2, 0.4
 # What one learns of what is missing, side by side with somebody who misses it too, and by explaining it.
 _SIDE_BY_SIDE, _UNKNOWN = 0.5, 0.2
 # Who answered this well so often is strong enough to take turns with; who mastered it, to help.
@@ -115,9 +115,10 @@ def peers_for(
     """Up to `k` options, each with another peer; of every mode that has any the best one comes first.
 
     Ties by id. Whoever may meet anybody is offered somebody: where no mode that was asked for has an option, somebody
-    new is.
+    new is. Who was declined lately is offered only where there is nobody else.
     """
-    who = np.flatnonzero(allowed.may)
+    others = allowed.may & ~allowed.declined
+    who = np.flatnonzero(others if others.any() else allowed.may)
     if not len(who):
         return []
     weight = weights(row, allowed=allowed, contacts=contacts, affinity=affinity, now_us=now_us, standing=standing)[who]
@@ -141,7 +142,8 @@ def weights(
     """How well each goes with this learner, times whose turn it is: `(n,)`."""
     goes = likely(affinity, contacts, row, now_us, allowed.same_class, standing)
     company = company_of(contacts, row, now_us)
-    result: Floats = (0.5 + goes) * allowed.turn * np.exp2(-_ROTATION * np.minimum(company, _MOST_COMPANY))
+    turn = allowed.turn * allowed.lot
+    result: Floats = (0.5 + goes) * turn * np.exp2(-_ROTATION * np.minimum(company, _MOST_COMPANY))
     return result
 
 
@@ -247,7 +249,10 @@ def _study_partner(look: Look) -> Mode:
 
 
 def _project(look: Look) -> Mode:
-    """The more of what each likes the other likes too; of what both like, what fewest others do is the topic."""
+    """The more of what each likes the other likes too; of what both like, a goal is the topic, else a format.
+
+    Of several the one that fewest others like.
+    """
     crowd, wanted = look.crowd, look.wish.topic
     asked = crowd.likes[look.row].copy()
     if wanted is not None:
@@ -257,18 +262,22 @@ def _project(look: Look) -> Mode:
     if not len(liked):
         return told
     shared = crowd.likes[np.ix_(look.who, liked)]
-    rarity = 1.0 / np.maximum(crowd.likes[:, liked].sum(0), 1)
+    is_goal = np.array([crowd.interests[k].startswith("goal:") for k in liked], float)
+    rarity = is_goal + 1.0 / np.maximum(crowd.likes[:, liked].sum(0), 1)
     n_shared = shared.sum(1)
     mine, theirs = n_shared / len(liked), n_shared / np.maximum(crowd.likes[look.who].sum(1), 1)
     return replace(told, mine=mine, theirs=theirs, topic=liked[(shared * rarity).argmax(1)])
 
 
 def _new_people(look: Look) -> Mode:
-    """Anybody they did not work with lately; better the more both miss of a skill that both are ready for."""
+    """Anybody they did not work with lately; better the more both miss of a skill that both are ready for.
+
+    Whoever came without any history has most use for company.
+    """
     a = look.crowd.abilities
-    told = _nothing(look, a.skills)
+    told, company = _nothing(look, a.skills), np.where(a.answers[look.who].any(1), _NEW, _WELCOME)
     if not len(look.topics):
-        return replace(told, mine=told.mine + _NEW, theirs=told.theirs + _NEW)
+        return replace(told, mine=told.mine + _NEW, theirs=told.theirs + company)
     # What nobody answered yet is not known to be missing.
     missing = np.where(a.answers > 0, a.gap, np.minimum(a.gap, _UNKNOWN))
     gap, own = missing[np.ix_(look.who, look.topics)], missing[look.row, look.topics]
@@ -277,7 +286,7 @@ def _new_people(look: Look) -> Mode:
     place = np.arange(len(best))
     fits = both[place, best] > 0
     mine = _NEW + _SIDE_BY_SIDE * np.where(fits, own[best], 0.0)
-    theirs = _NEW + _SIDE_BY_SIDE * np.where(fits, gap[place, best], 0.0)
+    theirs = company + _SIDE_BY_SIDE * np.where(fits, gap[place, best], 0.0)
     topic = np.where(fits, look.topics[best], _NONE)
     if look.allowed.few is not None:
         # The topic of this learner, whomever they are with: else it would say what the other misses.

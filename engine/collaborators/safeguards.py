@@ -7,8 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.collaborators.affinity import Standing, standing_of
-from engine.collaborators.contacts import Contacts, yes_today
+from engine.collaborators.contacts import DAY_US, Contacts, declined_by, yes_today
 from engine.collaborators.crowd import Crowd
+from engine.collaborators.lots import lots_of
 from engine.rules.people import People
 
 Bools = NDArray[np.bool_]
@@ -30,8 +31,11 @@ class Allowed:
     """`may` be offered, `may_help` too, `waits` for a teacher's word, is in the `same_class`: `(n,)` each.
 
     `helped` so often of `limit` times this week: `(n,)` each; `share` of each helper's week that is free: `(n,)` in
-    [0, 1]. `turn`: `(n,)`, above one for those asked less than others lately. `why` nobody at all may be offered, None
-    where somebody may. `few`: of whom it may be shown that they know a skill, `(n, n_skills)`; None of everybody.
+    [0, 1]. `turn`: `(n,)`, above one for those asked less than others lately; `lot`: `(n,)`, above one for those who
+    come first today where others fit about as well. `declined`: `(n,)`, to whom the learner said no lately.
+
+    `why` nobody at all may be offered, None where somebody may. `few`: of whom it may be shown that they know a skill,
+    `(n, n_skills)`; None of everybody.
     """
 
     may: Bools
@@ -41,6 +45,8 @@ class Allowed:
     limit: Ints
     share: NDArray[np.float64]
     turn: NDArray[np.float64]
+    lot: NDArray[np.float64]
+    declined: Bools
     same_class: Bools
     why: str | None
     few: Bools | None = None
@@ -61,7 +67,7 @@ def allowed(
 
     Their class, unless the `whole_school` is asked for, where grades must lie close by. Who keeps to themselves is
     neither offered nor offered anybody; who is to be kept apart, or has no language in common, is not, nor are those
-    with whom a teacher `refused` contact, by id.
+    with whom a teacher `refused` contact, by id. The turn of the day is that of UTC.
     """
     at, rows = standing or standing_of(contacts, now_us), crowd.rows() if refused or _names(people) else {}
     same_class = np.asarray(crowd.member[:, crowd.member[row]].any(1))
@@ -89,6 +95,8 @@ def allowed(
         limit=limit,
         share=_share(at.load, limit),
         turn=_turn(at, may),
+        lot=lots_of(len(crowd), row, now_us // DAY_US),
+        declined=declined_by(contacts, row, now_us),
         same_class=same_class,
         why=why or (None if may.any() else "nobody"),
     )

@@ -8,6 +8,8 @@ from operator import attrgetter
 import msgspec
 
 MAX_ID_BYTES = 512
+# An event tells of a few who did something together; whoever names a school has put something else into the list.
+MAX_WITH = 200
 EARLIEST_AT = datetime(1900, 1, 1, tzinfo=UTC)
 # Clocks of school devices are wrong by hours, not by days.
 CLOCK_TOLERANCE = timedelta(days=1)
@@ -67,15 +69,19 @@ def reason_to_reject(interaction: Interaction, *, now: datetime) -> str | None:
     of_a_peer = interaction.kind == "accepted" and bool(interaction.with_learner_ids)
     if interaction.resource_id is None and interaction.kind in RESOURCE_KINDS and not of_a_peer:
         return f"resource_id is missing for kind {interaction.kind}"
+    if len(interaction.with_learner_ids or ()) > MAX_WITH:
+        return f"with_learner_ids must name at most {MAX_WITH} learners"
     if interaction.kind == "voided" and interaction.voids is None:
         return "voids is missing for kind voided"
     if interaction.outcome is not None and not (math.isfinite(interaction.outcome) and 0 <= interaction.outcome <= 1):
         return "outcome must lie in [0, 1]"
-    if interaction.at is not None and interaction.at > now + CLOCK_TOLERANCE:
+    return None if interaction.at is None else _wrong_time(interaction.at, now)
+
+
+def _wrong_time(at: datetime, now: datetime) -> str | None:
+    if at > now + CLOCK_TOLERANCE:
         return "at lies more than a day in the future"
-    if interaction.at is not None and interaction.at < EARLIEST_AT:
-        return "at lies before the year 1900"
-    return None
+    return "at lies before the year 1900" if at < EARLIEST_AT else None
 
 
 def usable_duration(duration_s: float | None) -> float | None:

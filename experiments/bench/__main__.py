@@ -9,6 +9,7 @@ from experiments.bench.changed import changed, workers
 from experiments.bench.circle import circle, judged
 from experiments.bench.decision import decision
 from experiments.bench.events import events
+from experiments.bench.first_offers import first_offers
 from experiments.bench.groups import groups
 from experiments.bench.http import http
 from experiments.bench.learner import attempts, speed
@@ -47,6 +48,7 @@ PARTS: dict[str, Callable[[argparse.Namespace], str]] = {
     "preview": lambda given: preview(given.work / "decision"),
     "groups": lambda _given: groups(),
     "peers": lambda given: "\n\n".join([who_answers(given.shared / "data"), acceptance(), peers_speed()]),
+    "offers": lambda _given: first_offers(),
     "learning": lambda given: learning(given.work / "learning", n_learners=given.learners),
 }
 

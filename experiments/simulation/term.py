@@ -105,13 +105,24 @@ def class_of(seed: int, law: str = "explainer") -> Class:
     )
 
 
+def seen_of(one: Class) -> Crowd:
+    """What a school would know: means of answers, half and half where there are none."""
+    skills = tuple(f"s{k}" for k in range(N_SKILLS))
+    mastery = np.where(one.answers > 0, (one.right + 1.0) / (one.answers + 2.0), np.nan)
+    graph = {f"s{k}": tuple(f"s{j}" for j in needed) for k, needed in enumerate(one.needs)}
+    ready = readiness_of(np.nan_to_num(mastery, nan=1.0), skills, graph)
+    people = [Person(learner_id=f"l{i:02d}", class_ids=("7b",), sharing=i != OPTED_OUT) for i in range(N)]
+    abilities = abilities_of(skills, mastery, one.answers, ready)
+    return crowd_of(people, abilities, {})
+
+
 def term(seed: int, policy: str, law: str = "explainer") -> Term:
     """Twelve weeks: groups on Monday, a peer for everybody on Wednesday, a few answers on Friday."""
     one, told = class_of(seed, law), Term()
     told.start = _known(one)
     contacts = contacts_from(N, [])
     for week in range(N_WEEKS):
-        crowd = _crowd(one)
+        crowd = seen_of(one)
         topic = _TOPICS[week % N_SKILLS]
         groups = _groups(crowd, told, policy, seed, week, topic, one.rng)
         told.rounds.append(groups)
@@ -156,17 +167,6 @@ def table(told: dict[str, list[dict[str, float]]]) -> str:
         told_of = f"{mean:+.3f} ({low:+.3f} to {high:+.3f})"
         rows.append(f"| {name.replace('_', ' ')} | {own.mean():.3f} | {other.mean():.3f} | {told_of} |")
     return "\n".join(rows)
-
-
-def _crowd(one: Class) -> Crowd:
-    """What a school would know: means of answers, half and half where there are none."""
-    skills = tuple(f"s{k}" for k in range(N_SKILLS))
-    mastery = np.where(one.answers > 0, (one.right + 1.0) / (one.answers + 2.0), np.nan)
-    graph = {f"s{k}": tuple(f"s{j}" for j in needed) for k, needed in enumerate(one.needs)}
-    ready = readiness_of(np.nan_to_num(mastery, nan=1.0), skills, graph)
-    people = [Person(learner_id=f"l{i:02d}", class_ids=("7b",), sharing=i != OPTED_OUT) for i in range(N)]
-    abilities = abilities_of(skills, mastery, one.answers, ready)
-    return crowd_of(people, abilities, {})
 
 
 def _groups(

@@ -30,9 +30,10 @@ def interactions(ids: st.SearchStrategy[str], **given: st.SearchStrategy) -> st.
     return st.builds(Interaction, **{"event_id": ids, "learner_id": ids, "source": st.just("s"), **given})
 
 
+WITH = st.none() | st.sampled_from([(), ("p",), ("p",) * 200, ("p",) * 201])
 ANY = interactions(
     IDS, kind=st.sampled_from([*KINDS, "clicked", ""]), resource_id=MAYBE_ID, item_id=MAYBE_ID, class_id=MAYBE_ID,
-    decision_id=MAYBE_ID, group_id=MAYBE_ID, voids=MAYBE_ID, with_learner_ids=st.none() | st.just(()) | st.just(("p",)),
+    decision_id=MAYBE_ID, group_id=MAYBE_ID, voids=MAYBE_ID, with_learner_ids=WITH,
     at=TIMES | EDGES, outcome=FLOATS,
 )  # fmt: skip
 SOUND_ID = st.text(st.characters(codec="utf-8"), min_size=1, max_size=4)

@@ -172,12 +172,43 @@ def test_a_pupil_is_told_of_few_who_know_something_and_of_the_same_all_day(schoo
     known = {o["learner_id"] for o in options if o["mode"] != "new_people" and o["topic"] == "frac-1"}
     assert known <= set(few)
     for n, x in enumerate(few):
-        school.tell({"event_id": f"no-{n}", "kind": "declined", "learner_id": "l01", "with_learner_ids": [x]})
         school.tell({"event_id": f"h-{n}", "kind": "helped", "learner_id": x, "with_learner_ids": ["l02"]})
     assert told() == few
-    # The next day it may be others' turn.
+    # Who is said no to goes at once, and nobody comes in their place that day.
+    for n, x in enumerate(few):
+        school.tell({"event_id": f"no-{n}", "kind": "declined", "learner_id": "l01", "with_learner_ids": [x]})
+        assert told() == few[n + 1 :]
+    # The next day it is others' turn.
     school.clock.now += timedelta(days=1)
-    assert told() != few
+    assert told()
+    assert not set(told()) & set(few)
+
+
+def test_a_helper_who_is_declined_makes_room_for_the_next_at_once(school: School) -> None:
+    def helpers() -> list[str]:
+        options = school.peers("l01", scopes="recommend", modes=["helper"], topic="frac-1")["options"]
+        return [o["learner_id"] for o in options if o["mode"] == "helper"]
+
+    first, *others = helpers()
+    assert len(others) == 2
+    school.tell({"event_id": "no", "kind": "declined", "learner_id": "l01", "with_learner_ids": [first]})
+    assert helpers() == others
+    assert first not in [o["learner_id"] for o in school.peers("l01", k=20)["options"]]
+    # Who said it may take it back; the other knows nothing of it.
+    assert "l01" in [o["learner_id"] for o in school.peers(first, k=20)["options"]]
+    school.tell({"event_id": "back", "kind": "voided", "learner_id": "l01", "voids": "no"})
+    assert helpers() == [first, *others]
+
+
+def test_what_two_share_is_said_in_words(school: School) -> None:
+    for x in ("l01", "l02"):
+        school.app.put(f"/v1/learners/{x}/preferences", json={"formats": ["project", "comic"]}).raise_for_status()
+        school.app.put(f"/v1/learners/{x}/goal", json={"skills": ["dec-1"]}).raise_for_status()
+    [told] = school.peers("l01", modes=["project"])["options"]
+    assert (told["learner_id"], told["topic"]) == ("l02", "goal:dec-1")
+    words = "are working towards dec-1 and like what is made as “comic” and projects"
+    assert told["reasons"][0]["text_learner"] == f"You both {words}: make something of it together."
+    assert told["reasons"][0]["text_teacher"].startswith(f"Both {words}; they share 100%")
 
 
 def test_to_a_pupil_somebody_new_is_about_the_same_topic_whoever_it_is(school: School) -> None:
@@ -268,6 +299,18 @@ def test_who_is_left_alone_is_told_the_teacher_alone(school: School) -> None:
     assert [f["code"] for f in school.peers(NEWCOMER)["flags"]] == ["alone"]
     assert school.peers("l01")["flags"] == []
     assert school.peers(NEWCOMER, scopes="recommend")["flags"] == []
+
+
+def test_who_is_alone_by_their_own_choice_is_told_apart(school: School) -> None:
+    events = [
+        {"event_id": f"c{i}", "kind": "collaborated", "learner_id": CLASS[i], "with_learner_ids": [CLASS[i + 1]]}
+        for i in range(0, 26, 2)
+        if OPTED_OUT not in CLASS[i : i + 2]
+    ]
+    school.tell(*events)
+    told = school.app.get("/v1/groups", params={"class_id": "7b"}).json()
+    assert (told["alone"], told["alone_by_choice"]) == (["l15", "l26", NEWCOMER], [OPTED_OUT])
+    assert [f["code"] for f in school.peers(OPTED_OUT)["flags"]] == ["opted_out"]
 
 
 def test_a_newcomer_and_somebody_nobody_told_of_get_somebody(school: School) -> None:

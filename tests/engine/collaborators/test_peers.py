@@ -1,6 +1,7 @@
 """Peers for a learner: who may be offered, what both get out of it, and how company is spread."""
 
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,7 @@ from engine.collaborators.contacts import (
 )
 from engine.collaborators.crowd import Crowd, Person, abilities_of, crowd_of
 from engine.collaborators.discretion import FEW, few_who_know
+from engine.collaborators.lots import CLOSE
 from engine.collaborators.peer_tasks import peer_tasks, teaching_of
 from engine.collaborators.peer_words import reasons_of
 from engine.collaborators.peers import MODES, Peer, Wish, harmonic, peers_for
@@ -306,3 +308,69 @@ def test_of_who_knows_something_few_are_told_and_never_all_of_two_or_more(n_know
     assert helpers == set(np.flatnonzero(few[:, 0]).tolist())
     # Everybody may be met all the same.
     assert len(offered(*MODES)) == len(here) - 1
+
+
+def test_who_was_declined_comes_only_where_there_is_nobody_else_for_two_weeks() -> None:
+    here = crowd([[0.3], [0.95], [0.9], [0.5]])
+    no = [(0, j, NOW_US - DAY_US, NO, float("nan")) for j in (1, 2, 3)]
+    assert [p.row for p in found(here, contacts=contacts_from(4, no[:1]), modes=("helper",), k=5)] == [2]
+    assert {p.row for p in found(here, contacts=contacts_from(4, no[:2]), k=5)} == {3}
+    # Nobody is left without anybody.
+    assert {p.row for p in found(here, contacts=contacts_from(4, no), k=5)} == {1, 2, 3}
+    late = [(0, 1, NOW_US - 14 * DAY_US, NO, float("nan"))]
+    assert {p.row for p in found(here, contacts=contacts_from(4, late), k=5)} == {1, 2, 3}
+    since = [no[0], (0, 1, NOW_US - 1, YES, float("nan"))]
+    assert {p.row for p in found(here, contacts=contacts_from(4, since), k=5)} == {1, 2, 3}
+    # The other did not say it.
+    assert 0 in {p.row for p in found(here, 1, contacts=contacts_from(4, no), k=5)}
+
+
+def test_a_no_of_today_brings_no_other_to_light_and_one_of_yesterday_does() -> None:
+    here = crowd([[0.3]] + [[0.95]] * 8)
+
+    def told(*contacts: tuple[int, int, int, int, float]) -> set[int]:
+        happened = contacts_from(9, list(contacts))
+        may = allowed(here, 0, NOBODY, happened, now_us=NOW_US)
+        since = NOW_US - DAY_US // 2
+        few = few_who_know(here, 0, people=NOBODY, allowed=may, contacts=happened, affinity=USUAL, since_us=since)
+        return set(np.flatnonzero(few[:, 0]).tolist())
+
+    first = told()
+    one = min(first)
+    assert len(first) == FEW
+    assert told((0, one, NOW_US - 1, NO, float("nan"))) == first
+    later = told((0, one, NOW_US - DAY_US, NO, float("nan")))
+    assert (len(later), one in later) == (FEW, False)
+
+
+def test_where_all_fit_alike_first_places_are_spread_and_steady_for_a_day() -> None:
+    n, contacts = 28, contacts_from(28, NO_CONTACTS)
+    here = crowd([[0.5]] * n)
+
+    def first(row: int, now_us: int) -> int:
+        may = allowed(here, row, NOBODY, contacts, now_us=now_us)
+        return peers_for(here, row, Wish(), allowed=may, contacts=contacts, affinity=USUAL, now_us=now_us)[0].row
+
+    today = [first(row, NOW_US) for row in range(n)]
+    assert max(np.bincount(today)) <= 2
+    assert len(set(today)) >= n - 4
+    assert today == [first(row, NOW_US + DAY_US - 1) for row in range(n)]
+    assert today != [first(row, NOW_US + DAY_US) for row in range(n)]
+
+
+@given(st.lists(st.floats(0.05, 0.65), min_size=4, max_size=9), st.integers(0, 400))
+@settings(max_examples=60, deadline=None)
+def test_the_turn_of_the_day_never_puts_anybody_before_a_clearly_better_match(known: list[float], day: int) -> None:
+    here, contacts = crowd([[m] for m in known]), contacts_from(len(known), NO_CONTACTS)
+    now_us = NOW_US + day * DAY_US
+    may = allowed(here, 0, NOBODY, contacts, now_us=now_us)
+    told = peers_for(here, 0, Wish(k=9), allowed=may, contacts=contacts, affinity=USUAL, now_us=now_us)
+    worth = [one.both for one in told]
+    assert all(later <= (1.0 + CLOSE) * before for before, later in pairwise(worth))
+
+
+def test_a_newcomer_without_history_is_offered_to_others_too() -> None:
+    nan = float("nan")
+    here = crowd([[0.3 + 0.01 * i] for i in range(11)] + [[nan]])
+    asked = [found(here, row, k=3) for row in range(11)]
+    assert 11 in {p.row for one in asked for p in one}
