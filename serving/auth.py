@@ -17,7 +17,7 @@ SCOPES = {
     "recommend": "ask for recommendations",
     "events": "tell what learners did",
     "catalogue": "keep resources, classes and learners' records",
-    "rules": "keep teachers' rules and overrides",
+    "rules": "keep teachers' rules, overrides and groups",
     "read": "read what is kept",
     "audit": "read who changed what",
     "admin": "everything above",
@@ -95,10 +95,10 @@ class KeyRing:
         return await asyncio.shield(asking)
 
 
-def require(key: Key, scope: str) -> None:
-    """Pass where the key holds the scope; raises Refused naming the one that is missing."""
-    if scope not in key.scopes and "admin" not in key.scopes:
-        raise Refused(f"the key lacks the scope {scope}; ask for a key that has it")
+def require(key: Key, scope: str, *or_one_of: str) -> None:
+    """Pass where the key holds the scope, or one of the others; raises Refused naming the first, which is missing."""
+    if {scope, *or_one_of, "admin"}.isdisjoint(key.scopes):
+        raise Refused(f"the key lacks the scope {' or '.join((scope, *or_one_of))}; ask for a key that has it")
 
 
 def may_name_rules(key: Key) -> bool:

@@ -77,6 +77,7 @@ async def kept_of(class_id: str, *, limit: int, tenant: str, store: Store, now: 
         helper_load_gini=round(gini(loads), 4),
         alone=None if lonely is None else [x for row in lonely if (x := members[row]) not in own_choice],
         alone_by_choice=[x for row in lonely or () if (x := members[row]) in own_choice],
+        helper_loads={x: int(n) for x, n in zip(members, loads, strict=True) if n},
     )
 
 

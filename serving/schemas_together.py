@@ -230,7 +230,7 @@ class GroupingsOut(msgspec.Struct):
     """The groupings of a class, the newest first; the share of pairs that met again, and how uneven helping is.
 
     `alone`: who had nobody to learn with lately while most of the class had somebody, None where most had nobody; never
-    for pupils. Who chose not to be matched stands in `alone_by_choice` instead.
+    for pupils. Who chose not to be matched stands in `alone_by_choice` instead. `helper_loads`: how often each helped.
     """
 
     class_id: str
@@ -239,3 +239,4 @@ class GroupingsOut(msgspec.Struct):
     helper_load_gini: float
     alone: list[str] | None
     alone_by_choice: list[str] = []
+    helper_loads: dict[str, int] = {}

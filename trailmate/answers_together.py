@@ -177,3 +177,4 @@ class Groupings:
     helper_load_gini: float = 0.0
     alone: tuple[str, ...] | None = field(default=None, repr=False)
     alone_by_choice: tuple[str, ...] = field(default=(), repr=False)
+    helper_loads: dict[str, int] = field(default_factory=dict, repr=False)

@@ -23,14 +23,14 @@ async def tenant_of(request: Request, *, scope: str) -> str:
     return (await key_of(request, scope=scope)).tenant
 
 
-async def key_of(request: Request, *, scope: str) -> Key:
-    """The key that asks; raises Unauthenticated, OverQuota, Refused where the key lacks the scope, or WrongShape
-    where the address holds a query parameter that this door does not take.
+async def key_of(request: Request, *, scope: str, or_one_of: tuple[str, ...] = ()) -> Key:
+    """The key that asks; raises Unauthenticated, OverQuota, Refused where the key lacks the scope, and all others that
+    would do, or WrongShape where the address holds a query parameter that this door does not take.
     """
     house = house_of(request.scope)
     key = await house.keys.verified(request.headers.get("authorization"))
     let_in(key, request.scope, house)
-    require(key, scope)
+    require(key, scope, *or_one_of)
     require_known_parameters(request)
     return key
 

@@ -22,6 +22,8 @@ from serving.schemas_together import (
 from serving.wire import decoded
 
 router = APIRouter(tags=["together"])
+# Groups are a teacher's word as rules are; an app that keeps rosters may bring its own.
+KEEPS_GROUPS = ("catalogue",)
 
 
 @router.post(
@@ -55,22 +57,23 @@ async def post_groups(request: Request) -> Response:
 
 @router.put(
     "/v1/groups/{grouping_id:path}",
-    **door("Keep the groups a teacher chose", GroupingIn, GroupingOut, scope="catalogue"),
+    **door("Keep the groups a teacher chose", GroupingIn, GroupingOut, scope="rules or catalogue"),
 )
 async def put_grouping(request: Request, grouping_id: str) -> Response:
     """Keep a grouping, or replace it; the next proposals avoid its pairs and learn from what was changed."""
-    key = await key_of(request, scope="catalogue")
+    key = await key_of(request, scope="rules", or_one_of=KEEPS_GROUPS)
     given = decoded(await request.body(), GroupingIn)
     crowds = house_of(request.scope).crowds
     return answer(await chosen_groups.keep(grouping_id, given, key=key, crowds=crowds, act=act_of(request)))
 
 
 @router.delete(
-    "/v1/groups/{grouping_id:path}", **door("Take back groups that were kept", None, GroupingOut, scope="catalogue")
+    "/v1/groups/{grouping_id:path}",
+    **door("Take back groups that were kept", None, GroupingOut, scope="rules or catalogue"),
 )
 async def delete_grouping(request: Request, grouping_id: str) -> Response:
     """Delete a grouping, as if it had not been kept; the answer is what it was, which PUT keeps again."""
-    tenant = await tenant_of(request, scope="catalogue")
+    tenant = (await key_of(request, scope="rules", or_one_of=KEEPS_GROUPS)).tenant
     store = house_of(request.scope).store
     return answer(await chosen_groups.delete(grouping_id, tenant=tenant, store=store, act=act_of(request)))
 

@@ -55,6 +55,17 @@ def history(app: TestClient) -> list[str]:
     return [g["grouping_id"] for g in app.get("/v1/groups", params={"class_id": "7b"}).json()["groupings"]]
 
 
+def test_a_teachers_key_keeps_groups_and_a_pupils_does_not(app: TestClient, tmp_path: Path) -> None:
+    for scopes in (("recommend",), ("recommend", "events"), ("read",)):
+        refused = keep(app, headers=with_key(tmp_path, *scopes))
+        assert (refused.status_code, "rules or catalogue" in refused.json()["detail"]) == (403, True)
+    assert history(app) == []
+    teacher = with_key(tmp_path, "recommend", "rules", "read")
+    assert keep(app, headers=teacher).status_code == 200
+    assert app.delete("/v1/groups/w", headers=with_key(tmp_path, "recommend", "events")).status_code == 403
+    assert app.delete("/v1/groups/w", headers=teacher).status_code == 200
+
+
 def test_groups_that_name_what_nobody_told_of_are_refused_with_every_place_at_once(app: TestClient) -> None:
     groups = [
         {"learner_ids": ["p0", "secret-name"], "resource_id": "quiz"},
@@ -155,7 +166,7 @@ def test_groups_taken_back_are_gone_from_history_from_repeats_and_from_rules_for
 
 def test_taking_back_asks_for_the_scope_that_keeping_does(app: TestClient, tmp_path: Path) -> None:
     keep(app)
-    refused = app.delete("/v1/groups/w", headers=with_key(tmp_path, "read", "rules"))
+    refused = app.delete("/v1/groups/w", headers=with_key(tmp_path, "read", "events"))
     assert (refused.status_code, "catalogue" in refused.json()["detail"]) == (403, True)
     assert app.delete("/v1/groups/w", headers=with_key(tmp_path, "catalogue")).status_code == 200
 
