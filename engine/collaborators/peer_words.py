@@ -95,7 +95,7 @@ def _project(crowd: Crowd, row: int, peer: Peer) -> PeerReason:
     shares = f"they share {peer.mine:.0%} of what the learner and {peer.theirs:.0%} of what the peer said"
     return PeerReason(
         "same_interest",
-        f"You both {want}: make something of it together.",
+        f"Both of you {want}: make something of it together.",
         f"Both {want}; {shares}.",
         {"interest": peer.topic or "", "mine": round(peer.mine, 3), "theirs": round(peer.theirs, 3)},
     )

@@ -145,7 +145,9 @@ async function keepGroups() {
   const notes = kept.notes.map((text) => inNames(text, kept.groups));
   $("proposal").hidden = !notes.length;
   $("proposal").replaceChildren(titleOf("Kept, and to look at"), ...notes.map((text) => element("p", text, "box wrong")));
-  $("together-title").scrollIntoView({ block: "nearest" });
+  const next = notes.length ? $("proposal-title") : $("together-title");
+  next.focus({ preventScroll: true });
+  next.scrollIntoView({ block: "start" });
   say("Kept. The next proposals avoid these pairs.");
 }
 

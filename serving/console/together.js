@@ -87,7 +87,8 @@ function lastGroups([last]) {
       ...(about ? [element("p", about, "soft small")] : []));
   }), element("p", last.repeats + " of " + count(last.pairs, "pair") + " met in one of the three groupings before.", "soft small"),
   element("div", "", "actions", button("Take these back", "Take back the groups of " + dayOf(last.at), async () => {
-    await ask("DELETE", "/v1/groups/" + encodeURIComponent(last.grouping_id));
+    await ask("DELETE", "/v1/groups/" + encodeURIComponent(last.grouping_id), undefined,
+      last.etag ? { "If-Match": last.etag } : {});
     await showTogether();
     say("Taken back, as if they had not been kept.");
   }))];

@@ -207,7 +207,7 @@ def test_what_two_share_is_said_in_words(school: School) -> None:
     [told] = school.peers("l01", modes=["project"])["options"]
     assert (told["learner_id"], told["topic"]) == ("l02", "goal:dec-1")
     words = "are working towards dec-1 and like what is made as “comic” and projects"
-    assert told["reasons"][0]["text_learner"] == f"You both {words}: make something of it together."
+    assert told["reasons"][0]["text_learner"] == f"Both of you {words}: make something of it together."
     assert told["reasons"][0]["text_teacher"].startswith(f"Both {words}; they share 100%")
 
 

@@ -93,6 +93,7 @@ def test_groups_are_made_with_one_click_changed_and_kept(page: Any, desk: tuple[
     assert [g["learner_ids"] for g in one["groups"]] == again
     assert one["mode"] == "random"
     assert page.locator("#proposal").is_hidden()
+    assert page.evaluate("document.activeElement.id") == "together-title"
     playwright.expect(page.locator("#together")).to_contain_text(
         "0 of 30 pairs met in one of the three groupings before."
     )
