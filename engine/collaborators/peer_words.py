@@ -88,10 +88,8 @@ def _study_partner(crowd: Crowd, row: int, peer: Peer) -> PeerReason:
 
 
 def _project(crowd: Crowd, row: int, peer: Peer) -> PeerReason:
-    goals, formats = _shared(crowd, row, peer)
-    want = " and ".join(
-        [f"are working towards {_listed(goals)}"] * bool(goals) + [f"like {_listed(formats)}"] * bool(formats)
-    )
+    told = zip(("are working towards", "like"), _shared(crowd, row, peer), strict=True)
+    want = " and ".join(f"{verb} {_listed(names)}" for verb, names in told if names)
     shares = f"they share {peer.mine:.0%} of what the learner and {peer.theirs:.0%} of what the peer said"
     return PeerReason(
         "same_interest",

@@ -33,7 +33,7 @@ from engine.collaborators.safeguards import USUAL_HELPS, YES_A_DAY, allowed
 from engine.domain.history import microseconds
 from engine.domain.interaction import Interaction
 from engine.domain.resource import Resource
-from engine.learner.preferences import Preferences
+from engine.learner.preferences import Goal, Preferences
 from engine.rules.people import Limit, Pair, People
 
 SKILLS = ("a", "b", "c")
@@ -374,3 +374,21 @@ def test_a_newcomer_without_history_is_offered_to_others_too() -> None:
     here = crowd([[0.3 + 0.01 * i] for i in range(11)] + [[nan]])
     asked = [found(here, row, k=3) for row in range(11)]
     assert 11 in {p.row for one in asked for p in one}
+
+
+def test_a_project_says_what_both_want_in_words_whatever_that_is() -> None:
+    def said(goals: tuple[str, ...], formats: tuple[str, ...]) -> str:
+        goal = Goal(skills=goals) if goals else None
+        both = [Preferences(formats=formats)] * 2
+        here = crowd([[0.5]] * 2, preferences=both, goal=[goal] * 2)
+        [peer] = found(here, modes=("project",))
+        return reasons_of(here, 0, peer, likely=0.5)[0].text_learner
+
+    end = ": make something of it together."
+    assert said((), ("project",)) == f"Both of you like projects{end}"
+    assert said((), ("poster",)) == f"Both of you like what is made as “poster”{end}"
+    assert said(("a",), ()) == f"Both of you are working towards Fractions{end}"
+    assert (
+        said(("a",), ("project", "video"))
+        == f"Both of you are working towards Fractions and like projects and videos{end}"
+    )
