@@ -115,12 +115,12 @@ def company_of(contacts: Contacts, row: int, now_us: int) -> Floats:
 
 def declined_by(contacts: Contacts, row: int, now_us: int) -> NDArray[np.bool_]:
     """To whom somebody said no within two weeks, and nothing else since: `(n,)`."""
-    said = contacts.of_kind(YES, NO)
-    said = said.where((said.who == row) & (said.at_us > now_us - NO_FOR_US) & (said.at_us <= now_us))
+    own = contacts.where(np.flatnonzero(contacts.who == row))
+    own = own.where((own.at_us > now_us - NO_FOR_US) & (own.at_us <= now_us))
     no, yes = (np.full(contacts.n, NO_TIME, np.int64) for _ in range(2))
     for last, kind in ((no, NO), (yes, YES)):
-        of = said.of_kind(kind)
-        np.maximum.at(last, of.whom, of.at_us)
+        said = own.kind == kind
+        np.maximum.at(last, own.whom[said], own.at_us[said])
     result: NDArray[np.bool_] = (no != NO_TIME) & (no >= yes)
     return result
 
