@@ -2,31 +2,27 @@
 
 import asyncio
 import time
-import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-import numpy as np
-
+from engine.collaborators.again import notes_on_again
 from engine.collaborators.checking import Words, checked, size_notes
 from engine.collaborators.conflict import Conflict
-from engine.collaborators.counts import Count
 from engine.collaborators.edits import learned
 from engine.collaborators.modes import Known, plan_of
 from engine.collaborators.peer_tasks import known_of_crowd
-from engine.collaborators.proposals import Proposal
+from engine.collaborators.precedence import in_order
 from engine.collaborators.propose import Effort, propose
+from engine.collaborators.purpose import notes_for
 from engine.collaborators.roster import ID, Roster
 from engine.collaborators.spec import Met, Rule, Size, Spec, spec_of
-from engine.collaborators.tasks import ready_skills, tasks_of
 from engine.collaborators.teachers import (
     HISTORY,
     LOCKED,
     MODE,
     REQUEST,
-    RULE,
     Line,
     fewest_groups,
     history_of,
@@ -39,22 +35,14 @@ from engine.collaborators.teachers import (
 from engine.collaborators.telling import UNDECIDED, notes_on
 from engine.domain.errors import BadInput
 from engine.domain.grouping import Grouping
-from engine.domain.resource import Resource
 from engine.rules.people import People
 from serving.auth import may_name_rules
-from serving.collaborating import task_out
 from serving.crowds import Crowds, Gathered, numbers_of
 from serving.errors import Conflicting
 from serving.in_class import require_class
 from serving.known_names import require_skills
-from serving.schemas_together import (
-    GroupOut,
-    GroupRuleOut,
-    GroupsIn,
-    GroupsOut,
-    LeftOutOut,
-    ProposalOut,
-)
+from serving.proposed_groups import Telling, proposal_out
+from serving.schemas_together import GroupsIn, GroupsOut, LeftOutOut
 from serving.storage.port import Key
 from serving.wire import valid_id
 
@@ -123,7 +111,7 @@ def _planned(asked: GroupsIn, gathered: Gathered, people: People, *, now: dateti
         )
     lines = [*own, *_locked(asked, roster), *ruled]
     if history and all(line.rule.verb != "avoid_repeat" for line in own):
-        lines.append(Line(Rule(index=0, verb="avoid_repeat", hard=False, past=history), HISTORY))
+        lines.append(Line(Rule(index=0, verb="avoid_repeat", hard=False, past=history, after=True), HISTORY))
     lines += wishes_of(learned(gathered.groupings, now), roster)
     ruled_size = people.size.rule_ids if asked.size is None and people.size is not None else ()
     return _Plan(known, roster, size, lines, left_out, notes, ruled_size)
@@ -192,64 +180,35 @@ def _locked(asked: GroupsIn, roster: Roster) -> list[Line]:
 def _proposed(asked: GroupsIn, gathered: Gathered, plan: _Plan, *, may_name: bool) -> GroupsOut:
     """The work itself, beside the loop."""
     roster, spec = plan_of(asked.mode, plan.known, plan.size, numbered_in(plan.lines), plan.roster)
+    spec = in_order(spec, roster)
     lines = [*plan.lines, *(Line(rule, MODE) for rule in spec.rules[len(plan.lines) :])]
     effort = Effort(seed=asked.seed, seconds=asked.seconds, n_proposals=asked.proposals)
     found = propose(roster, spec, effort, clock=time.perf_counter)
     if isinstance(found, Conflict):
         raise _conflicting(found, lines, plan, may_name=may_name)
-    resources = [r for r in gathered.recommender.catalogue.resources if r is not None]
+    about = Telling(
+        mode=asked.mode,
+        known=plan.known,
+        roster=roster,
+        lines=lines,
+        resources=[r for r in gathered.recommender.catalogue.resources if r is not None],
+        title=gathered.crowd.title,
+        may_name=may_name,
+    )
     return GroupsOut(
         class_id=str(asked.class_id),
         mode=asked.mode,
-        proposals=[_proposal(one, plan.known, lines, resources, may_name=may_name) for one in found.proposals],
+        proposals=[proposal_out(one, about) for one in found.proposals],
         bound=round(found.bound, 6),
         proved_best=found.proved,
         seed=found.seed,
         left_out=plan.left_out,
-        notes=[*plan.notes, *notes_on(found)],
-    )
-
-
-def _proposal(
-    one: Proposal, known: Known, lines: Sequence[Line], resources: Sequence[Resource], *, may_name: bool
-) -> ProposalOut:
-    n = one.layout.n_groups
-    tasks = tasks_of(known, one.groups, n, resources)
-    by_id = {r.resource_id: r for r in resources}
-    groups = []
-    for g in range(n):
-        members = np.flatnonzero(one.groups == g)
-        groups.append(
-            GroupOut(
-                group=g + 1,
-                learner_ids=tuple(known.learner_ids[i] for i in members),
-                skills=ready_skills(known, members.tolist()),
-                task=task_out(tasks[g], by_id),
-            )
-        )
-    return ProposalOut(
-        grouping_id=uuid.uuid4().hex,
-        groups=groups,
-        # Who is kept apart from whom would be read off a rule of the school, and off where it is broken.
-        rules=[_rule_out(c, lines) for c in one.counts if may_name or lines[c.rule.index].origin != RULE],
-        objective=round(one.objective, 6),
-        broken=round(one.broken, 6),
-    )
-
-
-def _rule_out(count: Count, lines: Sequence[Line]) -> GroupRuleOut:
-    line, rule = lines[count.rule.index], count.rule
-    return GroupRuleOut(
-        origin=line.origin,
-        index=line.place,
-        rule_ids=line.rule_ids,
-        verb=rule.verb,
-        learners=rule.learners,
-        strength="hard" if rule.hard else "soft",
-        weight=round(rule.weight, 4),
-        broken=int(count.broken),
-        of=int(count.of),
-        by_group=tuple(int(x) for x in count.by_group),
+        notes=[
+            *plan.notes,
+            *notes_for(asked.mode, roster),
+            *notes_on_again(asked.mode, roster, spec, found),
+            *notes_on(found),
+        ],
     )
 
 

@@ -125,12 +125,19 @@ class GroupsIn(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 
 
 class GroupOut(msgspec.Struct):
-    """One group: the skills all of it is ready for, and a task."""
+    """One group: the skills all of it is ready for, the one in common first, and a task for the first of them.
+
+    `in_common`: the skill most of it need next, or the interest most share, `text_teacher` the same in words.
+    `experts`: in a jigsaw the skill of each. All three are for the teacher.
+    """
 
     group: int
     learner_ids: tuple[str, ...]
     skills: tuple[str, ...]
     task: TaskOut | None
+    in_common: str | None
+    text_teacher: str | None
+    experts: dict[str, str]
 
 
 class GroupRuleOut(msgspec.Struct):

@@ -137,7 +137,8 @@ def _alone(one, told, values, about):
 
 def _cluster(one, told, values, about):
     differ = sum(a != b for group in told for a, b in combinations(group, 2))
-    return sum(len(set(group)) > 1 for group in told), differ / about[1]
+    alike = sum(a == b for a, b in combinations(filter(None, about[2]), 2))
+    return sum(len(set(group)) > 1 for group in told), (differ + alike - _same(told)) / (about[1] + alike)
 
 
 def _same(told):

@@ -1,5 +1,6 @@
 """What the service answers of learning together, typed; a representation never shows who a learner is."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -75,12 +76,19 @@ class Collaborators:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Group:
-    """One group: the skills all of it is ready for, and a task."""
+    """One group: the skills all of it is ready for, the one in common first, and a task for the first of them.
+
+    `in_common`: the skill most of it need next, or the interest most share, `text_teacher` the same in words.
+    `experts`: in a jigsaw the skill of each. All three are for the teacher.
+    """
 
     group: int
     learner_ids: tuple[str, ...] = field(repr=False)
     skills: tuple[str, ...] = ()
     task: Task | None = None
+    in_common: str | None = None
+    text_teacher: str | None = None
+    experts: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

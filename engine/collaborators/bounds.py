@@ -5,6 +5,7 @@ from math import comb
 
 import numpy as np
 
+from engine.collaborators.counts import share_of, unit_of
 from engine.collaborators.reading import codes_of, locked_in, pairs_of
 from engine.collaborators.roster import Roster
 from engine.collaborators.spec import Layout, Rule, Spec
@@ -12,7 +13,11 @@ from engine.collaborators.spec import Layout, Rule, Spec
 
 def bound_of(roster: Roster, spec: Spec, layout: Layout) -> float:
     """No grouping of this layout has a smaller objective."""
-    return float(sum(rule.weight * least_broken(rule, roster, layout) for rule in spec.rules if not rule.hard))
+    broken = sum(rule.weight * least_broken(rule, roster, layout) for rule in spec.rules if not rule.hard)
+    finer = {"cluster": _least_apart, "distribute": _least_alike}
+    return float(
+        broken + sum(share_of(r, spec) * finer[r.verb](r, roster, layout) for r in spec.rules if r.verb in finer)
+    )
 
 
 def least_broken(rule: Rule, roster: Roster, layout: Layout) -> int:
@@ -71,6 +76,27 @@ def _cluster(rule: Rule, roster: Roster, layout: Layout) -> int:
     return max(layout.n_groups - pure - unknown // layout.low, 0)
 
 
+def _least_apart(rule: Rule, roster: Roster, layout: Layout) -> float:
+    """What is finer of a cluster at least: pairs of one value for which there is no room in one group.
+
+    Where all values are known, the pairs there must be in groups that are of one value in none are of two.
+    """
+    codes, n_values = codes_of(rule, roster)
+    totals: list[int] = np.bincount(codes[codes >= 0], minlength=n_values).tolist()
+    together = sum(t // layout.high * comb(layout.high, 2) + comb(t % layout.high, 2) for t in totals)
+    needed = 0 if (codes < 0).any() else _pairs_at_least(len(roster), layout)
+    least = max(needed - together, 0) + sum(comb(t, 2) for t in totals) - together
+    return least * unit_of(rule, roster, layout.n_groups)
+
+
+def _least_alike(rule: Rule, roster: Roster, layout: Layout) -> float:
+    """What is finer of a distribute at least: pairs there are where every value is spread evenly over the groups."""
+    codes, n_values = codes_of(rule, roster)
+    totals: list[int] = np.bincount(codes[codes >= 0], minlength=n_values).tolist()
+    least = sum(_pairs_at_least(total, layout) for total in totals)
+    return least * unit_of(rule, roster, layout.n_groups)
+
+
 def _alone(rule: Rule, roster: Roster, layout: Layout) -> int:
     """A value only one learner has leaves them alone somewhere."""
     codes, n_values = codes_of(rule, roster)
@@ -85,6 +111,11 @@ def _at_least_one(rule: Rule, roster: Roster, layout: Layout) -> int:
 
 def _repeats(rule: Rule, roster: Roster, layout: Layout) -> int:
     """Pairs there must be in groups as even as can be, less those who have not met."""
-    share, more = divmod(len(roster), layout.n_groups)
-    needed = more * comb(share + 1, 2) + (layout.n_groups - more) * comb(share, 2)
+    needed = _pairs_at_least(len(roster), layout)
     return max(needed - (comb(len(roster), 2) - len(pairs_of(rule, roster))), 0)
+
+
+def _pairs_at_least(n: int, layout: Layout) -> int:
+    """The pairs in groups that are as even as can be."""
+    share, more = divmod(n, layout.n_groups)
+    return more * comb(share + 1, 2) + (layout.n_groups - more) * comb(share, 2)

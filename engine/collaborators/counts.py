@@ -70,10 +70,31 @@ def hard_broken(counts: Sequence[Count]) -> int:
 
 
 def share_of(rule: Rule, spec: Spec) -> float:
-    """What a `finer` of 1 counts: a share of the least weight of a soft rule."""
-    balances = sum(other.verb == "balance" for other in spec.rules)
-    share = BALANCE_SHARE / balances if rule.verb == "balance" else OTHER_SHARE / (len(spec.rules) - balances)
-    return share * least_weight(spec)
+    """What a `finer` of 1 counts: a share of the least weight of a soft rule.
+
+    Balances are never quite even, so theirs is a share of the least of all, also of rules that count after the others.
+    """
+    if rule.verb == "balance":
+        return BALANCE_SHARE / sum(other.verb == "balance" for other in spec.rules) * least_weight(spec)
+    alike = tuple(other for other in spec.rules if other.after == rule.after)
+    return OTHER_SHARE / sum(other.verb != "balance" for other in alike) * least_weight(Spec(spec.size, alike))
+
+
+def unit_of(rule: Rule, roster: Roster, n_groups: int) -> float:
+    """What one pair, group or meeting is of a rule's `finer`; 0 where it has none, or none that is counted."""
+    if rule.verb == "at_least_one":
+        return 1.0 / n_groups
+    if rule.verb == "avoid_repeat":
+        return 1.0 / max(sum(pairs_of(rule, roster).values()), 1)
+    if rule.verb not in ("distribute", "cluster"):
+        return 0.0
+    alike = alike_in(*codes_of(rule, roster)) if rule.verb == "cluster" else 0
+    return 1.0 / (room_of(len(roster), n_groups) + alike)
+
+
+def alike_in(codes: NDArray[np.int32], n_values: int) -> int:
+    """The pairs of one value in the class."""
+    return sum(comb(int(total), 2) for total in np.bincount(codes[codes >= 0], minlength=n_values))
 
 
 def least_weight(spec: Spec) -> float:
@@ -128,7 +149,9 @@ def _column(rule: Rule, roster: Roster, groups: Groups, n_groups: int) -> Count:
         broken = uneven if rule.values else distinct < np.minimum(known, n_values)
         finer = float(same.sum()) / room
     elif rule.verb == "cluster":
-        broken, finer = distinct > 1, float((known * (known - 1) // 2 - same).sum()) / room
+        alike = alike_in(codes, n_values)
+        differ = int((known * (known - 1) // 2 - same).sum())
+        broken, finer = distinct > 1, (differ + alike - int(same.sum())) / (room + alike)
     elif rule.verb == "no_one_alone":
         broken = (table == 1).any(1)
     else:

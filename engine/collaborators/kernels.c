@@ -88,7 +88,7 @@ static void refresh_column(const Problem *p, State *s, int64_t r, int64_t g)
         break;
     case CLUSTER:
         broken = distinct > 1;
-        finer = (double)known * (known - 1) / 2 - same;
+        finer = (double)known * (known - 1) / 2 - 2.0 * same; /* two values together, less those of one value together */
         break;
     case NOT_ALONE:
         broken = s->single[at] > 0;

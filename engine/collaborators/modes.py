@@ -1,5 +1,6 @@
 """What a teacher wants groups for, as columns and rules: same need, mixed, jigsaw, interest, random."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -112,8 +113,10 @@ def _jigsaw(known: Known) -> Planned:
 
 
 def _interest(known: Known) -> Planned:
-    interests = known.interests or ("",) * len(known.learner_ids)
-    return {INTEREST: interests}, [_rule("cluster", INTEREST, weight=_MAIN)]
+    """Those who share an interest together, and none of them alone; what only one wants is nothing to group by."""
+    told = Counter(known.interests)
+    interests = tuple(x if told[x] > 1 else "" for x in known.interests) or ("",) * len(known.learner_ids)
+    return {INTEREST: interests}, [_rule("cluster", INTEREST, weight=_MAIN), _rule("no_one_alone", INTEREST)]
 
 
 def _random(_known: Known) -> Planned:

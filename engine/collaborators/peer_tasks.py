@@ -39,7 +39,12 @@ def known_of_crowd(crowd: Crowd, rows: Sequence[int]) -> Known:
     """What is known of some of a crowd, as those who form groups look at it."""
     at = np.asarray(rows, np.intp)
     a = crowd.abilities
-    likes = [min((crowd.interests[k] for k in np.flatnonzero(crowd.likes[r])), default="") for r in at]
+    # Of several interests the one that most of them have, so that those who share any are seen to.
+    shared = crowd.likes[at].sum(0)
+    likes = [
+        min(((-int(shared[k]), crowd.interests[k]) for k in np.flatnonzero(crowd.likes[r])), default=(0, ""))[1]
+        for r in at
+    ]
     return Known(
         learner_ids=tuple(crowd.learner_ids[r] for r in at),
         skills=a.skills,

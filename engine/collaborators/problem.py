@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.collaborators.counts import class_of, room_of, share_of
+from engine.collaborators.counts import alike_in, class_of, share_of, unit_of
 from engine.collaborators.reading import (
     COLUMN_VERBS,
     PAIR_VERBS,
@@ -87,7 +87,7 @@ class Problem:
     """Everything a search needs. Units are learners who move as one: `unit_member[unit_ptr[u]:unit_ptr[u + 1]]`.
 
     `place_hard`, `place_weight`: `(n, k)` what a learner costs in a group, `(0,)` where no rule locks. `constant`: what
-    soft pairs that are better together cost while none of them is.
+    pairs that are better together cost while none of them is.
     """
 
     n: int
@@ -117,6 +117,10 @@ def problem_of(roster: Roster, spec: Spec, layout: Layout) -> Problem:
     members = np.array([i for unit in units for i in unit], np.int32)
     fixed = [bool(len(place_hard)) and bool(place_hard[unit].any()) for unit in units]
     ties, constant = _ties([r for r in rules if r.verb in PAIR_VERBS], roster, spec)
+    for rule in rules:
+        if rule.verb == "cluster":
+            alike = alike_in(*codes_of(rule, roster))
+            constant += share_of(rule, spec) * alike * unit_of(rule, roster, layout.n_groups)
     return Problem(
         n=len(roster),
         layout=layout,
@@ -162,11 +166,7 @@ def _columns(rules: Sequence[Rule], roster: Roster, layout: Layout, spec: Spec) 
     shares = [shares_of(codes, n_values, layout.n_groups) for codes, n_values in read]
     spread = [rule.verb == "distribute" and bool(rule.values) for rule in rules]
     hard, weight = _strengths(rules)
-    room = room_of(len(roster), layout.n_groups)
-    finer = [
-        0.0 if r.verb == "no_one_alone" else share_of(r, spec) / (layout.n_groups if r.verb == "at_least_one" else room)
-        for r in rules
-    ]
+    finer = [share_of(r, spec) * unit_of(r, roster, layout.n_groups) for r in rules]
     return Columns(
         kind=np.array([SPREAD if s else _KINDS[r.verb] for r, s in zip(rules, spread, strict=True)], np.int32),
         n_values=np.array([n_values for _, n_values in read], np.int32),
@@ -208,7 +208,7 @@ def _ties(rules: Sequence[Rule], roster: Roster, spec: Spec) -> tuple[Ties, floa
             if rule.hard:  # they are one unit
                 continue
             constant += rule.weight * len(pairs)
-        extra = share_of(rule, spec) / max(sum(pairs.values()), 1)
+        extra = share_of(rule, spec) * unit_of(rule, roster, 1)
         for pair, times in pairs.items():
             both = cost.setdefault(pair, [0.0, 0.0])
             both[0] += float(rule.hard)

@@ -44,7 +44,10 @@ class Met:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One line of a specification; `index` is its place there, from 0."""
+    """One line of a specification; `index` is its place there, from 0.
+
+    `after`: soft, and all such rules together weigh less than the least of what the others want.
+    """
 
     index: int
     verb: str
@@ -56,6 +59,7 @@ class Rule:
     group: int = 0
     tolerance: float = TOLERANCE
     past: tuple[Met, ...] = ()
+    after: bool = False
 
     @property
     def name(self) -> str:

@@ -1,7 +1,9 @@
 """What a group can do together: the skills it is ready for, and a task from the catalogue."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +15,6 @@ from engine.ranking.selection import INQUIRY_FORMATS
 # Formats that end in something made, beside resources that say so with this tag.
 ARTIFACT_FORMATS = frozenset({"project", "inquiry", "investigation", "experiment"})
 ARTIFACT = "artifact"
-_INQUIRY_WORTH = 1.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,20 +37,32 @@ def ready_skills(known: Known, members: Sequence[int]) -> tuple[str, ...]:
 
 
 def tasks_of(
-    known: Known, groups: NDArray[np.int32], n_groups: int, resources: Iterable[Resource]
+    known: Known,
+    groups: NDArray[np.int32],
+    n_groups: int,
+    resources: Iterable[Resource],
+    *,
+    skills: Sequence[Sequence[str]] | None = None,
 ) -> list[Task | None]:
     """A task for each group, None where the catalogue has nothing that all of it is ready for.
 
-    A task works on as many of the group's skills as can be and asks for none it is not ready for. Inquiry is worth half
-    as much again, and where any group could have inquiry with an artifact, at least one does.
+    A task asks for nothing the group is not ready for. It works on the group's first skill where the catalogue has
+    such: the first of `skills`, `(n_groups,)` lists, else of those it is ready for. Inquiry goes first, then what the
+    fewest groups before have, what works on more of the skills, and the id. Where any group could have inquiry with an
+    artifact, at least one does.
     """
     offered = sorted(resources, key=lambda resource: resource.resource_id)
-    options = [options_of(known, np.flatnonzero(groups == g), offered) for g in range(n_groups)]
-    chosen = [max(tasks, key=_worth, default=None) for tasks in options]
+    members = [np.flatnonzero(groups == g) for g in range(n_groups)]
+    options = [options_of(known, ours, offered) for ours in members]
+    firsts = [(told or ("",))[0] for told in skills or [ready_skills(known, ours.tolist()) for ours in members]]
+    chosen, taken = list[Task | None](), Counter[str]()
+    for first, tasks in zip(firsts, options, strict=True):
+        chosen.append(min(tasks, key=partial(_place, first, taken), default=None))
+        taken.update(task.resource_id for task in chosen[-1:] if task is not None)
     if not any(task and task.artifact for task in chosen):
         for g, tasks in enumerate(options):
             if made := [task for task in tasks if task.artifact]:
-                chosen[g] = max(made, key=_worth)
+                chosen[g] = min(made, key=partial(_place, firsts[g], taken))
                 break
     return chosen
 
@@ -68,5 +81,5 @@ def options_of(known: Known, members: NDArray[np.intp], offered: Sequence[Resour
     return found
 
 
-def _worth(task: Task) -> float:
-    return len(task.skills) * (_INQUIRY_WORTH if task.inquiry else 1.0)
+def _place(first: str, taken: Counter[str], task: Task) -> tuple[bool, bool, int, int, str]:
+    return (first not in task.skills, not task.inquiry, taken[task.resource_id], -len(task.skills), task.resource_id)

@@ -116,6 +116,7 @@ def wishes_of(edits: Mapping[Pair, float], roster: Roster) -> list[Line]:
                 hard=False,
                 weight=abs(weight),
                 learners=pair,
+                after=True,
             ),
             EDITS,
         )

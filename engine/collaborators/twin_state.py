@@ -136,7 +136,7 @@ class State:
             few, most = self.p.columns.fewest[base:], self.p.columns.most[base:]
             return any(not few[v] <= count[v] <= most[v] for v in range(values)), same
         if kind == CLUSTER:
-            return self.distinct[r][g] > 1, known * (known - 1) / 2 - same
+            return self.distinct[r][g] > 1, known * (known - 1) / 2 - 2.0 * same
         if kind == AT_LEAST_ONE:
             return count[0] == 0 and known > 0, float(count[0] == 0)
         return self.single[r][g] > 0, 0.0

@@ -1,15 +1,19 @@
 """The page on peers says what the code does: its modes, and the numbers it promises in words."""
 
 import re
+from datetime import UTC, datetime
 from pathlib import Path
+
+import pytest
 
 from engine.collaborators.affinity import NAMES, TURN_WEEKS
 from engine.collaborators.discretion import FEW
-from engine.collaborators.edits import _HALF_LIFE_DAYS, _ONCE
+from engine.collaborators.edits import _HALF_LIFE_DAYS, _LEAST, _ONCE, learned
 from engine.collaborators.fairness import ALONE_DAYS
 from engine.collaborators.peers import MODES
 from engine.collaborators.safeguards import GRADES_APART, USUAL_HELPS, YES_A_DAY
 from engine.collaborators.teachers import ROUNDS_APART
+from engine.domain.grouping import Group, Grouping
 from serving.collaborating import ASKED_AT_ONCE
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -32,7 +36,21 @@ def test_the_promised_numbers_are_those_of_the_code() -> None:
     assert f"last {WORDS[ROUNDS_APART]} groupings" in PAGE
     assert f"classmates in {WORDS[TURN_WEEKS]} weeks" in PAGE
     assert f"after {WORDS[round(_HALF_LIFE_DAYS / 30)]} months" in PAGE
-    assert (_ONCE, "parting a pair weighs half a repeat" in PAGE) == (0.5, True)
+    assert (_ONCE, "moving a learner weighs half a repeat" in PAGE) == (0.5, True)
+    assert (_LEAST, "less than a tenth is not counted" in PAGE) == (0.1, True)
+
+
+@pytest.mark.parametrize(("size", "words", "share"), [(3, "a quarter", 1 / 4), (4, "a sixth", 1 / 6), (7, "", 0.0)])
+def test_a_move_weighs_what_the_page_says(size: int, words: str, share: float) -> None:
+    proposed = tuple(tuple(f"{group}{i}" for i in range(size)) for group in "ab")
+    chosen = (("b0", *proposed[0][1:]), ("a0", *proposed[1][1:]))
+    at = datetime(2026, 9, 15, tzinfo=UTC)
+    groups = tuple(Group(learner_ids=ids, group_id=None, resource_id=None, title=None) for ids in chosen)
+    kept = Grouping(grouping_id="w", class_id="7b", at=at, mode=None, groups=groups, proposed=proposed)
+    weights = learned([kept], at)
+    told = {(sign, round(abs(w), 9)) for w in weights.values() for sign in (w > 0,)}
+    assert told == ({(True, round(share, 9)), (False, round(share, 9))} if share else set())
+    assert words in PAGE
 
 
 def test_the_decision_counts_the_features_there_are() -> None:

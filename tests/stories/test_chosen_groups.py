@@ -215,7 +215,10 @@ def test_a_slip_in_who_is_absent_is_noted_and_one_in_skills_refused(app: TestCli
     asked = {"class_id": "7b", "size": 2, "seconds": 0.05}
     told = app.post("/v1/groups", json={**asked, "absent": ["p0", "nope"]}).json()
     assert {"learner_id": "p0", "why": "absent"} in told["left_out"]
-    assert told["notes"] == ["absent[1] is nobody of this class"]
+    assert told["notes"] == [
+        "absent[1] is nobody of this class",
+        "it is not known how strong anybody here is, so these groups follow the other rules alone",
+    ]
     refused = app.post("/v1/groups", json={**asked, "skills": ["nosuch"]})
     assert (refused.status_code, "skills names a skill" in refused.json()["detail"]) == (400, True)
     assert app.post("/v1/groups", json={**asked, "skills": ["add"]}).status_code == 200

@@ -410,6 +410,55 @@ def test_what_a_teacher_parts_again_and_again_is_not_proposed_again(school: Scho
     assert all(rule["broken"] == 0 for rule in edits if rule["verb"] == "keep_apart")
 
 
+def test_a_need_stays_together_though_its_pairs_met_last_week_and_says_what_it_is(school: School) -> None:
+    for week in range(3):
+        told = school.groups(mode="same_need", proposals=1, seconds=1.0, absent=CLASS[24:]).json()
+        [proposal] = told["proposals"]
+        [mode] = [rule for rule in proposal["rules"] if rule["origin"] == "mode"]
+        assert (mode["verb"], mode["broken"]) == ("cluster", 0)
+        for group in proposal["groups"]:
+            n = len(group["learner_ids"])
+            assert group["skills"][0] == group["in_common"]
+            assert group["text_teacher"] == f"{n} of {n} need {group['in_common']} next."
+            assert group["in_common"] in group["task"]["skills"]
+            assert group["task"]["artifact"]
+            assert group["experts"] == {}
+        history = [rule for rule in proposal["rules"] if rule["origin"] == "history"]
+        again = [note for note in told["notes"] if "meet again" in note]
+        assert (len(history), len(again)) == ((0, 0) if week == 0 else (1, 1))
+        if history:
+            assert again[0].startswith(f"{history[0]['broken']} pairs meet again")
+            assert 0 < history[0]["weight"] * history[0]["of"] < mode["weight"]
+        groups = [{"learner_ids": g["learner_ids"]} for g in proposal["groups"]]
+        school.app.put(f"/v1/groups/week-{week}", json={"class_id": "7b", "groups": groups})
+        school.clock.now += timedelta(days=7)
+
+
+def test_a_jigsaw_tells_the_teacher_who_is_the_expert_of_what(school: School) -> None:
+    for group in school.groups(mode="jigsaw", size=3, proposals=1).json()["proposals"][0]["groups"]:
+        assert sorted(group["experts"]) == sorted(group["learner_ids"])
+        assert set(group["experts"].values()) <= set(SKILLS)
+        assert group["text_teacher"].startswith("Each is the expert of a part: ")
+    key = {"Authorization": f"Bearer {key_for(school.data, 'recommend')}"}
+    assert school.app.post("/v1/groups", json={"class_id": "7b", "mode": "jigsaw"}, headers=key).status_code == 403
+
+
+def test_those_who_want_the_same_come_together_and_where_nobody_told_it_is_said(school: School) -> None:
+    asked: dict[str, Any] = {"mode": "interest", "proposals": 1}
+    [note] = school.groups(**asked).json()["notes"]
+    assert note == "nobody here wants what somebody else is known to want, so these groups follow the other rules alone"
+    wanting = ["l00", "l05", "l11", "l22"]
+    for x in wanting:
+        school.app.put(f"/v1/learners/{x}/preferences", json={"formats": ["project"]})
+    told = school.groups(**asked).json()
+    [group] = [g for g in told["proposals"][0]["groups"] if g["in_common"]]
+    assert set(wanting) <= set(group["learner_ids"])
+    assert (group["in_common"], group["task"]["format"]) == ("format:project", "project")
+    assert told["notes"] == [
+        "23 of the 27 want nothing that others want, as far as is known: they are where there was room"
+    ]
+
+
 def test_the_same_request_gives_the_same_groups(school: School) -> None:
     one, two = (school.groups(seed=5).json()["proposals"] for _ in range(2))
     assert [p["groups"] for p in one] == [p["groups"] for p in two]
