@@ -1,9 +1,11 @@
 """The groupings that teachers chose: kept, and told with what they come to over time."""
 
+import hashlib
 from collections.abc import Sequence
 from datetime import datetime
 from itertools import combinations
 
+import msgspec
 import numpy as np
 
 from engine.collaborators.contacts import HELPED
@@ -13,23 +15,32 @@ from engine.domain.grouping import Grouping, group_ids_of
 from engine.domain.history import microseconds
 from serving.choosing_groups import grouping_in, notes_on, require_known
 from serving.crowds import MAX_ROUNDS, Crowds, contacts_among
-from serving.errors import Conflict
+from serving.errors import Conflict, Stale
 from serving.in_class import require_class
+from serving.rulebook import Match
 from serving.schemas_together import ChosenGroupOut, GroupingIn, GroupingOut, GroupingsOut
 from serving.storage.acts import Act
+from serving.storage.chosen import Check
 from serving.storage.port import Key, Store
 
+ANY = Match()
+_TAG_DIGITS = 20
 # Pairs that met in so many rounds before count as repeats.
 REPEATS_WITHIN = 3
 
 
-async def keep(grouping_id: str, given: GroupingIn, *, key: Key, crowds: Crowds, act: Act) -> GroupingOut:
+async def keep(
+    grouping_id: str, given: GroupingIn, *, key: Key, crowds: Crowds, act: Act, match: Match = ANY
+) -> GroupingOut:
     """Keep a grouping, in place of the one of its id, and note what the teacher may want to look at.
+
+    Where `match` says nothing, what stands is replaced whoever kept it.
 
     Raises:
         BadInput: a learner stands in two groups, or two groups have one name.
         Unknown, UnknownName: the class, or somebody or something that the groups name, is not known here.
         Conflict: the id is that of a grouping of another class.
+        Stale: another version stands than `match` names.
     """
     grouping = grouping_in(grouping_id, given, now=act.at)
     store = crowds.store
@@ -37,7 +48,7 @@ async def keep(grouping_id: str, given: GroupingIn, *, key: Key, crowds: Crowds,
     await require_class(key.tenant, grouping.class_id, gathered.crowd.learner_ids, store)
     require_known(grouping, gathered)
     people = await crowds.people(key.tenant, gathered, version=gathered.rules_version, now=act.at)
-    if not await store.groupings.put(key.tenant, grouping, act=act):
+    if not await store.groupings.put(key.tenant, grouping, act=act, check=_seen(match)):
         raise Conflict(
             "this id is that of groups kept for another class; give another id, or take those back first with "
             "DELETE /v1/groups/{grouping_id}"
@@ -47,9 +58,38 @@ async def keep(grouping_id: str, given: GroupingIn, *, key: Key, crowds: Crowds,
     return _grouping_out(grouping, before, notes)
 
 
-async def delete(grouping_id: str, *, tenant: str, store: Store, act: Act) -> GroupingOut:
-    """Delete a grouping: it is as if it had not been kept. Raises Unknown where none is kept under this id."""
-    gone = await store.groupings.delete(tenant, grouping_id, act=act)
+def etag_of(grouping: Grouping) -> str:
+    """The tag of a grouping as it is kept: another where anything in it is."""
+    return f'"{hashlib.sha256(msgspec.json.encode(grouping)).hexdigest()[:_TAG_DIGITS]}"'
+
+
+def _seen(match: Match) -> Check:
+    """What is asked of the grouping that stands: to be the one that was read, where the caller says which."""
+
+    def check(stood: Grouping | None) -> None:
+        if match.if_none_match is not None and stood is not None:
+            raise Stale(
+                "groups are kept under this id already; read them, and send their etag in If-Match to change them"
+            )
+        if match.if_match is None:
+            return
+        if stood is None:
+            raise Stale("no groups are kept under this id, so none were read; leave If-Match out to keep them")
+        tags = [tag.strip().removeprefix("W/") for tag in match.if_match.split(",")]
+        if "*" not in tags and etag_of(stood) not in tags:
+            raise Stale("somebody changed these groups since you read them; read them again, and send the new etag")
+
+    return check
+
+
+async def delete(grouping_id: str, *, tenant: str, store: Store, act: Act, match: Match = ANY) -> GroupingOut:
+    """Delete a grouping: it is as if it had not been kept.
+
+    Raises:
+        Unknown: none is kept under this id.
+        Stale: another version stands than `match` names.
+    """
+    gone = await store.groupings.delete(tenant, grouping_id, act=act, check=_seen(match))
     if gone is None:
         raise Unknown("no groups are kept under this id; GET /v1/groups?class_id= lists those of a class")
     left = await store.groupings.of_class(tenant, gone.class_id, limit=MAX_ROUNDS)
@@ -98,6 +138,7 @@ def _grouping_out(grouping: Grouping, before: Sequence[Grouping], notes: Sequenc
         repeats=len(pairs & met),
         pairs=len(pairs),
         notes=list(notes),
+        etag=etag_of(grouping),
     )
 
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from engine.collaborators.again import notes_on_again
-from engine.collaborators.checking import Words, checked, size_notes
+from engine.collaborators.checking import Words, checked, mistakes_in, size_notes
 from engine.collaborators.conflict import Conflict
 from engine.collaborators.edits import learned
 from engine.collaborators.modes import Known, plan_of
@@ -17,7 +17,7 @@ from engine.collaborators.precedence import in_order
 from engine.collaborators.propose import Effort, propose
 from engine.collaborators.purpose import notes_for
 from engine.collaborators.roster import ID, Roster
-from engine.collaborators.spec import Met, Rule, Size, Spec, spec_of
+from engine.collaborators.spec import Met, Rule, Size, Spec, layouts_of, spec_of
 from engine.collaborators.teachers import (
     HISTORY,
     LOCKED,
@@ -97,10 +97,11 @@ def _planned(asked: GroupsIn, gathered: Gathered, people: People, *, now: dateti
         )
     known = _over(known_of_crowd(crowd, rows), asked.skills)
     roster = Roster(known.learner_ids, _columns(asked, known.learner_ids))
-    size, keeps = size_under(_size_of(asked), people.size)
-    ruled, columns = lines_of(people, roster, _numbers(gathered.groupings, now, fewest_groups(size, len(roster))))
     history = history_of(gathered.groupings)
-    own, notes = _own(asked, roster, out, history)
+    asked_for = _asked_for(asked, roster, out, history)
+    size, keeps = size_under(asked_for.size if asked.size is not None else None, people.size)
+    ruled, columns = lines_of(people, roster, _numbers(gathered.groupings, now, fewest_groups(size, len(roster))))
+    own, notes = _own(asked_for, roster, out)
     notes += [*silent_among(people, roster), *(size_notes(size, len(roster)) if asked.size is not None else [])]
     notes += [f"absent[{n}] is nobody of this class" for n, x in enumerate(asked.absent) if str(x) not in there]
     roster = replace(roster, columns={**roster.columns, **columns})
@@ -109,7 +110,9 @@ def _planned(asked: GroupsIn, gathered: Gathered, people: People, *, now: dateti
             "the size that was asked for breaks a hard rule about it; ask for another, or change the rule",
             {"rules": [], "rule_ids": sorted(people.size.rule_ids) if may_name else [], "locked": []},
         )
-    lines = [*own, *_locked(asked, roster), *ruled]
+    locked = _locked(asked, roster)
+    _require_groups([*own, *locked], size, len(roster))
+    lines = [*own, *locked, *ruled]
     if history and all(line.rule.verb != "avoid_repeat" for line in own):
         lines.append(Line(Rule(index=0, verb="avoid_repeat", hard=False, past=history, after=True), HISTORY))
     lines += wishes_of(learned(gathered.groupings, now), roster)
@@ -138,15 +141,15 @@ def _over(known: Known, skills: Sequence[str] | None) -> Known:
 def _columns(asked: GroupsIn, ids: Sequence[str]) -> dict[str, tuple[str, ...]]:
     if any(name.startswith("_") or name == ID for name in asked.columns):
         raise BadInput("a name in columns begins with _ or is learner_id; give it another")
-    return {name: tuple(values.get(x, "").strip() for x in ids) for name, values in asked.columns.items()}
+    return {name: tuple(_cell(values.get(x)) for x in ids) for name, values in asked.columns.items()}
 
 
-def _size_of(asked: GroupsIn) -> Size | None:
-    return None if asked.size is None else spec_of({"size": asked.size}).size
+def _cell(value: str | float | None) -> str:
+    return "" if value is None else str(value).strip()
 
 
-def _own(asked: GroupsIn, roster: Roster, out: set[str], history: tuple[Met, ...]) -> tuple[list[Line], list[str]]:
-    """The request's own rules; those it names who are left out drop out of them."""
+def _asked_for(asked: GroupsIn, roster: Roster, out: set[str], history: tuple[Met, ...]) -> Spec:
+    """The request's own size and rules as they stand there, all mistakes in them told at once."""
     told: list[dict[str, Any]] = [
         {**rule, "past": rule.get("past", _dicts(history))}
         if rule.get("verb") == "avoid_repeat" and "file" not in rule
@@ -155,12 +158,35 @@ def _own(asked: GroupsIn, roster: Roster, out: set[str], history: tuple[Met, ...
     ]
     if any("file" in rule for rule in told):
         raise BadInput("a rule names a file, which only the command line can read; give the rows as past instead")
-    asked_for = spec_of({"size": 1, "rules": told})
-    kept = tuple(replace(rule, learners=tuple(x for x in rule.learners if x not in out)) for rule in asked_for.rules)
-    spec, notes = checked(roster, Spec(asked_for.size, kept), words=_WORDS)
+    return spec_of(
+        {"size": 1 if asked.size is None else asked.size, "rules": told},
+        also=lambda rule: mistakes_in(roster, _without(rule, out), words=_WORDS),
+    )
+
+
+def _without(rule: Rule, out: set[str]) -> Rule:
+    return replace(rule, learners=tuple(x for x in rule.learners if x not in out))
+
+
+def _own(asked_for: Spec, roster: Roster, out: set[str]) -> tuple[list[Line], list[str]]:
+    """The request's own rules; those it names who are left out drop out of them."""
+    kept = tuple(_without(rule, out) for rule in asked_for.rules)
+    spec, notes = checked(roster, Spec(Size(1), kept), words=_WORDS)
     fewer = (rule for rule, now in zip(asked_for.rules, kept, strict=True) if len(now.learners) < len(rule.learners))
     notes += [f"{rule.name} names learners who are left out today" for rule in fewer]
     return [Line(rule, REQUEST, rule.index) for rule in spec.rules], notes
+
+
+def _require_groups(lines: Sequence[Line], size: Size, n: int) -> None:
+    """Raise BadInput where somebody must stay in a group of a number that there is not."""
+    most = max((layout.n_groups for layout in layouts_of(size, n)), default=0)
+    for line in lines:
+        if line.rule.verb == "lock" and line.rule.hard and line.rule.group > most > 0:
+            there = "there is only one group" if most == 1 else f"there are only {most} groups"
+            raise BadInput(
+                f"{_name(line, may_name=False)} names group {line.rule.group}, but {n} learners in groups of {size} "
+                f"make fewer: {there}; name one of them"
+            )
 
 
 def _dicts(history: tuple[Met, ...]) -> list[dict[str, str]]:

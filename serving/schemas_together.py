@@ -108,7 +108,7 @@ class LockedIn(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 class GroupsIn(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """Groups for a class: a mode, a size such as 4 or "3-5", and rules as `trailmate groups` takes them.
 
-    `columns` are what rules may ask for `by`: each with a value for each learner. Work is counted in `seconds`.
+    `columns` are what rules may ask for `by`: a text or number for each learner. Work is counted in `seconds`.
     """
 
     class_id: Id
@@ -116,7 +116,7 @@ class GroupsIn(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     size: int | str | None = None
     rules: Annotated[tuple[dict[str, Any], ...], msgspec.Meta(max_length=MAX_RULES)] = ()
     locked: Annotated[tuple[LockedIn, ...], msgspec.Meta(max_length=MAX_RULES)] = ()
-    columns: dict[str, dict[str, str]] = {}
+    columns: dict[str, dict[str, str | int | float | None]] = {}
     absent: Annotated[tuple[Id, ...], msgspec.Meta(max_length=MAX_MEMBERS)] = ()
     skills: Annotated[tuple[str, ...], msgspec.Meta(max_length=50)] | None = None
     seed: Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1)] = 0
@@ -220,7 +220,8 @@ class ChosenGroupOut(msgspec.Struct):
 class GroupingOut(msgspec.Struct):
     """One grouping as it is kept, and how many of its pairs were together in one of the last three before.
 
-    `notes`, when it is kept: hard rules that do not hold in it, and who chose not to be matched.
+    `notes`, when it is kept: hard rules that do not hold in it, and who chose not to be matched. `etag`: what
+    `If-Match` takes, to change these groups only as they were read.
     """
 
     grouping_id: str
@@ -231,6 +232,7 @@ class GroupingOut(msgspec.Struct):
     repeats: int
     pairs: int
     notes: list[str]
+    etag: str
 
 
 class GroupingsOut(msgspec.Struct):

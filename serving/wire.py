@@ -219,7 +219,7 @@ def seq_of(token: str) -> int:
 def valid_id(x_id: str | int, name: str) -> str:
     """The id as text; raises BadInput."""
     text = str(x_id)
-    if not 0 < len(text.encode()) <= MAX_ID_BYTES:
+    if not text.strip() or len(text.encode()) > MAX_ID_BYTES:
         raise BadInput(f"{name} must have 1 to {MAX_ID_BYTES} bytes; give a shorter one that is not empty")
     return text
 

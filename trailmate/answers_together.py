@@ -158,7 +158,8 @@ class KeptGroup:
 class KeptGroups:
     """One grouping as it is kept; `repeats` of its `pairs` were together in one of the last three before.
 
-    `notes`: hard rules that do not hold in it, and who chose not to be matched, by their places.
+    `notes`: hard rules that do not hold in it, and who chose not to be matched, by their places. `etag`: what changing
+    these groups takes, to do so only as they were read.
     """
 
     grouping_id: str
@@ -169,6 +170,7 @@ class KeptGroups:
     repeats: int = 0
     pairs: int = 0
     notes: tuple[str, ...] = ()
+    etag: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -85,7 +85,7 @@ class GroupWishes(TypedDict, total=False):
     size: int | str
     rules: Sequence[Mapping[str, Any]]
     locked: Sequence[Mapping[str, Any]]
-    columns: Mapping[str, Mapping[str, str]]
+    columns: Mapping[str, Mapping[str, str | float | None]]
     absent: Sequence[str]
     skills: Sequence[str]
     seed: int
@@ -251,8 +251,12 @@ class Trailmate:
         proposed: Sequence[Sequence[str]] = (),
         mode: str | None = None,
         at: datetime | str | None = None,
+        etag: str | None = None,
     ) -> KeptGroups:
         """Keep the groups a teacher chose; with those that were `proposed`, what was changed is learned from.
+
+        With the `etag` of groups that were read, they are replaced only if nobody changed them since, else
+        BadInput is raised. Such a request is sent once.
 
         A group is its learners, or a mapping of `learner_ids` and perhaps `group_id`, `resource_id` and `title`. `at`
         is the time from which they hold, now where it is left out. Raises Conflict for an id of another class.
@@ -266,14 +270,18 @@ class Trailmate:
             "at": at,
         }
         hidden = {x for ids in (*(g.get("learner_ids", ()) for g in told), *proposed) for x in ids}
-        return _read(self._transport.call("PUT", _grouping(grouping_id), body=body, hidden=hidden), KeptGroups)
+        return _read(
+            self._transport.call("PUT", _grouping(grouping_id), body=body, hidden=hidden, **_seen(etag)), KeptGroups
+        )
 
-    def delete_groups(self, grouping_id: str) -> KeptGroups:
-        """Take back groups that were kept, and give what they were; raises Unknown where none are kept.
+    def delete_groups(self, grouping_id: str, *, etag: str | None = None) -> KeptGroups:
+        """Take back groups that were kept, and give what they were; raises Unknown where none are kept, and BadInput
+        where another version stands than that of `etag`.
 
         Asked once: what was taken back already could not be again.
         """
-        return _read(self._transport.call("DELETE", _grouping(grouping_id), tries=1), KeptGroups)
+        seen = _seen(etag) or {"tries": 1}
+        return _read(self._transport.call("DELETE", _grouping(grouping_id), **seen), KeptGroups)
 
     def groupings(self, class_id: str, *, limit: int = 20) -> Groupings:
         """The groups a class had, the newest first; raises Unknown for a class nobody told of."""
@@ -322,6 +330,11 @@ class Trailmate:
 
 def _path(learner_id: str, door: str = "") -> str:
     return f"/v1/learners/{quote(learner_id, safe='')}{door}"
+
+
+def _seen(etag: str | None) -> dict[str, Any]:
+    """What a request that names the version it read is sent with: sent again, it would find its own change."""
+    return {} if etag is None else {"tries": 1, "headers": {"If-Match": etag}}
 
 
 def _grouping(grouping_id: str) -> str:

@@ -38,19 +38,30 @@ def checked(roster: Roster, spec: Spec, *, allow_absent: bool = False, words: Wo
     rules, notes, mistakes = [], size_notes(spec.size, len(roster)), list[str]()
     rows = roster.rows()
     for rule in spec.rules:
-        wrong = [mistake for column in rule.by for mistake in _in_column(roster, rule, column, words)]
+        wrong = mistakes_in(roster, rule, allow_absent=allow_absent, words=words)
         absent = [learner for learner in rule.learners if learner not in rows]
-        told = f"{rule.name} names {_who(absent, words)} not {words.learners}" if absent else ""
-        if absent and not allow_absent:
-            wrong.append(f"{told}: correct the id, or take it out of the rule")
-        elif absent and not wrong:
-            notes.append(f"{told} and {'was' if len(absent) == 1 else 'were'} left out")
+        if absent and not wrong:
+            notes.append(f"{_told(rule, absent, words)} and {'was' if len(absent) == 1 else 'were'} left out")
         notes += [] if wrong else _notes(roster, rule)
         mistakes += wrong
         rules.append(replace(rule, learners=tuple(learner for learner in rule.learners if learner in rows)))
     if mistakes:
         raise BadInput(told_at_once(mistakes))
     return replace(spec, rules=tuple(rules)), notes
+
+
+def mistakes_in(roster: Roster, rule: Rule, *, allow_absent: bool = False, words: Words = ROSTER) -> list[str]:
+    """What one rule asks for that the roster has not, each in a sentence."""
+    wrong = [mistake for column in rule.by for mistake in _in_column(roster, rule, column, words)]
+    rows = roster.rows()
+    absent = [learner for learner in rule.learners if learner not in rows]
+    if absent and not allow_absent:
+        wrong.append(f"{_told(rule, absent, words)}: correct the id, or take it out of the rule")
+    return wrong
+
+
+def _told(rule: Rule, absent: Sequence[str], words: Words) -> str:
+    return f"{rule.name} names {_who(absent, words)} not {words.learners}"
 
 
 def size_notes(size: Size, n: int) -> list[str]:

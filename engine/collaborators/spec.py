@@ -106,8 +106,14 @@ def layouts_of(size: Size, n: int) -> list[Layout]:
     return [Layout(k, size.low, size.high) for k in sorted(counts, key=lambda k: (abs(n / k - middle), k)) if k]
 
 
-def spec_of(told: object, past_of: Callable[[str], Sequence[Met]] | None = None) -> Spec:
+def spec_of(
+    told: object,
+    past_of: Callable[[str], Sequence[Met]] | None = None,
+    also: Callable[[Rule], Sequence[str]] = lambda _rule: (),
+) -> Spec:
     """A specification out of what a YAML or JSON file says; `past_of` reads the file an avoid_repeat names.
+
+    `also` finds further mistakes in a rule that is understood, so that all are told in one round.
 
     Raises:
         BadInput: something is missing, unknown or of the wrong form, and what to write instead.
@@ -122,10 +128,15 @@ def spec_of(told: object, past_of: Callable[[str], Sequence[Met]] | None = None)
     if not isinstance(rules, Sequence) or isinstance(rules, str):
         mistakes.append("rules is not a list: write each as `- {verb: balance, by: gpa}`")
         rules = ()
-    found = [_tried(mistakes, partial(_rule, i, rule, past_of)) for i, rule in enumerate(rules)]
+    found = list[Rule]()
+    for i, rule in enumerate(rules):
+        read = _tried(mistakes, partial(_rule, i, rule, past_of))
+        if read is not None:
+            mistakes += also(read)
+            found.append(read)
     if size is None or mistakes:
         raise BadInput(told_at_once(mistakes))
-    return Spec(size, tuple(rule for rule in found if rule is not None))
+    return Spec(size, tuple(found))
 
 
 def _tried(mistakes: list[str], read: Callable[[], T]) -> T | None:

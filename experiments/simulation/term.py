@@ -20,6 +20,7 @@ from engine.collaborators.fairness import gini, repeat_rate
 from engine.collaborators.modes import plan_of
 from engine.collaborators.peer_tasks import known_of_crowd
 from engine.collaborators.peers import Wish, peers_for
+from engine.collaborators.precedence import in_order
 from engine.collaborators.proposals import Grouping
 from engine.collaborators.propose import Effort, propose
 from engine.collaborators.safeguards import allowed
@@ -188,13 +189,13 @@ def _groups(
         for i in group
     )
     rules = [Rule(index=0, verb="keep_apart", hard=True, learners=tuple(ids[i] for i in APART))]
-    rules += [Rule(index=1, verb="avoid_repeat", hard=False, past=past)] if past else []
+    rules += [Rule(index=1, verb="avoid_repeat", hard=False, past=past, after=True)] if past else []
     known = known_of_crowd(crowd, there)
     known = replace(
         known, skills=known.skills[topic : topic + 1], mastery=known.mastery[:, [topic]], ready=known.ready[:, [topic]]
     )
     roster, spec = plan_of("mixed", known, Size(N_IN_GROUP), rules)
-    found = propose(roster, spec, Effort(seed=seed + week, steps=_STEPS))
+    found = propose(roster, in_order(spec, roster), Effort(seed=seed + week, steps=_STEPS))
     assert isinstance(found, Grouping)
     best = found.proposals[0]
     return [[there[i] for i in np.flatnonzero(best.groups == g)] for g in range(best.layout.n_groups)]

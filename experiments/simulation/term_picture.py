@@ -3,11 +3,15 @@
 from collections.abc import Mapping, Sequence
 from itertools import permutations
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from experiments.simulation.term import APART, NEWCOMER, OPTED_OUT, N, Term
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 _FIGURE_INCHES = (13.0, 8.0)
 
@@ -31,21 +35,33 @@ def draw_term(first: Mapping[str, Term], told: Mapping[str, Sequence[Mapping[str
 
     figure = Figure(figsize=_FIGURE_INCHES, layout="constrained")
     panels = figure.subplots(2, 3)
-    most = max(int(together(term).max()) for term in first.values())
-    for row, (policy, term) in enumerate(first.items()):
-        image = panels[row, 0].imshow(together(term), cmap="Blues", vmin=0, vmax=most)
-        panels[row, 0].set(title=f"{policy}: times together in a term", xlabel="learner", ylabel="learner")
-        panels[row, 0].plot(APART, APART[::-1], "x", color="tab:red", label="kept apart")
-        panels[row, 0].legend(loc="upper right")
+    pairs = {policy: together(term) for policy, term in first.items()}
+    loads = {policy: np.bincount([j for _, _, j in term.asked], minlength=N) for policy, term in first.items()}
+    most, most_asked = (max(int(one.max()) for one in several.values()) for several in (pairs, loads))
+    colours = ["tab:orange" if i == NEWCOMER else "tab:gray" if i == OPTED_OUT else "tab:blue" for i in range(N)]
+    for row, policy in enumerate(first):
+        image = panels[row, 0].imshow(pairs[policy], cmap="Blues", vmin=0, vmax=most)
+        panels[row, 0].plot(APART, APART[::-1], "x", color="tab:red")
+        title = f"{policy}: times together in a term\n(red: kept apart)"
+        panels[row, 0].set(title=title, xlabel="learner", ylabel="learner")
         figure.colorbar(image, ax=panels[row, 0])
-        loads = np.bincount([j for _, _, j in term.asked], minlength=N)
-        colours = ["tab:orange" if i == NEWCOMER else "tab:gray" if i == OPTED_OUT else "tab:blue" for i in range(N)]
-        panels[row, 1].bar(np.arange(N), loads, color=colours)
-        panels[row, 1].set(title=f"{policy}: times asked (newcomer orange)", xlabel="learner", ylabel="times")
+        panels[row, 1].bar(np.arange(N), loads[policy], color=colours)
+        title = f"{policy}: times asked\n(orange: newcomer)"
+        panels[row, 1].set(title=title, xlabel="learner", ylabel="times", ylim=(0, 1.05 * max(most_asked, 1)))
     for panel, name in zip(panels[:, 2], ("gain", "helper_load_gini"), strict=True):
-        for policy, figures in told.items():
-            panel.plot(sorted(one[name] for one in figures), "o-", label=policy)
-        panel.set(title=f"{name.replace('_', ' ')}, class by class", xlabel="classes in order", ylabel="")
-        panel.legend()
+        _draw_classes(panel, name, {policy: [one[name] for one in figures] for policy, figures in told.items()})
     into.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(into, dpi=110)
+
+
+def _draw_classes(panel: "Axes", name: str, told: Mapping[str, Sequence[float]]) -> None:
+    """Each class under every policy, one dot each: classes are no course of time, so no line joins them."""
+    from matplotlib.ticker import MaxNLocator
+
+    for policy, values in told.items():
+        panel.plot(range(1, len(values) + 1), values, "o", label=policy)
+    n = max(map(len, told.values()))
+    panel.set(title=f"{name.replace('_', ' ')}, class by class", xlabel="class", xlim=(0.5, n + 0.5))
+    panel.xaxis.set_major_locator(MaxNLocator(integer=True))
+    # Beside the panel, where it covers nothing.
+    panel.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False)

@@ -10,6 +10,7 @@ from serving import chosen_groups, collaborating, grouping
 from serving.house import house_of
 from serving.openapi import door
 from serving.routes.doorway import act_of, answer, key_of, once, tenant_of
+from serving.routes.kept import match_in
 from serving.schemas_together import (
     CollaboratorsIn,
     CollaboratorsOut,
@@ -60,11 +61,13 @@ async def post_groups(request: Request) -> Response:
     **door("Keep the groups a teacher chose", GroupingIn, GroupingOut, scope="rules or catalogue"),
 )
 async def put_grouping(request: Request, grouping_id: str) -> Response:
-    """Keep a grouping, or replace it; the next proposals avoid its pairs and learn from what was changed."""
+    """Keep a grouping, or replace it, with `If-Match` only the one that was read; the next proposals learn from it."""
     key = await key_of(request, scope="rules", or_one_of=KEEPS_GROUPS)
     given = decoded(await request.body(), GroupingIn)
-    crowds = house_of(request.scope).crowds
-    return answer(await chosen_groups.keep(grouping_id, given, key=key, crowds=crowds, act=act_of(request)))
+    crowds, match = house_of(request.scope).crowds, match_in(request)
+    return _tagged(
+        await chosen_groups.keep(grouping_id, given, key=key, crowds=crowds, act=act_of(request), match=match)
+    )
 
 
 @router.delete(
@@ -75,7 +78,8 @@ async def delete_grouping(request: Request, grouping_id: str) -> Response:
     """Delete a grouping, as if it had not been kept; the answer is what it was, which PUT keeps again."""
     tenant = (await key_of(request, scope="rules", or_one_of=KEEPS_GROUPS)).tenant
     store = house_of(request.scope).store
-    return answer(await chosen_groups.delete(grouping_id, tenant=tenant, store=store, act=act_of(request)))
+    match = match_in(request)
+    return answer(await chosen_groups.delete(grouping_id, tenant=tenant, store=store, act=act_of(request), match=match))
 
 
 @router.get("/v1/groups", **door("The groups a class had", None, GroupingsOut, scope="read"))
@@ -85,3 +89,9 @@ async def get_groupings(request: Request, class_id: str, limit: Annotated[int, Q
     house = house_of(request.scope)
     told = await chosen_groups.kept_of(class_id, limit=limit, tenant=tenant, store=house.store, now=house.clock())
     return answer(told)
+
+
+def _tagged(kept: GroupingOut) -> Response:
+    response = answer(kept)
+    response.headers["ETag"] = kept.etag
+    return response

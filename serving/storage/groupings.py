@@ -12,6 +12,7 @@ from serving.storage import tables
 from serving.storage.acts import Act, Change
 from serving.storage.audit import write_entries
 from serving.storage.awaited import AwaitedConnection
+from serving.storage.chosen import Check
 from serving.storage.database import Database
 from serving.storage.inserting import rules_counted
 from serving.storage.rows import to_record, to_us
@@ -26,7 +27,7 @@ class SqlGroupings:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def put(self, tenant: str, grouping: Grouping, *, act: Act | None = None) -> bool:
+    async def put(self, tenant: str, grouping: Grouping, *, act: Act | None = None, check: Check | None = None) -> bool:
         """Look, then insert or replace, under the tenant's lock."""
         async with self._database.writing() as connection:
             # Rules may be for a group, so every server has to notice.
@@ -34,6 +35,8 @@ class SqlGroupings:
             stood = await _standing(connection, tenant, grouping.grouping_id)
             if stood is not None and stood.class_id != grouping.class_id:
                 return False
+            if check is not None:
+                check(stood)
             if stood is None:
                 row = {"tenant": tenant, "grouping_id": grouping.grouping_id, **_told(grouping)}
                 await connection.execute(_table.insert().values(**row))
@@ -44,13 +47,17 @@ class SqlGroupings:
                 await connection.run_sync(write_entries, tenant, act, [_change("put", stood, grouping)])
         return True
 
-    async def delete(self, tenant: str, grouping_id: str, *, act: Act | None = None) -> Grouping | None:
+    async def delete(
+        self, tenant: str, grouping_id: str, *, act: Act | None = None, check: Check | None = None
+    ) -> Grouping | None:
         """The row and its entry in the audit, in one transaction."""
         async with self._database.writing() as connection:
             await connection.run_sync(rules_counted, tenant)
             stood = await _standing(connection, tenant, grouping_id)
             if stood is None:
                 return None
+            if check is not None:
+                check(stood)
             await connection.execute(delete(_table).where(*_of_id(tenant, grouping_id)))
             if act is not None:
                 await connection.run_sync(write_entries, tenant, act, [_change("delete", stood, None)])

@@ -3,6 +3,9 @@
 from dataclasses import replace
 from datetime import timedelta
 
+import pytest
+
+from engine.domain.errors import BadInput
 from engine.domain.grouping import Group, Grouping, group_ids_of
 from serving.storage.acts import Act, Wanted
 from serving.storage.port import Standing
@@ -37,6 +40,26 @@ def test_the_id_of_another_classs_grouping_is_refused_and_that_stays(room: Room)
     room.run(room.store.groupings.put(room.t, FULL))
     assert room.run(room.store.groupings.put(room.t, replace(FULL, class_id="8a"))) is False
     assert (kept(room), kept(room, "8a")) == ([FULL], [])
+
+
+def test_a_check_sees_what_stands_and_what_it_raises_ends_the_change(room: Room) -> None:
+    seen: list[Grouping | None] = []
+
+    def no(stood: Grouping | None) -> None:
+        seen.append(stood)
+        raise BadInput("no")
+
+    for change in (room.store.groupings.put(room.t, FULL, check=seen.append), room.store.groupings.put(room.t, FULL)):
+        assert room.run(change) is True
+    before = room.run(room.store.rules.standing(room.t)).version
+    for refused in (
+        room.store.groupings.put(room.t, replace(FULL, groups=()), act=ACT, check=no),
+        room.store.groupings.delete(room.t, FULL.grouping_id, act=ACT, check=no),
+    ):
+        with pytest.raises(BadInput):
+            room.run(refused)
+    assert seen == [None, FULL, FULL]
+    assert (kept(room), room.run(room.store.rules.standing(room.t)).version) == ([FULL], before)
 
 
 def test_a_grouping_is_deleted_once_and_every_server_notices(room: Room) -> None:

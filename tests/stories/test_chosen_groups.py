@@ -96,6 +96,34 @@ def test_an_id_kept_for_another_class_is_not_taken_away_from_it(app: TestClient)
     assert keep(app, groups=[["other"]], class_id="9x").status_code == 200
 
 
+def test_two_teachers_who_change_one_grouping_do_not_undo_each_other_unseen(app: TestClient) -> None:
+    first = keep(app)
+    tag = first.headers["etag"]
+    listed = app.get("/v1/groups", params={"class_id": "7b"}).json()["groupings"][0]
+    assert (first.json()["etag"], listed["etag"]) == (tag, tag)
+    mine = keep(app, groups=[CLASS[:2], CLASS[2:]], headers={"If-Match": tag})
+    assert (mine.status_code, mine.headers["etag"] != tag) == (200, True)
+    late = keep(app, groups=[CLASS[:4], CLASS[4:]], headers={"If-Match": tag})
+    assert (late.status_code, "read them again" in late.json()["detail"]) == (412, True)
+    assert app.delete("/v1/groups/w", headers={"If-Match": tag}).status_code == 412
+    stands = app.get("/v1/groups", params={"class_id": "7b"}).json()["groupings"][0]
+    assert [g["learner_ids"] for g in stands["groups"]] == [CLASS[:2], CLASS[2:]]
+    assert keep(app, headers={"If-None-Match": "*"}).status_code == 412
+    assert keep(app, "new", headers={"If-None-Match": "*"}).status_code == 200
+    assert keep(app, "other", headers={"If-Match": tag}).status_code == 412
+    # Whoever says nothing replaces what stands, as before.
+    assert [keep(app).status_code, keep(app, headers={"If-Match": "*"}).status_code] == [200, 200]
+    now = keep(app).headers["etag"]
+    assert app.delete("/v1/groups/w", headers={"If-Match": f'"x", {now}'}).status_code == 200
+
+
+def test_a_blank_id_is_refused(app: TestClient) -> None:
+    for blank in ("%20", "%09%20"):
+        told = keep(app, blank)
+        assert (told.status_code, "grouping_id must have 1 to" in told.json()["detail"]) == (422, True)
+    assert history(app) == []
+
+
 def test_what_a_teacher_decides_against_a_rule_is_kept_and_noted_without_its_reason(
     app: TestClient, tmp_path: Path
 ) -> None:

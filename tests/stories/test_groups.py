@@ -388,6 +388,40 @@ def test_errors_speak_of_what_was_sent(school: School) -> None:
     assert not any(word in none + text for word in ("roster", "_company", "zoe", "l03"))
 
 
+def test_all_mistakes_of_a_request_are_told_in_one_round(school: School) -> None:
+    rules = [
+        {"verb": "balence", "by": "gpa"},
+        {"verb": "balance", "by": "gpa"},
+        {"verb": "keep_apart", "learners": ["l01", "zoe"]},
+        *({"verb": "keep_apart", "learners": ["l01"]} for _ in range(8)),
+    ]
+    told = school.groups(rules=rules, size="many").json()["detail"]
+    assert all(f"rules[{n}] (" in told for n in range(11))
+    assert "size is not understood" in told
+    assert "more" not in told
+
+
+def test_numbers_in_columns_are_taken_as_they_are(school: School) -> None:
+    gpa = {x: (1.5 if i % 2 else 3) for i, x in enumerate(CLASS)} | {"l05": None, "l06": "2,5"}
+    told = school.groups(columns={"gpa": gpa}, rules=[{"verb": "balance", "by": "gpa"}])
+    assert told.status_code == 200, told.text
+    assert school.groups(columns={"gpa": {"l01": True}}).status_code == 422
+
+
+def test_who_is_to_stay_in_a_group_that_there_is_not_is_told_how_many_there_are(school: School) -> None:
+    told = school.groups(locked=[{"learner_ids": ["l01"], "group": 6}, {"learner_ids": ["l02"], "group": 99}])
+    assert told.status_code == 422
+    assert told.json()["detail"] == (
+        "locked[1] names group 99, but 27 learners in groups of 4 make fewer: there are only 6 groups; name one of them"
+    )
+    rules = [{"verb": "lock", "learners": ["l01"], "group": 2}]
+    alone = school.groups(rules=rules, size=20).json()["detail"]
+    assert alone.startswith(
+        "rules[0] (lock) names group 2, but 27 learners in groups of 20 make fewer: there is only one"
+    )
+    assert school.groups(rules=[rules[0] | {"strength": "soft"}], size=20, absent=["l03"]).status_code == 200
+
+
 def test_the_rest_is_grouped_again_around_those_who_are_locked(school: School) -> None:
     locked = [{"learner_ids": ["l01", "l02"], "group": 3}, {"learner_ids": ["l05"], "group": 1}]
     for proposal in school.groups(locked=locked).json()["proposals"]:

@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 from matplotlib.image import imread
 
+from engine.collaborators import propose
 from engine.collaborators.counts import Count
 from engine.collaborators.spec import Rule
+from engine.domain.errors import Unavailable
 from trailmate.cli import main
 from trailmate.cli.group_picture import rule_label
 
@@ -124,8 +126,26 @@ def test_hard_rules_in_conflict_are_named(run):
     assert json.loads((folder / "report.json").read_text())["conflict"] == [1, 3, 4]
     assert "rules[1] (keep_apart), rules[3] (keep_together) and rules[4] (keep_together) cannot all hold" in err
     assert not (folder / "groups.csv").exists()
+    assert "left as" not in err
     code, out, _, _ = run(spec, "--json")
     assert (code, json.loads(out)["conflict"]) == (1, [1, 3, 4])
+
+
+def test_what_an_earlier_run_wrote_is_said_to_be_left_where_nothing_new_was(run, monkeypatch):
+    _, _, _, folder = run("{size: 3, rules: []}", "--proposals", "2")
+    first = (folder / "groups.csv").read_bytes()
+    spec = "{size: 3, rules: [{verb: keep_apart, learners: [a01, a02]}, {verb: keep_together, learners: [a01, a02]}]}"
+    assert run(spec)[2].rstrip().endswith(f"; {folder / 'groups.csv'} was left as it was")
+    told = run(spec, "--proposals", "2")[2]
+    assert told.rstrip().endswith(f"; {folder / 'groups.csv'}, {folder / 'groups.2.csv'} were left as they were")
+
+    def nothing(*_, **__):
+        raise Unavailable("nothing was found: allow more seconds")
+
+    monkeypatch.setattr(propose, "propose", nothing)
+    code, _, err, _ = run("{size: 3, rules: []}")
+    assert (code, f"more seconds; {folder / 'groups.csv'} was left as it was" in err) == (1, True)
+    assert (folder / "groups.csv").read_bytes() == first
 
 
 def test_sizes_that_cannot_be_are_a_conflict_of_no_rule(run):
@@ -341,19 +361,24 @@ def test_all_mistakes_are_told_at_once_and_slips_of_the_pen_are_understood(run):
     assert "rules[1] (lock) does not take grp: did you mean group?" in err
     assert err.count("\n") == 1
     spec = """{size: 3, rules: [{verb: keep_apart, learners: [a01, q1, q2]}, {verb: balance, by: gpaa},
-      {verb: lock, learners: [q3], group: 1}]}"""
+      {verb: lock, learners: [q3], group: 1}, {verb: dance}]}"""
     code, _, err, _ = run(spec)
     assert code == 1
+    assert "rules[3] (dance) has no known verb" in err
     assert "rules[0] (keep_apart) names q1 and q2, who are not in the roster" in err
     assert "rules[1] (balance) asks for the column gpaa" in err
     assert "rules[2] (lock) names q3, who is not in the roster" in err
 
 
 def test_a_long_list_of_mistakes_is_cut(run):
-    err = run("{size: 3, rules: [" + ", ".join(["{verb: dance}"] * 20) + "]}")[2]
-    assert "rules[0] (dance) has no known verb" in err
-    assert "rules[7] (dance)" in err
-    assert err.rstrip().endswith("and 12 more")
+    def told(n):
+        return run("{size: 3, rules: [" + ", ".join(["{verb: dance}"] * n) + "]}")[2].rstrip()
+
+    assert "rules[0] (dance) has no known verb" in told(60)
+    assert "rules[39] (dance)" in told(60)
+    assert told(60).endswith("and 20 more")
+    # Never "and 1 more": that one is told as well.
+    assert told(41).count("(dance)") == 41
 
 
 def columns_of(image, y_from, y_to, colour):

@@ -2,14 +2,14 @@
 
 import csv
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from engine.collaborators.proposals import Proposal
     from engine.collaborators.roster import Roster
-    from engine.collaborators.spec import Met, Spec
+    from engine.collaborators.spec import Met, Rule, Spec
 
 _SEPARATORS = (",", ";", "\t")
 
@@ -26,8 +26,10 @@ def roster_at(path: Path) -> "Roster":
     return roster_of(header, rows)
 
 
-def spec_at(path: Path) -> tuple["Spec", list[Path]]:
+def spec_at(path: Path, also: "Callable[[Rule], Sequence[str]]") -> tuple["Spec", list[Path]]:
     """The specification of a YAML or JSON file, and the files it names, which are looked for beside it.
+
+    `also` finds further mistakes in its rules.
 
     Raises:
         BadInput: it cannot be read, or something in it is not understood.
@@ -50,7 +52,7 @@ def spec_at(path: Path) -> tuple["Spec", list[Path]]:
         read.append(path.parent / name)
         return _past_at(read[-1])
 
-    return spec_of(told, past_of), read
+    return spec_of(told, past_of, also), read
 
 
 def _past_at(path: Path) -> "Sequence[Met]":
@@ -123,6 +125,14 @@ def left_beside(out: Path, n_proposals: int) -> list[str]:
     older = [path.name for number, path in sorted(found) if number > n_proposals and path == out_of(out, number - 1)]
     are = "is" if len(older) == 1 else "are"
     return [f"{', '.join(older)} {are} of an earlier run, not of this one: remove what is not needed"] if older else []
+
+
+def left_as_it_was(paths: Sequence[Path]) -> str:
+    """Which of these files of an earlier run still lie there, to be said where nothing new was written."""
+    older = [str(path) for path in paths if path.exists()]
+    if not older:
+        return ""
+    return f"; {older[0]} was left as it was" if len(older) == 1 else f"; {', '.join(older)} were left as they were"
 
 
 def write_groups(roster: "Roster", proposal: "Proposal", out: Path) -> None:

@@ -42,7 +42,8 @@ def groups(  # noqa: PLR0913 - one argument for each option of the command
     from engine.collaborators.conflict import Conflict
     from engine.collaborators.propose import Effort
     from engine.collaborators.telling import notes_on, told
-    from trailmate.cli.group_files import left_beside, out_of, write_groups, write_report
+    from engine.domain.errors import Unavailable
+    from trailmate.cli.group_files import left_as_it_was, left_beside, out_of, write_groups, write_report
 
     named = (("--out", out), ("--report", report), ("--picture", picture))
     for name, path in named:
@@ -52,9 +53,13 @@ def groups(  # noqa: PLR0913 - one argument for each option of the command
     writes |= {f"proposal {place + 1} of --out": out_of(out, place) for place in range(1, proposals)}
     people, asked, notes = _read(roster, spec, writes, allow_absent=allow_absent)
     effort = Effort(seed=seed, seconds=seconds, n_proposals=proposals)
-    found = _proposed(people, asked, effort)
+    left = left_as_it_was([out_of(out, place) for place in range(proposals)] + ([picture] if picture else []))
+    try:
+        found = _proposed(people, asked, effort)
+    except Unavailable as nothing:
+        raise Unavailable(f"{nothing}{left}") from None
     if isinstance(found, Conflict):
-        _refuse(found, asked, {"seed": seed, "notes": notes}, report, as_json=as_json)
+        _refuse(found, asked, {"seed": seed, "notes": notes}, report, left, as_json=as_json)
     assert not isinstance(found, Conflict)
     notes += [*notes_on(found), *left_beside(out, len(found.proposals))]
     result = {**told(people, found), "notes": notes}
@@ -71,15 +76,18 @@ def groups(  # noqa: PLR0913 - one argument for each option of the command
 
 def _read(roster: Path, spec: Path, writes: dict[str, Path], *, allow_absent: bool) -> "tuple[Roster, Spec, list[str]]":
     """The class, what is asked and notes on it, once it is known that nothing read will be written over."""
-    from engine.collaborators.checking import Words, checked
+    from functools import partial
+
+    from engine.collaborators.checking import Words, checked, mistakes_in
     from trailmate.cli.group_files import check_apart, roster_at, spec_at
 
     reads = {"the roster": roster, "the specification": spec}
     check_apart(reads, writes)
-    people, (wanted, past) = roster_at(roster), spec_at(spec)
+    people, words = roster_at(roster), Words(named=True)
+    wanted, past = spec_at(spec, partial(mistakes_in, people, allow_absent=allow_absent, words=words))
     check_apart({f"{path.name}, which the specification reads": path for path in past}, writes)
     # Their own files: whoever runs this may see the ids in them.
-    return people, *checked(people, wanted, allow_absent=allow_absent, words=Words(named=True))
+    return people, *checked(people, wanted, allow_absent=allow_absent, words=words)
 
 
 def _proposed(roster: "Roster", spec: "Spec", effort: Any) -> "Grouping | Conflict":
@@ -91,8 +99,10 @@ def _proposed(roster: "Roster", spec: "Spec", effort: Any) -> "Grouping | Confli
         return propose(roster, spec, effort, clock=time.perf_counter, report=shown)
 
 
-def _refuse(conflict: "Conflict", spec: "Spec", about: dict[str, Any], report: Path | None, *, as_json: bool) -> None:
-    """Say which rules cannot all hold, and end with 1."""
+def _refuse(
+    conflict: "Conflict", spec: "Spec", about: dict[str, Any], report: Path | None, left: str, *, as_json: bool
+) -> None:
+    """Say which rules cannot all hold, and which files were left as they were, and end with 1."""
     from engine.collaborators.telling import sentence_on, told_of
     from trailmate.cli.group_files import write_report
 
@@ -101,7 +111,7 @@ def _refuse(conflict: "Conflict", spec: "Spec", about: dict[str, Any], report: P
         write_report(result, report)
     shown = {"conflict": result["conflict"]} | ({} if conflict.proved else {"irreducible": False})
     say(result, as_json=as_json, text="" if as_json else json.dumps(shown))
-    sys.stderr.write(f"trailmate: {sentence_on(conflict, spec)}\n")
+    sys.stderr.write(f"trailmate: {sentence_on(conflict, spec)}{left}\n")
     raise typer.Exit(1)
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
 from experiments.simulation.term import (
     APART,
@@ -20,7 +21,7 @@ from experiments.simulation.term import (
     term,
 )
 from experiments.simulation.term_laws import LAWS
-from experiments.simulation.term_picture import together
+from experiments.simulation.term_picture import _draw_classes, together
 
 
 @pytest.fixture(scope="module")
@@ -84,3 +85,15 @@ def test_the_command_prints_a_table_and_draws(tmp_path: Path, capsys: pytest.Cap
     assert main(["--classes", "1", "--picture", str(tmp_path / "term.png")]) == 0
     assert "random pairing" in capsys.readouterr().out
     assert (tmp_path / "term.png").read_bytes()[:4] == b"\x89PNG"
+
+
+def test_classes_are_dots_at_whole_numbers_and_nothing_lies_over_them() -> None:
+    figure = Figure(layout="constrained")
+    panel = figure.subplots()
+    _draw_classes(panel, "gain", {"trailmate": [0.2, 0.3], "random": [0.1, 0.4]})
+    figure.canvas.draw()
+    assert {line.get_linestyle() for line in panel.get_lines()} == {"None"}
+    assert [list(line.get_xdata()) for line in panel.get_lines()] == [[1, 2], [1, 2]]
+    assert {tick.get_text() for tick in panel.get_xticklabels()} <= {"0", "1", "2", "3"}
+    box, axes = panel.get_legend().get_window_extent(), panel.get_window_extent()
+    assert box.x0 >= axes.x1
