@@ -14,10 +14,13 @@ from engine.collaborators.spec import Layout, Rule, Spec
 def bound_of(roster: Roster, spec: Spec, layout: Layout) -> float:
     """No grouping of this layout has a smaller objective."""
     broken = sum(rule.weight * least_broken(rule, roster, layout) for rule in spec.rules if not rule.hard)
+    return float(broken) + least_finer(roster, spec, layout)
+
+
+def least_finer(roster: Roster, spec: Spec, layout: Layout) -> float:
+    """So much of the objective is finer than breaks in every grouping of this layout."""
     finer = {"cluster": _least_apart, "distribute": _least_alike}
-    return float(
-        broken + sum(share_of(r, spec) * finer[r.verb](r, roster, layout) for r in spec.rules if r.verb in finer)
-    )
+    return float(sum(share_of(r, spec) * finer[r.verb](r, roster, layout) for r in spec.rules if r.verb in finer))
 
 
 def least_broken(rule: Rule, roster: Roster, layout: Layout) -> int:

@@ -7,7 +7,7 @@ from math import log
 import numpy as np
 
 from engine.collaborators import exact
-from engine.collaborators.bounds import bound_of
+from engine.collaborators.bounds import bound_of, least_finer
 from engine.collaborators.conflict import Conflict, conflict_of
 from engine.collaborators.counts import (
     Groups,
@@ -132,7 +132,8 @@ class _Search:
         for one in tried:
             self._add(self._anneal(problems[one.layout], one.groups, first).groups, one.layout)
         self.first_seconds = self.effort.seconds - self.left()
-        if len(tried) == len(verdict.possible) and (self._enumerate(plain) or self._look_at_all(plain)):
+        every, alone = len(tried) == len(verdict.possible), self.effort.n_proposals == 1
+        if every and (self._look_at_all(plain) or (self._enumerate(plain) and alone)):
             return
         layout = self.best.layout
         start = next(one.groups for one in tried if one.layout == layout)
@@ -156,7 +157,6 @@ class _Search:
     def _enumerate(self, problems: dict[Layout, Problem]) -> bool:
         """Look at every grouping of a tiny class: whether the best of all is known now."""
         worth = all(about_many(len(self.roster), layout) <= log(_PLACES) for layout in problems)
-        worth = worth and self.effort.n_proposals == 1
         best = []
         for layout, problem in problems.items():
             found, seen = enumerated(Prepared(problem), _PLACES) if worth else (None, False)
@@ -211,7 +211,8 @@ class _Search:
         self.report("proving", 0.95)
         told = exact.solved(self.roster, self.spec, layout, exact.Limits(self.left(), nodes))
         if alone:
-            self.bound = max(self.bound, told.bound - 1e-6)
+            # The program knows of breaks alone.
+            self.bound = max(self.bound, told.bound - 1e-6 + least_finer(self.roster, self.spec, layout))
         if told.groups is not None and told.finished:
             self._add(told.groups, layout)
             near = self._anneal(prepared, told.groups, _FIRST_STEPS * len(self.roster), hot=_TEPID * self.least)

@@ -8,7 +8,8 @@ import pytest
 from classrooms import VERBS, breaks, classroom, groupings, rule, spec
 
 from engine.collaborators import exact
-from engine.collaborators.bounds import least_broken
+from engine.collaborators.bounds import least_broken, least_finer
+from engine.collaborators.counts import share_of
 from engine.collaborators.exact import Limits, solved
 from engine.collaborators.roster import Roster
 from engine.collaborators.spec import Layout, Rule, Size, Spec
@@ -72,6 +73,24 @@ def test_counting_never_says_more_than_is_true(verb):
             told_something += least_broken(one, roster, layout) > 0
     if verb in ("cluster", "avoid_repeat"):
         assert told_something
+
+
+@pytest.mark.parametrize("verb", ["cluster", "distribute"])
+def test_counting_what_is_finer_never_says_more_than_is_true_and_often_just_that(verb):
+    exactly = 0
+    for seed in range(30):
+        rng = np.random.default_rng(seed)
+        roster = classroom(rng, 7)
+        if seed % 2:
+            roster = Roster(roster.learner_ids, {"major": tuple(m or "x" for m in roster.columns["major"])})
+        told = Spec(Size(3), (rule(rng, roster, 0, verb, hard=False),))
+        for layout in LAYOUTS:
+            every = groupings(7, layout.n_groups, layout.low, layout.high, alike=True)
+            least = min(breaks(told.rules[0], roster, groups, layout.n_groups)[1] for groups in every)
+            counted = least_finer(roster, told, layout) / share_of(told.rules[0], told)
+            assert counted <= least + 1e-12
+            exactly += counted == pytest.approx(least)
+    assert exactly >= 20
 
 
 @pytest.mark.parametrize(("majors", "least"), [("xxxxxxxyz", 2), ("xxxyyyzzz", 0), ("xxxxxxxxx", 0), ("xxxxxxy--", 0)])

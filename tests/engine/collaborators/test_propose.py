@@ -42,6 +42,17 @@ def check_conflict(roster, told, conflict):
         assert can_hold(roster, told, set(conflict.rules) - {index})
 
 
+@pytest.mark.parametrize("n_proposals", [1, 3])
+def test_a_class_of_thirteen_is_proved_best_though_several_are_wanted(n_proposals):
+    rng = np.random.default_rng(5)
+    roster = classroom(rng, 13)
+    rules = tuple(rule(rng, roster, i, verb, hard=False) for i, verb in enumerate(("balance", "friends", "cluster")))
+    found = propose(roster, Spec(Size(4), rules), Effort(seconds=1.0, n_proposals=n_proposals))
+    assert found.proved
+    assert len(found.proposals) == n_proposals
+    assert found.bound > 0
+
+
 @given(
     seed=st.integers(0, 10**6), n=st.integers(1, 7), n_rules=st.integers(0, 6), p_hard=st.sampled_from([0.0, 0.3, 0.9])
 )
