@@ -88,6 +88,18 @@ def test_all_that_the_service_adds_weighs_less_than_the_least_break_and_keeps_it
         assert objective_of(counts, spec) < min(asked)
 
 
+@pytest.mark.parametrize("n", [300, 1000])
+def test_in_very_large_classes_what_is_added_still_weighs_less_than_a_break_and_not_nothing(n):
+    known = needing(*(i % 2 for i in range(n)))
+    rng = np.random.default_rng(n)
+    roster, spec = plan_of("same_need", known, Size(4), of_its_own(rng, known.learner_ids, 4))
+    own = [r for r in in_order(spec, roster).rules if r.after]
+    assert min(r.weight for r in own) >= 1e-6
+    for groups in (rng.permutation(np.arange(n) % (n // 4)).astype(np.int32), (np.arange(n) // 4).astype(np.int32)):
+        counts = counts_of(roster, Spec(spec.size, tuple(own)), groups, n // 4)
+        assert sum(c.rule.weight * c.broken for c in counts) < 2.0
+
+
 def weeks(known, size, n_weeks, mode="same_need"):
     past, found = [], []
     for week in range(n_weeks):
