@@ -1414,21 +1414,27 @@ typedef struct {
     double gain, strictness, curious, low, high, a, b;
 } Objective;
 
+/* How far a chance lies outside the band, as a share of the way to 0 or to 1. */
+static double outside_of(const Objective *o, double p) {
+    double share = p < o->low ? (o->low - p) / o->low : (p - o->high) / (1.0 - o->high);
+    return smaller(larger(share, 0.0), 1.0);
+}
+
 void learning_terms(const Objective *o, const int64_t *rows, int64_t n, const int64_t *place, const int64_t *skill,
                     int64_t m, const double *value, const double *information, const double *rate, const double *p,
                     const uint8_t *answerable, double *terms) {
-    double best = 0.0, most = 1.0 / sqrt(o->a), *challenge = terms + n, *telling = challenge + n;
+    double best = 0.0, most = 1.0 / sqrt(o->a), nearest = 1.0, *challenge = terms + n, *telling = challenge + n;
     for (int64_t i = 0; i < n; i++) {
         best = larger(rate[i], best);
+        if (rate[i] > 0.0) nearest = smaller(outside_of(o, p[i]), nearest);
         telling[i] = 0.0;
     }
     for (int64_t e = 0; e < m; e++)
         if (value[skill[e]] > 0.0)
             telling[place[e]] = larger(1.0 / sqrt(o->a + o->b * information[skill[e]]) / most, telling[place[e]]);
     for (int64_t i = 0; i < n; i++) {
-        double outside = larger(o->low - p[i], p[i] - o->high) / (1.0 - o->low);
         terms[i] = o->gain * (best > 0.0 ? rate[i] / best : rate[i]);
-        challenge[i] = -o->strictness * smaller(larger(outside, 0.0), 1.0);
+        challenge[i] = -o->strictness * larger(outside_of(o, p[i]) - nearest, 0.0);
         telling[i] = o->curious * (4.0 * p[i] * (1.0 - p[i]) * telling[i] * (answerable[rows[i]] ? 1.0 : 0.0));
     }
 }

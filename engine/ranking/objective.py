@@ -77,12 +77,14 @@ def weighed(  # noqa: PLR0913 - one number for each that the compiled form is to
     """
     best = float(worth.rate.max(initial=0.0))
     gain = weight * (worth.rate / best if best > 0 else worth.rate)
-    outside = np.clip(np.maximum(low - known.p, known.p - high) / (1.0 - low), 0.0, 1.0)
+    below, above = (low - known.p) / low, (known.p - high) / (1.0 - high)
+    outside = np.clip(np.where(known.p < low, below, above), 0.0, 1.0)
+    nearest = outside[worth.rate > 0.0].min(initial=1.0)
     unsure = 1.0 / np.sqrt(a + b * known.information[worth.skill]) / (1.0 / np.sqrt(a))
     doubt = np.zeros(len(known.rows))
     np.maximum.at(doubt, worth.place, np.where(worth.value[worth.skill] > 0, unsure, 0.0))
     telling = 4.0 * known.p * (1.0 - known.p) * doubt * menu.answerable[known.rows]
-    return np.vstack([gain, -strictness * outside, curious * telling])
+    return np.vstack([gain, -strictness * np.maximum(outside - nearest, 0.0), curious * telling])
 
 
 def loops_of(menu: Menu, state: LearnerState) -> list[int]:

@@ -17,9 +17,9 @@ class ObjectiveWeights:
     relevance: float = 0.05
     gain_without_goal: float = 0.5
     relevance_without_goal: float = 0.5
-    challenge: float = 0.05
-    challenge_without_goal: float = 0.25
-    challenge_after_failures: float = 0.5
+    challenge: float = 0.3
+    challenge_without_goal: float = 0.5
+    challenge_after_failures: float = 2.0
     information: float = 0.02
     information_at_placement: float = 0.2
     review: float = 0.3

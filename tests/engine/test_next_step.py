@@ -2,6 +2,7 @@
 
 from collections import Counter
 from datetime import timedelta
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -90,10 +91,20 @@ def test_after_two_failures_the_band_is_gentler_and_the_challenge_falls(lesson, 
     assert band_of(folded(right, lesson.learner, lesson.offer)) != GENTLE_BAND
     options = ask(lesson, wrong, k=50).slate
     assert options[0].p_success >= np.median([o.p_success for o in options])
-    low = GENTLE_BAND[0]
+    # Where nothing within the band wins anything, the band reaches down to the nearest that does.
+    low = min(GENTLE_BAND[0], max(o.p_success for o in options if any(r.code == "gain" for r in o.reasons)))
     assert all(
         any(r.code == "challenge" for r in o.reasons) == (o.p_success < low) for o in options if o.p_success < 0.94
     )
+
+
+def test_the_harder_of_two_hard_steps_costs_more(lesson, skills):
+    wrong = [event(9 - n, resource_id=resources_of(lesson, skills[2])[n], outcome=0.0) for n in range(2)]
+    options = ask(lesson, wrong, k=50, goal=(skills[12],)).slate
+    costs = [(o.p_success, sum(r.contribution for r in o.reasons if r.code == "challenge")) for o in options]
+    hard = sorted((p, cost) for p, cost in costs if p < GENTLE_BAND[0])
+    assert len({round(p, 6) for p, _ in hard}) > 3
+    assert all(b - a > 1e-9 or q - p < 1e-9 or b == 0 for (p, a), (q, b) in pairwise(hard))
 
 
 def test_a_third_failure_on_a_skill_is_a_loop_that_is_flagged_and_led_out_of(lesson, skills):
