@@ -1411,7 +1411,7 @@ void step_rates(const int64_t *place, const int64_t *skill, int64_t m, const dou
  * terms (3, n). Pairs (m,) of a place and a skill say what is uncertain of those skills that have a value: the spread of a
  * logit, 1 / sqrt(a + b * information), beside that without an answer. engine/ranking/objective.py says the same. */
 typedef struct {
-    double gain, strictness, curious, low, high, a, b;
+    double gain, strictness, most, share, curious, low, high, a, b;
 } Objective;
 
 /* How far a chance lies outside the band, as a share of the way to 0 or to 1. */
@@ -1434,7 +1434,7 @@ void learning_terms(const Objective *o, const int64_t *rows, int64_t n, const in
             telling[place[e]] = larger(1.0 / sqrt(o->a + o->b * information[skill[e]]) / most, telling[place[e]]);
     for (int64_t i = 0; i < n; i++) {
         terms[i] = o->gain * (best > 0.0 ? rate[i] / best : rate[i]);
-        challenge[i] = -o->strictness * larger(outside_of(o, p[i]) - nearest, 0.0);
+        challenge[i] = -smaller(o->strictness * larger(outside_of(o, p[i]) - nearest, 0.0), o->most + o->share * terms[i]);
         telling[i] = o->curious * (4.0 * p[i] * (1.0 - p[i]) * telling[i] * (answerable[rows[i]] ? 1.0 : 0.0));
     }
 }

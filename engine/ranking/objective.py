@@ -18,6 +18,8 @@ TERMS = ("gain", "challenge", "information", "approach")
 # The chance of success that is neither boring nor discouraging; closer after two failures in a row.
 BAND = (0.65, 0.92)
 GENTLE_BAND = (0.75, 0.95)
+# With a goal the challenge takes off no more than this share of a step's gain.
+MOST_OF_GAIN = 0.9
 # So many answers place a learner; until then what tells most about them counts more.
 N_PLACEMENT = 6
 # So many wrong answers in a row on a skill are a loop: more of the same will not help.
@@ -42,8 +44,11 @@ def band_of(state: LearnerState) -> tuple[float, float]:
     return GENTLE_BAND if failed_twice(state) else BAND
 
 
+_BY = ("gain", "strictness", "most", "share", "curious")
+
+
 class _CObjective(ctypes.Structure):
-    _fields_ = [(name, ctypes.c_double) for name in ("gain", "strictness", "curious", "low", "high", "a", "b")]
+    _fields_ = [(name, ctypes.c_double) for name in (*_BY, "low", "high", "a", "b")]
 
 
 def added_by_learning(
@@ -56,7 +61,9 @@ def added_by_learning(
     if failed_twice(state):
         strictness = max(strictness, weights.challenge_after_failures)
     curious = weights.information if is_placed(state) else weights.information_at_placement
-    by, loaded = (gain, strictness, curious, *band_of(state), *model.doubt), library()
+    # On the way to a goal what is hard keeps some of its gain: what leads elsewhere is no way out.
+    bound = (0.0, MOST_OF_GAIN) if has_goal else (np.inf, 0.0)
+    by, loaded = (gain, strictness, *bound, curious, *band_of(state), *model.doubt), library()
     if loaded is None:
         return weighed(menu, known, worth, *by)
     rows, terms, told = np.ascontiguousarray(known.rows, np.int64), np.empty((3, len(known.rows))), _CObjective(*by)
@@ -67,8 +74,8 @@ def added_by_learning(
 
 
 def weighed(  # noqa: PLR0913 - one number for each that the compiled form is told
-    menu: Menu, known: Known, worth: Worth, weight: float, strictness: float, curious: float, low: float, high: float,
-    a: float, b: float,
+    menu: Menu, known: Known, worth: Worth, weight: float, strictness: float, most: float, share: float, curious: float,
+    low: float, high: float, a: float, b: float,
 ) -> Floats:  # fmt: skip
     """The same in numpy: the compiled form's oracle and stand-in.
 
@@ -84,7 +91,8 @@ def weighed(  # noqa: PLR0913 - one number for each that the compiled form is to
     doubt = np.zeros(len(known.rows))
     np.maximum.at(doubt, worth.place, np.where(worth.value[worth.skill] > 0, unsure, 0.0))
     telling = 4.0 * known.p * (1.0 - known.p) * doubt * menu.answerable[known.rows]
-    return np.vstack([gain, -strictness * np.maximum(outside - nearest, 0.0), curious * telling])
+    challenge = np.minimum(strictness * np.maximum(outside - nearest, 0.0), most + share * gain)
+    return np.vstack([gain, -challenge, curious * telling])
 
 
 def loops_of(menu: Menu, state: LearnerState) -> list[int]:
