@@ -70,13 +70,15 @@ class Look:
 class Pool:
     """The candidates looked at, with what each family of relevance adds: `rows` `(n,)`, `relevant` `(n_families, n)`.
 
-    `plain` `(n,)` adds it up and `span` says how far it reaches. `told` are reasons by row, as they come to be said.
+    `plain` `(n,)` adds it up and `span` says how far it reaches, `usual` `(n_families,)` is what each comes to on
+    average. `told` are reasons by row, as they come to be said.
     """
 
     rows: Ints
     relevant: Floats
     plain: Floats
     span: float
+    usual: Floats
     told: dict[int, tuple[Reason, ...]]
 
 
@@ -137,7 +139,9 @@ def _made(asking: Asking, look: Look) -> Pool:
         rows = _rows(asking, look, first.scores)
         relevant = newcomers.families_of(model, query, first, rows)
     plain = added_up(relevant)
-    return Pool(rows=rows, relevant=relevant, plain=plain, span=float(np.ptp(plain)) if len(plain) else 0.0, told={})
+    span = float(np.ptp(plain)) if len(plain) else 0.0
+    usual = relevant.sum(axis=1) / max(len(rows), 1)
+    return Pool(rows=rows, relevant=relevant, plain=plain, span=span, usual=usual, told={})
 
 
 def _rows(asking: Asking, look: Look, scores: Floats) -> Ints:
@@ -166,7 +170,7 @@ def _relevant_to(asking: Asking, look: Look) -> Ranked:
     pool = _pool(asking, look)
     span = pool.span or 1.0
     voice, scores = _with_voices(asking, pool.rows, pool.plain, span)
-    return Ranked(pool.rows, pool.relevant, None, voice, scores, span, told=pool.told)
+    return Ranked(pool.rows, pool.relevant, None, voice, scores, span, told=pool.told, usual=pool.usual)
 
 
 def _planned(asking: Asking, look: Look) -> Ranked:
@@ -200,7 +204,7 @@ def _with_voices(asking: Asking, rows: Ints, plain: Floats, span: float) -> tupl
 
 
 def _worthwhile_for(asking: Asking, learner: Learner, look: Look) -> Ranked:
-    """Relevance as one term beside those of learning."""
+    """Relevance as one term beside those of learning; it counts from what is usual among the candidates."""
     recommender, again, weights = asking.recommender, asking.again, asking.recommender.weights
     assert recommender.teaching is not None
     pool = _pool(asking, look)
@@ -210,7 +214,7 @@ def _worthwhile_for(asking: Asking, learner: Learner, look: Look) -> Ranked:
         repeat = added_by_again(again, rows, asking.query.history, weight=weights.repeat)
         learning.terms[LEARNING_TERMS.index("repeat")] += repeat
     share = weights.relevance if learning.has_goal else weights.relevance_without_goal
-    relevant = pool.relevant * (share / pool.span if pool.span else 0.0)
+    relevant = (pool.relevant - pool.usual[:, None]) * (share / pool.span if pool.span else 0.0)
     scores = added_up(np.vstack([relevant, learning.terms]))
     if len(accepted := accepted_rows(learner.spoken, recommender, rows)):
         learning.voice[:] += lift_of(scores, learning.voice, accepted)

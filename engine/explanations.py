@@ -11,7 +11,7 @@ from engine.domain.decision import Flag, Reason
 from engine.domain.query import Query
 from engine.domain.resource import Resource
 from engine.domain.rule import Rule
-from engine.learner.evidence import teacher_text
+from engine.learner.evidence import facts_of, teacher_text
 from engine.learner.mastery import evidence_of
 from engine.learner.menu import Menu
 from engine.learner.rows import skill_key
@@ -22,7 +22,8 @@ from engine.ranking.newcomers import Newcomers
 from engine.ranking.objective import N_LOOP, band_of
 from engine.ranking.relevance import RelevanceModel
 
-_FEW = 5
+# From so many on it is one, a few, many who took something up.
+_TWO, _MANY = 2, 5
 
 
 def reasons_of(
@@ -34,7 +35,11 @@ def reasons_of(
     catalogue: Catalogue,
     newcomers: Newcomers | None = None,
 ) -> list[tuple[Reason, ...]]:
-    """Why each of these resources is relevant: `contributions` `(n_families, len(rows))`, a reason for each family."""
+    """Why each of these resources is relevant, a reason for each family.
+
+    `contributions` `(n_families, len(rows))` count from what is usual among the candidates, so that what is alike for
+    all says nothing of one.
+    """
     # For a newcomer what is most like it is asked.
     stands = {row: x for row in rows.tolist() if (x := newcomers.most_like(row)) is not None} if newcomers else {}
     asked = np.array([stands.get(row, row) for row in rows.tolist()], np.int64) if stands else rows
@@ -42,13 +47,18 @@ def reasons_of(
     found = []
     votes, by_family = model.votes(query, rows.tolist()), contributions.T.tolist()
     soon = model.cohort_votes(query, rows.tolist())
-    for row, terms, taken_up, ahead, titles in zip(rows.tolist(), by_family, votes, soon, strongest, strict=True):
+    among, done = "course" if model.popularity.course(query) else "school", _done(rows, query.history.seen)
+    for row, terms, taken_up, mine, ahead, because in zip(
+        rows.tolist(), by_family, votes, done, soon, strongest, strict=True
+    ):
         by = dict(zip(model.families, terms, strict=True))
-        like = f"“{catalogue.title(stands[row])}”" if row in stands else ""
+        like = catalogue.title(stands[row]) if row in stands else ""
+        # The learner's own may be later than the last training.
+        learners = max(taken_up, 1.0) if mine else taken_up
         made = (
-            _others(by["others"], taken_up, like),
+            _others(by["others"], learners, among, like),
             _course_time(by["course_time"], ahead),
-            _own_work(by["own_work"], titles, like),
+            _own_work(by["own_work"], because, like),
             _format(by["format"]),
         )
         found.append(tuple(r for r in made if r is not None))
@@ -56,9 +66,9 @@ def reasons_of(
 
 
 def in_order(*reasons: Reason | None) -> tuple[Reason, ...]:
-    """The weightiest reason first."""
+    """The weightiest reason first; last what is alike for all."""
     found = [r for r in reasons if r is not None]
-    weights = [-abs(r.contribution) for r in found]
+    weights = [(r.code == "usual", -abs(r.contribution)) for r in found]
     return tuple([found[place] for place in sorted(range(len(found)), key=weights.__getitem__)])
 
 
@@ -86,23 +96,29 @@ class Told:
         return self.titles.get(skill_id, skill_id)
 
 
+def usual_reason(contribution: float) -> Reason | None:
+    """What relevance comes to on average, where the score holds it."""
+    return reason("usual", "usual", contribution) if contribution else None
+
+
 def learning_reasons(rows: Sequence[int], positions: NDArray[np.int64], told: Told) -> list[tuple[Reason | None, ...]]:
     """What learning says for some candidates: their rows of the catalogue, and positions among those looked at."""
     learning = told.learning
     terms, p = learning.terms[:, positions].T.tolist(), learning.known.p[positions].tolist()
-    gains, band = _gains(positions, told), band_of(told.state)
+    minutes: list[float] = learning.known.takes.with_those(positions)[positions].tolist()
+    gains, band = _gains(positions, minutes, told), band_of(told.state)
     found = []
-    for row, own, chance, facts in zip(rows, terms, p, gains, strict=True):
+    for row, own, chance, takes, facts in zip(rows, terms, p, minutes, gains, strict=True):
         added = dict(zip(TERMS, own, strict=True))
         found.append(
             (
                 _gain(added["gain"], facts, told),
                 _challenge(added["challenge"], chance, band),
-                reason("information", "information", added["information"]) if added["information"] else None,
+                _information(added["information"], chance),
                 _approach(added["approach"], row, told),
                 *_needed(added, row, told),
                 *voice_reasons([added["voice"]], [told.words.get(row)]),
-                reason("minutes", "minutes", added["minutes"]) if added["minutes"] else None,
+                reason("minutes", "minutes", added["minutes"], minutes=takes) if added["minutes"] else None,
                 _repeat(added["repeat"], row, told),
             )
         )
@@ -141,7 +157,7 @@ def wish_reasons(style: float, minutes: float, format_name: str) -> tuple[Reason
     """What the learner asked for, where no model is served."""
     return (
         reason("style", "style_declared", style, format=format_name) if style else None,
-        reason("minutes", "minutes", minutes) if minutes else None,
+        reason("minutes", "minutes_declared", minutes) if minutes else None,
     )
 
 
@@ -176,30 +192,47 @@ def explored_reason(chance: float) -> Reason:
     return reason("explored", "explored", 0.0, chance=chance)
 
 
-def _others(contribution: float, votes: float, like: str) -> Reason:
+def _done(rows: NDArray[np.int64], seen: NDArray[np.int32]) -> list[bool]:
+    """Whether the learner took each of these rows up, by what they have `seen`, ascending."""
+    if not len(seen):
+        return [False] * len(rows)
+    found: list[bool] = (seen.take(seen.searchsorted(rows), mode="clip") == rows).tolist()
+    return found
+
+
+def _others(contribution: float, votes: float, among: str, like: str) -> Reason:
     if like:
         return reason("others", "others_like", contribution, learners=votes, like=like)
     if votes < 1:
-        return reason("others", "others_new", contribution, learners=votes)
-    phrase = "others_past" if contribution < 0 else "others_many" if votes >= _FEW else "others_few"
-    return reason("others", phrase, contribution, learners=votes)
+        return reason("others", "others_new", contribution, learners=votes, among=among)
+    phrase = "others_one" if votes < _TWO else "others_few" if votes < _MANY else "others_many"
+    phrase = "others_past" if contribution < 0 else phrase
+    return reason("others", phrase, contribution, learners=votes, among=among)
 
 
 def _course_time(contribution: float, votes: float | None) -> Reason | None:
+    if not contribution:
+        return None
     if votes is None:
-        return None if not contribution else _format(contribution)
-    phrase = "course_time_next" if votes >= 1 and contribution >= 0 else "course_time_other"
+        return _format(contribution)
+    phrase = "course_time_other" if contribution < 0 else "course_time_next" if votes >= 1 else "course_time_near"
     return reason("course_time", phrase, contribution, learners=votes)
 
 
-def _own_work(contribution: float, strongest: Sequence[str] | None, like: str) -> Reason | None:
-    if strongest is None and not contribution:
+def _own_work(contribution: float, because: Sequence[tuple[str, str]] | None, like: str) -> Reason | None:
+    """`because`: id and title of what speaks most for it; None where nothing was taken up yet."""
+    if not contribution:
         return None
-    because_of = " and ".join(f"“{title}”" for title in strongest or ())
-    if like and because_of and contribution > 0:
-        return reason("own_work", "own_work_like", contribution, because_of=because_of, like=like)
-    phrase = "own_work" if because_of and contribution > 0 else "own_work_unlike"
-    return reason("own_work", phrase, contribution, because_of=because_of)
+    if because is None:
+        return reason("own_work", "features_more" if contribution > 0 else "features_less", contribution)
+    if contribution < 0 or not because:
+        return reason("own_work", "own_work_more" if contribution > 0 else "own_work_less", contribution)
+    facts: dict[str, float | str] = {"because_of": " and ".join(f"“{title}”" for _, title in because)}
+    for nth, (resource_id, title) in enumerate(because, 1):
+        facts |= {f"resource_id_{nth}": resource_id, f"title_{nth}": title}
+    if like:
+        return reason("own_work", "own_work_like", contribution, like=like, **facts)
+    return reason("own_work", "own_work", contribution, **facts)
 
 
 def _format(contribution: float) -> Reason | None:
@@ -208,14 +241,15 @@ def _format(contribution: float) -> Reason | None:
     return reason("format", "format_fits" if contribution > 0 else "format_unlike", contribution)
 
 
-def _gains(positions: NDArray[np.int64], told: Told) -> list[tuple[int, dict[str, float | str]] | None]:
+def _gains(
+    positions: NDArray[np.int64], minutes: Sequence[float], told: Told
+) -> list[tuple[int, dict[str, float | str]] | None]:
     """Of each candidate the skill that the step is worth most for, and what is said of it; None where it has none."""
     worth, known = told.learning.worth, told.learning.known
-    minutes = known.takes.with_those(positions)
     found: list[tuple[int, dict[str, float | str]] | None] = []
     # Pairs stand in the order of candidates.
     ends = [worth.place.searchsorted(positions, side).tolist() for side in ("left", "right")]
-    for place, first, last in zip(positions.tolist(), *ends, strict=True):
+    for place, takes, first, last in zip(positions.tolist(), minutes, *ends, strict=True):
         skills, gains = worth.skill[first:last].tolist(), worth.gain[first:last].tolist()
         if not skills:
             found.append(None)
@@ -226,7 +260,7 @@ def _gains(positions: NDArray[np.int64], told: Told) -> list[tuple[int, dict[str
             "skill": told.title(skills[best]),
             "skill_id": told.menu.skills[skills[best]],
             "gain": gains[best],
-            "minutes": float(minutes[place]),
+            "minutes": takes,
             "mastery": float(known.mastery[skills[best]]),
             "p_success": float(known.p[place]),
         }
@@ -253,6 +287,10 @@ def _challenge(contribution: float, p: float, band: tuple[float, float]) -> Reas
     low, high = band
     phrase = "challenge_hard" if p < low else "challenge_easy"
     return reason("challenge", phrase, contribution, p_success=p, low=low, high=high)
+
+
+def _information(contribution: float, p: float) -> Reason | None:
+    return reason("information", "information", contribution, p_success=p) if contribution else None
 
 
 def _approach(contribution: float, row: int, told: Told) -> Reason | None:
@@ -282,16 +320,13 @@ def _needed(added: Mapping[str, float], row: int, told: Told) -> list[Reason]:
         return []
     due, promised = needs.most_due(resource.skills), needs.promised(resource.skills)
     reasons: list[Reason] = []
+    facts: dict[str, float | str]
     if due is not None and added["review"]:
         title, recall = told.titles.get(due, due), needs.reviews[due]
         evidence = evidence_of(told.state, skill_key(due))
         words = teacher_text(evidence, title, told.now_us)
-        reasons.append(
-            reason(
-                "review", "review", added["review"],
-                skill=title, skill_id=due, recall=recall, told=words, answers=float(evidence.n),
-            )
-        )  # fmt: skip
+        facts = {"skill": title, "skill_id": due, "recall": recall, "told": words, **facts_of(evidence)}
+        reasons.append(reason("review", "review", added["review"], **facts))
     if promised is not None and added["check"]:
         title = told.titles.get(promised.skill_id, promised.skill_id)
         phrase = "check_known" if promised.because == "know_it" else "check_contested"
@@ -305,11 +340,12 @@ def _needed(added: Mapping[str, float], row: int, told: Told) -> list[Reason]:
 
 def _strongest(
     rows: NDArray[np.int64], query: Query, model: RelevanceModel, catalogue: Catalogue
-) -> Sequence[Sequence[str] | None]:
-    """For each row the titles of up to two seen resources that speak most for it; None for who has no history."""
+) -> Sequence[Sequence[tuple[str, str]] | None]:
+    """For each row id and title of up to two seen resources that speak most for it; None for who has no history."""
     seen = query.history.seen
     seen = seen[seen < model.n_resources]
     if len(seen) == 0:
         return [None] * len(rows)
+    ids = catalogue.resource_map.ids
     found = model.ease.strongest(seen, rows).tolist()
-    return [[catalogue.title(int(seen[place])) for place in best if place >= 0] for best in found]
+    return [[(ids[row := int(seen[place])], catalogue.title(row)) for place in best if place >= 0] for best in found]

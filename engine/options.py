@@ -23,6 +23,7 @@ from engine.explanations import (
     planned_reason,
     put_in_reason,
     reasons_of,
+    usual_reason,
     variety_reason,
     voice_reasons,
     wish_reasons,
@@ -48,7 +49,8 @@ class Ranked:
     `rows`: `(n,)` of the catalogue. `relevant`: `(n_families, n)`. `learning` is None where nothing but relevance was
     asked for. `voice` `(n,)` says what the learner's words add, `wishes` `(2, n)` what they asked for where no model is
     served, `ruled` `(n,)` what teachers' rules add. `scores` `(n,)` add up all of it, on a scale of `span`. `again` are
-    rows that were done before, `told` the reasons of relevance by row, as far as they were said.
+    rows that were done before, `told` the reasons of relevance by row, as far as they were said. `usual`
+    `(n_families,)` is what `relevant` comes to on average, None where it counts from there already.
     """
 
     rows: NDArray[np.int64]
@@ -61,12 +63,13 @@ class Ranked:
     ruled: NDArray[np.float64] | None = None
     again: frozenset[int] = frozenset()
     told: dict[int, tuple[Reason, ...]] = field(default_factory=dict)
+    usual: NDArray[np.float64] | None = None
 
     def under(self, ruled: NDArray[np.float64]) -> "Ranked":
         """The same with what teachers' rules add."""
         return Ranked(
             self.rows, self.relevant, self.learning, self.voice, self.scores + ruled, self.span, self.wishes, ruled,
-            self.again, self.told,
+            self.again, self.told, self.usual,
         )  # fmt: skip
 
 
@@ -299,7 +302,7 @@ def _reasons(
             return _planned_reasons(chosen, rows, ranked, voices, answered)
     if answered.model is None:
         raise AssertionError("what is known of learning comes with a model")
-    told_of = _relevance(rows, relevant, ranked.told, answered)
+    told_of = _relevance(rows, relevant, ranked, answered)
     if ranked.learning is None or answered.state is None or answered.teaching is None:
         return [(*one, voice) for one, voice in zip(told_of, voices, strict=True)]
     told = Told(
@@ -320,18 +323,22 @@ def _reasons(
 def _relevance(
     rows: NDArray[np.int64],
     relevant: NDArray[np.float64],
-    told: dict[int, tuple[Reason, ...]],
+    ranked: Ranked,
     answered: Answered,
 ) -> list[tuple[Reason, ...]]:
-    """Why these are relevant; what was not said yet is said, and kept in `told`."""
+    """Why these are relevant; what was not said yet is said, and kept in what was told."""
     assert answered.model is not None
+    told, alike = ranked.told, None
+    if ranked.usual is not None:
+        relevant, alike = relevant - ranked.usual[:, None], usual_reason(float(ranked.usual.sum()))
     new = [place for place, row in enumerate(rows.tolist()) if row not in told]
     if new:
         said = reasons_of(
             rows[new], relevant[:, new],
             query=answered.query, model=answered.model, catalogue=answered.catalogue, newcomers=answered.newcomers,
         )  # fmt: skip
-        told.update(zip(rows[new].tolist(), said, strict=True))
+        with_usual = [(*one, alike) for one in said] if alike is not None else said
+        told.update(zip(rows[new].tolist(), with_usual, strict=True))
     return [told[row] for row in rows.tolist()]
 
 

@@ -17,23 +17,30 @@ class Phrase:
     teacher: str
 
 
+_COUNTED = "Learners of the {among} who took this up by the last training: {learners:.0f}. The latest count most. "
+
 PHRASES = {
-    "others_new": Phrase("This is new: nobody here has tried it yet.", "Nobody took this up so far."),
+    # Relevance is told against what is usual among what could be shown: more of it speaks for, less of it against.
+    "others_new": Phrase(
+        "This is new: nobody here has tried it yet.", "Nobody of the {among} took this up by the last training."
+    ),
     "others_like": Phrase(
-        "This is new here, and like {like}.",
-        "Nobody took this up before the last training: until then it counts as what is most like it does, as {like}.",
+        "This is new here, and like “{like}”.",
+        "Nobody took this up before the last training: until then it counts as what is most like it does, as “{like}”.",
     ),
-    "others_few": Phrase("A few others here tried this.", "Taken up by {learners:.0f} so far; recent ones count more."),
-    "others_many": Phrase(
-        "Others here are taking this up.", "{learners:.0f} learners took this up so far; recent ones count more."
-    ),
+    "others_one": Phrase("One learner here tried this.", _COUNTED + "This speaks for it."),
+    "others_few": Phrase("A few here tried this.", _COUNTED + "This speaks for it."),
+    "others_many": Phrase("Others here are taking this up.", _COUNTED + "This speaks for it."),
     "others_past": Phrase(
-        "Others did this earlier; less is happening around it now.",
-        "{learners:.0f} learners took this up so far; recent ones count more. Here this counts against it.",
+        "Just now others here turn to other things more.", _COUNTED + "This speaks for it less than for other things."
     ),
     "course_time_next": Phrase(
         "This is what usually comes next at this point of the course.",
         "{learners:.0f} of earlier classes first took this up within four weeks after this day of the course.",
+    ),
+    "course_time_near": Phrase(
+        "Earlier classes did this at about this time of the course.",
+        "None of earlier classes first took this up within four weeks after this day of the course, but some near it.",
     ),
     "course_time_other": Phrase(
         "Earlier classes did this at another time of the course.",
@@ -45,17 +52,37 @@ PHRASES = {
         "Learners who took up {because_of}, as this learner did, often take this up too.",
     ),
     "own_work_like": Phrase(
-        "It is like {like}, which goes well with {because_of} that you worked on.",
-        "Learners who took up {because_of}, as this learner did, often take up what is like this: {like}.",
+        "It is like “{like}”, which goes well with {because_of} that you worked on.",
+        "Learners who took up {because_of}, as this learner did, often take up what is like this: “{like}”.",
     ),
-    "own_work_unlike": Phrase(
-        "It is unlike what you worked on so far.", "What this learner took up does not speak for this resource."
+    "own_work_more": Phrase(
+        "Others who worked on what you worked on turn to this more than to other things.",
+        "Learners who took up what this learner did take this up more than most of what could be shown.",
+    ),
+    "own_work_less": Phrase(
+        "Others who worked on what you worked on turn to this less than to other things.",
+        "Learners who took up what this learner did take this up less than most of what could be shown. This counts "
+        "against it.",
+    ),
+    "features_more": Phrase(
+        "Learners who start where you start turn to this more than to other things.",
+        "Nothing is known yet of what this learner takes up; learners with the same features take this up more.",
+    ),
+    "features_less": Phrase(
+        "Learners who start where you start turn to this less than to other things.",
+        "Nothing is known yet of what this learner takes up; learners with the same features take this up less.",
     ),
     "format_fits": Phrase(
-        "This way of working fits what you do here.", "Work in this format is being taken up by this learner and class."
+        "Going by what you and your class take up, this way of working fits.",
+        "What this learner and class take up speaks for work in this format.",
     ),
     "format_unlike": Phrase(
-        "This is another way of working than you mostly use.", "Work in this format is taken up less here."
+        "Going by what you and your class take up, other ways of working fit more.",
+        "What this learner and class take up speaks for work in this format less than for other formats.",
+    ),
+    "usual": Phrase(
+        "This much counts for everything that you could be shown.",
+        "What relevance comes to on average among what could be shown: alike for all, it sets nothing apart.",
     ),
     "gain": Phrase(
         "A good next step on {skill}, about {minutes:.0f} minutes.",
@@ -82,7 +109,7 @@ PHRASES = {
     ),
     "information": Phrase(
         "What you do here helps to find your next steps.",
-        "An answer here would tell more about what this learner knows.",
+        "An answer here would tell more about what this learner knows; the chance of success is {p_success:.0%}.",
     ),
     "approach_other": Phrase(
         "Another way in to {skill}.",
@@ -123,7 +150,11 @@ PHRASES = {
     ),
     "minutes": Phrase(
         "This takes longer than the minutes you have left today.",
-        "It is expected to take longer than the minutes the learner has left today.",
+        "It is expected to take about {minutes:.0f} minutes, longer than the learner has left today.",
+    ),
+    "minutes_declared": Phrase(
+        "This takes longer than the minutes you have left today.",
+        "It is said to take longer than the minutes the learner has left today.",
     ),
     "repeat": Phrase(
         "You did this a short while ago.", "Done {times:.0f} of the last {of:.0f} times; more of the same counts less."

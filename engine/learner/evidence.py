@@ -24,6 +24,19 @@ def teacher_text(evidence: Evidence, title: str, now_us: int) -> str:
     return f"{right} of {_the_last(evidence, of)} on {title} right{_when(evidence, now_us)}."
 
 
+def facts_of(evidence: Evidence) -> dict[str, float | str]:
+    """The facts that `teacher_text` names: of all `answers` the last `of`, how many of these were `right`, how often it
+    was `seen` without an answer, and the moment of the last of all, `last_at`, where the log has a clock.
+    """
+    right, of = _counted(evidence)
+    facts: dict[str, float | str] = {
+        "answers": float(evidence.n), "of": float(of), "right": float(right), "seen": float(evidence.seen)
+    }  # fmt: skip
+    if evidence.last_us is not None:
+        facts["last_at"] = (_EPOCH + timedelta(microseconds=evidence.last_us)).isoformat().replace("+00:00", "Z")
+    return facts
+
+
 def learner_text(evidence: Evidence, title: str, now_us: int) -> str:
     """For example: You got 4 of your last 5 on equivalent fractions right, last on Tuesday."""
     if not evidence.n:

@@ -68,7 +68,7 @@ def test_an_unknown_learner_gets_a_cold_answer_that_says_so(bundle):
     decision = ask(bundle, catalogue(), k=5)
     assert decision.mode == "cold"
     assert len(decision.slate) == 5
-    assert {r.code for o in decision.slate for r in o.reasons} <= {"others", "variety"}
+    assert {r.code for o in decision.slate for r in o.reasons} <= {"others", "variety", "usual"}
 
 
 def test_a_cold_learner_is_offered_what_is_popular_lately_and_never_the_least_popular(bundle):

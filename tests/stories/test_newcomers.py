@@ -115,7 +115,7 @@ def test_its_reasons_name_what_it_is_like(app: TestClient) -> None:
     [option] = [o for o in slate if o["resource_id"] == "new-dino"]
     told = {reason["code"]: reason for reason in option["reasons"]}
     assert told["others"]["evidence"]["learners"] == 0
-    assert told["others"]["evidence"]["like"] == "“dino 5”"
+    assert told["others"]["evidence"]["like"] == "dino 5"
     assert "dino 5" in told["others"]["text_learner"]
 
 

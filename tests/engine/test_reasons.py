@@ -1,0 +1,96 @@
+"""Reasons are true: their words match their sign, and relevance counts from what is usual, within what the docs say."""
+
+from collections import defaultdict
+from datetime import datetime
+
+import numpy as np
+import pytest
+
+from engine.phrases import PHRASES
+from engine.ranking.relevance import FAMILIES
+from engine.ranking.weights import ObjectiveWeights
+from tests.lessons import ask, event, practice
+
+# The sign that the words of a phrase of relevance stand for; those of what is new speak neither for nor against.
+SIGN = {
+    "others_one": 1, "others_few": 1, "others_many": 1, "others_past": -1,
+    "course_time_next": 1, "course_time_near": 1, "course_time_other": -1,
+    "own_work": 1, "own_work_like": 1, "own_work_more": 1, "own_work_less": -1,
+    "features_more": 1, "features_less": -1, "format_fits": 1, "format_unlike": -1,
+}  # fmt: skip
+NEUTRAL = {"others_new", "others_like", "usual"}
+
+
+def relevance(option):
+    return sum(r.contribution for r in option.reasons if r.code in FAMILIES)
+
+
+@pytest.mark.parametrize("objective", ["learning", "uptake"])
+def test_the_words_of_relevance_match_their_sign_and_every_such_phrase_has_one(lesson, objective):
+    said = defaultdict(list)
+    for seed in range(6):
+        for option in ask(lesson, practice(lesson, seed, n=4 * seed), k=50, objective=objective).slate:
+            for reason in option.reasons:
+                if reason.code in (*FAMILIES, "usual"):
+                    said[reason.phrase].append(reason.contribution)
+    assert all(SIGN[phrase] * x >= 0 for phrase in said.keys() - NEUTRAL for x in said[phrase])
+    assert {"own_work", "own_work_less", "others_past"} <= said.keys()
+    prefixes = ("others_", "course_time_", "own_work", "features_", "format_")
+    assert {p for p in PHRASES if p.startswith(prefixes)} <= SIGN.keys() | NEUTRAL
+
+
+def test_nothing_says_that_it_is_unlike_what_was_worked_on(lesson):
+    # What others took up next is no word on likeness: the skill may be the very one that was worked on.
+    assert not [name for name, words in PHRASES.items() if "unlike what you worked on" in words.learner]
+    for option in ask(lesson, practice(lesson, 1), k=50, candidates=tuple(lesson.catalogue.resource_map.ids)).slate:
+        phrases = {r.phrase for r in option.reasons}
+        assert not {"again", "others_new"} <= phrases
+
+
+@pytest.mark.parametrize("goal", [False, True])
+def test_relevance_reaches_as_far_as_its_weight_among_all_candidates_and_counts_from_the_usual(lesson, goal):
+    weights = ObjectiveWeights()
+    most = weights.relevance if goal else weights.relevance_without_goal
+    wanted = {"goal": (min(lesson.skill_rows),)} if goal else {}
+    some = tuple(lesson.catalogue.resource_map.ids[:40])
+    slate = ask(lesson, practice(lesson, 3), k=50, candidates=some, **wanted).slate
+    told = np.array([relevance(o) for o in slate])
+    assert len(told) == len(some)
+    assert np.ptp(told) == pytest.approx(most)
+    assert told.mean() == pytest.approx(0.0, abs=1e-9)
+    assert not any(r.code == "usual" for o in slate for r in o.reasons)
+
+
+def test_where_relevance_is_the_score_what_is_alike_for_all_is_told_last(lesson):
+    slate = ask(lesson, practice(lesson, 3), k=50, objective="uptake").slate
+    usual = {next(r.contribution for r in o.reasons if r.code == "usual") for o in slate}
+    assert len(usual) == 1
+    for option in slate:
+        *first, last = option.reasons
+        assert last.code == "usual"
+        assert sum(r.contribution for r in option.reasons) == pytest.approx(option.score, abs=1e-9)
+        sizes = [abs(r.contribution) for r in first]
+        assert sizes == sorted(sizes, reverse=True)
+
+
+def test_one_learner_is_told_as_one_and_where_they_were_counted(lesson):
+    from engine.explanations import _others
+
+    one, four = _others(0.1, 1.0, "course", ""), _others(0.1, 4.0, "school", "")
+    assert one.text_learner == "One learner here tried this."
+    assert "of the course who took this up by the last training: 1." in one.text_teacher
+    assert "of the school" in four.text_teacher
+    assert four.text_learner.startswith("A few")
+    assert _others(-0.1, 1.0, "course", "").phrase == "others_past"
+
+
+def test_evidence_holds_every_fact_apart_from_words(lesson):
+    done = lesson.catalogue.resource_map.ids[0]
+    events = [event(24 * 30, resource_id=done, outcome=1.0), event(24 * 29, resource_id=done, outcome=0.0)]
+    every = tuple(lesson.catalogue.resource_map.ids)
+    told = {r.phrase: r for o in ask(lesson, events, k=50, candidates=every).slate for r in o.reasons}
+    work, review = told["own_work"].evidence, told["review"].evidence
+    assert (work["resource_id_1"], work["title_1"]) == (done, lesson.catalogue.title(0))
+    assert (review["answers"], review["right"], review["of"]) == (2.0, 1.0, 2.0)
+    assert datetime.fromisoformat(str(review["last_at"])) == events[1].at
+    assert set(told["information"].evidence) == {"p_success"}
