@@ -20,7 +20,6 @@ from engine.ranking.exploration import EPSILON
 from engine.ranking.objective import GENTLE_BAND, band_of
 from engine.ranking.pool import pool_of, way_rows
 from engine.ranking.selection import INQUIRY_FORMATS
-from engine.what_if import what_if_of
 from tests.lessons import NOW, ask, event, practice, resources_of
 
 law = settings(max_examples=25, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
@@ -219,27 +218,6 @@ def test_a_path_never_puts_a_skill_before_what_it_waits_for(lesson, skills, seed
         assert step.minutes_so_far == pytest.approx(sum(s.minutes for s in path.steps[: place + 1]))
     for choice in ready_skills(path):
         assert path_of(goal, state, events, lesson, query=query, choose=choice).steps[0].skill_id == choice
-
-
-def test_what_if_says_what_doing_and_leaving_out_really_change(lesson, skills):
-    events = practice(lesson, 9)
-    state = folded(events, lesson.learner, lesson.offer)
-    from engine.domain.decision import Request
-
-    query = query_with(
-        "lena", learner=None, history=history_of(events, lesson.catalogue.resource_map), classes={}, now=NOW
-    )
-    request = Request(learner_id="lena", goal=(skills[1],), k=5)
-    decision = ask(lesson, events, goal=(skills[1],), k=5)
-    told = what_if_of(request, query, state, events, decision, lesson, now=NOW)
-    assert set(told) == set(ids(decision))
-    sentences = [s for ss in told.values() for s in ss]
-    assert any(s.startswith("Get this right") for s in sentences)
-    for option in decision.slate:
-        done = event(-0.01, resource_id=option.resource_id, outcome=1.0, at=NOW)
-        following = ask(lesson, [*events, done], goal=(skills[1],), k=1).slate[0]
-        promised = [s for s in told[option.resource_id] if s.startswith("Then")]
-        assert promised == [f"Then “{following.title}” would come first."]
 
 
 def test_of_a_large_catalogue_every_skill_of_the_goal_is_looked_at(lesson, skills):
