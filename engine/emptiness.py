@@ -45,10 +45,14 @@ Ints = NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class Gained:
-    """What a learner can gain for a goal: its skills, those with nothing new left, and the names of skills."""
+    """What a learner can gain for a goal: its skills, those on the way with nothing new left, and the names of skills.
+
+    `again`: the rows shown that were done before and came back.
+    """
 
     goal: tuple[str, ...]
     spent: tuple[str, ...]
+    again: Ints
     learning: Learning
     menu: Menu
     titles: Mapping[str, str]
@@ -79,8 +83,9 @@ def why_no_gain(request: Request, query: Query, gained: Gained, catalogue: Catal
         return GOAL_UNTAUGHT
     if (learning.known.known[learning.aims] >= MASTERED).all():
         return GOAL_MASTERED
-    if gained.spent:
-        spent = [gained.titles.get(s, s) for s in gained.spent]
+    back = {menu.skills[k] for k in menu.pairs(gained.again)[1].tolist()}
+    spent = [gained.titles.get(s, s) for s in gained.spent if s in back]
+    if spent:
         return (
             f"There is nothing new on offer for {_listed(spent)}: what was done least lately is offered again. "
             "Add resources with PUT /v1/resources."

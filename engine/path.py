@@ -61,10 +61,10 @@ class PathStep:
 class Path:
     """The plan: steps in order, skills of the way that are mastered already, and the pace line to the goal's date.
 
-    `remaining` are the skills of the goal itself that are not mastered. `minutes` are expected for all steps, what they
-    wait for among them; `minutes_p90` suffice in nine cases of ten. Days are ISO dates by whose end the goal is
-    reached, None where not within a hundred years; `on_track` is minutes there will be before the date for each minute
-    needed, None without a date.
+    `remaining` are the skills of the goal itself that are not mastered; where none is, there is nothing to do, no day.
+    `minutes` are expected for all steps, what they wait for among them; `minutes_p90` suffice in nine cases of ten.
+    Days are ISO dates by whose end the goal is reached, None where not within a hundred years or where nothing remains;
+    `on_track` is minutes there will be before the date for each minute needed, None without a date.
     """
 
     goal: tuple[str, ...]
@@ -101,11 +101,13 @@ def path_of(
     aims = np.array(sorted({menu.number[s] for s in goal.skills if s in menu.number}), np.int64)
     way = np.array(menu.closure(aims.tolist()), np.int64)
     known, worth = _looked_at(way, aims, teaching, recommender, state, query)
-    left = [int(k) for k in way if known.known[k] < MASTERED]
+    # What only leads to a skill that is mastered is not needed any more.
+    needed = menu.closure([int(k) for k in aims if known.known[k] < MASTERED])
+    left = [k for k in needed if known.known[k] < MASTERED]
     order = _ordered(left, known, worth, teaching, first=menu.number.get(choose or "", -1))
     usual, sd = usual_time(menu, np.array(order, np.int64), state=state, model=teaching.model, now_us=query.minute_us)
     steps = _steps(order, known, worth, teaching, recommender, aims, usual)
-    return _timed(goal, steps, sd, [menu.skills[k] for k in way if k not in left], events, query.now_us)
+    return _timed(goal, steps, sd, [menu.skills[k] for k in way if known.known[k] >= MASTERED], events, query.now_us)
 
 
 def ready_skills(path: Path) -> tuple[str, ...]:
@@ -224,8 +226,8 @@ def _timed(
         minutes=line.minutes_needed,
         minutes_p90=line.minutes_needed_p90,
         minutes_a_week=week.mean,
-        finish_p50=_day(line.finish_day_p50),
-        finish_p90=_day(line.finish_day_p90),
+        finish_p50=_day(line.finish_day_p50) if steps else None,
+        finish_p90=_day(line.finish_day_p90) if steps else None,
         on_track=line.on_track,
     )
 

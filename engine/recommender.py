@@ -6,6 +6,8 @@ It is written for many learners at once; one learner is a class of one.
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+import numpy as np
+
 from engine.asked import Ask, Asked, asked_of
 from engine.assembly import Recommender, recommender_of
 from engine.domain.decision import Decision, Request
@@ -104,7 +106,7 @@ def _decision(asked: Asked, settled: Settled, outlooks: Sequence[ResourceOutlook
         flags=flags_of(settled.ranked, asked.answered),
         rules=ruled.held if ruled is not None else (),
         conflict=ruled.conflict if ruled is not None else (),
-        message=said or _message(asked, settled.ranked, asked.stage),
+        message=said or _message(asked, settled, asked.stage),
         beside=settled.beside,
     )
 
@@ -169,17 +171,21 @@ def mode_of(request: Request, query: Query, recommender: Recommender) -> str:
     return "personalised" if len(query.history.resource_index) else "cold"
 
 
-def _message(asked: Asked, ranked: Ranked, stage: LastStage | None) -> str | None:
-    """Why there is nothing, or nothing for the goal; None where all is as hoped."""
-    who, query = asked.asking, asked.ask.query
+def _message(asked: Asked, settled: Settled, stage: LastStage | None) -> str | None:
+    """Why there is nothing in this slate, or nothing for the goal; None where all is as hoped."""
+    ranked, who, query = settled.ranked, asked.asking, asked.ask.query
     request, learner, recommender, for_goal = who.request, who.learner, who.recommender, None
     if ranked.learning is not None and learner is not None and recommender.teaching is not None:
-        menu, titles = recommender.teaching.menu, recommender.titles
-        gained = Gained(learner.goal, who.again.spent, ranked.learning, menu, titles)
+        menu, shown = recommender.teaching.menu, ranked.rows[list(settled.slate.chosen)]
+        gained = Gained(
+            learner.goal, who.again.spent, shown[np.isin(shown, who.again.rows)], ranked.learning, menu,
+            recommender.titles,
+        )  # fmt: skip
         for_goal = why_no_gain(request, query, gained, recommender.catalogue)
         if stage is not None and for_goal not in (None, GOAL_MASTERED):
             rows = menu.teaching.gathered(ranked.learning.aims)[1]
-            for_goal = GOAL_RULED_OUT if (asked.allowed[rows] & ~stage.looked_at[rows]).any() else for_goal
+            ruled_out = (asked.allowed[rows] & ~stage.looked_at[rows]).any() and not np.isin(rows, shown).any()
+            for_goal = GOAL_RULED_OUT if ruled_out else for_goal
     if len(ranked.rows) or for_goal == GOAL_MASTERED:
         return for_goal
     return why_nothing(request, query, recommender.catalogue)

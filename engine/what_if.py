@@ -1,107 +1,101 @@
 """What would be different, had this been done and right, or an earlier answer not been given: each is recomputed."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
 from msgspec import structs
 
-from engine.domain.decision import Decision, Option, Request
+from engine.asked import Ask
+from engine.domain.decision import Decision, Option
 from engine.domain.history import microseconds
 from engine.domain.interaction import Interaction
-from engine.domain.query import Query
-from engine.last_stage import Rules
 from engine.learner.evidence import day_of
 from engine.learner.fold import caught_up, folded, place_of
 from engine.learner.menu import Known, known_of
+from engine.learner.model import LearnerModel
 from engine.learner.state import LearnerState
 from engine.learner.tracing import MASTERED
 from engine.phrases import WHAT_IF
 from engine.ranking.learning import Teaching
-from engine.recommender import Recommender, recommend
+from engine.recommender import Recommender, recommend_each
 
-# So many of the last answers are asked about, and so far down a rank is told.
-_N_ANSWERS, _DEEP = 3, 20
+# So many of the last answers are asked about.
+_N_ANSWERS = 3
 # A change of an estimate smaller than this is not worth a word.
 _LEAST_CHANGE = 0.02
 _ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
 
+# What would be asked of these events instead, whose state is given.
+Imagined = Callable[[Sequence[Interaction], LearnerState], Ask]
+
 
 @dataclass(frozen=True, slots=True)
 class _Asking:
-    """The request as it stands, asked again without chance."""
+    """The ask as it stands, and how it would be asked of other events; nothing is left to fresh chance."""
 
-    request: Request
-    query: Query
+    ask: Ask
+    events: Sequence[Interaction]
+    imagined: Imagined
     recommender: Recommender
     teaching: Teaching
-    now: datetime
-    rules: Rules | None
+    model: LearnerModel
 
-    def ranks(self, state: LearnerState, query: Query | None = None) -> dict[str, int]:
-        """The rank of what would be shown to this state."""
-        decision = recommend(
-            self.request,
-            query or self.query,
-            self.recommender,
-            decision_id="",
-            now=self.now,
-            state=state,
-            rules=self.rules,
-        )
-        return {option.resource_id: option.rank for option in decision.slate}
+    def slate(self, ask: Ask) -> list[str]:
+        """What would be shown, best first, by the very recipe that decides."""
+        chance = ask.request.explore and ask.request.seed is not None
+        plain = ask if chance else replace(ask, request=replace(ask.request, explore=False))
+        return [option.resource_id for option in recommend_each([plain], self.recommender)[0].slate]
 
 
 def what_if_of(
-    request: Request,
-    query: Query,
-    state: LearnerState,
+    ask: Ask,
     events: Sequence[Interaction],
     decision: Decision,
     recommender: Recommender,
     *,
-    now: datetime,
-    rules: Rules | None = None,
+    imagined: Imagined,
 ) -> dict[str, tuple[str, ...]]:
     """For each option what would be different, in sentences for the learner; none where nothing would.
 
-    `events` are all of the learner's. Every sentence is the result of the same recipe with one event more or less,
-    under the same `rules`.
+    `ask` led to the `decision`, and `events` are all of the learner's; `imagined` is the same ask of other events.
+    Every sentence speaks of the slate that would be answered then: so many options, under the same rules.
     """
-    if recommender.teaching is None or recommender.learner is None:
+    if recommender.teaching is None or recommender.learner is None or ask.state is None:
         return {}
-    plain = replace(request, k=max(request.k, _DEEP), explore=False)
-    asking = _Asking(plain, query, recommender, recommender.teaching, now, rules)
-    base = asking.ranks(state)
-    without = _without_answers(events, asking)
+    asking = _Asking(ask, events, imagined, recommender, recommender.teaching, recommender.learner)
+    shown = [option.resource_id for option in decision.slate]
+    # Where near-ties took turns, what an answer changes is told of what chance left in its place.
+    base = asking.slate(ask) if ask.request.explore else shown
+    without = _without_answers(asking)
     return {
         option.resource_id: (
-            *_if_done(option, state, events, asking),
-            *_if_not_been(option.resource_id, base, without),
+            *_if_done(option, ask.state, asking, base),
+            *(_if_not_been(option.resource_id, base, without, asking) if base[place : place + 1] == [x] else ()),
         )
-        for option in decision.slate
+        for place, (x, option) in enumerate(zip(shown, decision.slate, strict=True))
     }
 
 
-def _if_done(option: Option, state: LearnerState, events: Sequence[Interaction], asking: _Asking) -> list[str]:
-    """What this option, done and right, would open, change and bring next; of what is never answered, only the last."""
+def _if_done(option: Option, state: LearnerState, asking: _Asking, base: Sequence[str]) -> list[str]:
+    """What this option, done and right, would open, change and bring next; of what is never answered, only the last.
+
+    `base` is what comes now.
+    """
     recommender = asking.recommender
-    assert recommender.learner is not None
     row = recommender.catalogue.resource_map.row(option.resource_id)
     skills = asking.teaching.menu.skills_of(row)
     if not len(skills):
         return []
     answerable = bool(asking.teaching.menu.answerable[row])
-    done = _done(option.resource_id, state, asking.now, answered=answerable)
-    after = caught_up(state, [done], lambda: [*events, done], model=recommender.learner, offer=recommender.offer)
+    done = _done(option.resource_id, state, asking.ask.now, answered=answerable)
+    events = [*asking.events, done]
+    after = caught_up(state, [done], lambda: events, model=asking.model, offer=recommender.offer)
     told = _opened(skills, state, after, asking) if answerable else []
-    seen = replace(asking.query.history, resource_index=np.append(asking.query.history.resource_index, np.int32(row)),
-                   at_us=np.append(asking.query.history.at_us, asking.query.now_us))  # fmt: skip
-    following = asking.ranks(after, replace(asking.query, history=seen))
-    first = min(following, key=lambda x: following[x], default=None)
-    if first is not None and first != option.resource_id:
-        title = recommender.catalogue.title(recommender.catalogue.resource_map.row(first))
+    following = asking.slate(asking.imagined(events, after))[:1]
+    if following and following != [option.resource_id] and following != list(base[:1]):
+        title = recommender.catalogue.title(recommender.catalogue.resource_map.row(following[0]))
         told.append(WHAT_IF["next" if answerable else "done"].format(title=title))
     return told
 
@@ -155,50 +149,62 @@ def _opened(
 def _known(state: LearnerState, skills: "np.ndarray[tuple[int], np.dtype[np.int64]]", asking: _Asking) -> Known:
     return known_of(
         asking.teaching.menu, np.empty(0, np.int64), skills,
-        state=state, model=asking.teaching.model, now_us=asking.query.now_us,
+        state=state, model=asking.teaching.model, now_us=asking.ask.query.minute_us,
     )  # fmt: skip
 
 
-def _without_answers(events: Sequence[Interaction], asking: _Asking) -> list[tuple[str, dict[str, int]]]:
-    """For each of the last answers how it is called, and the ranks had it not been given."""
-    recommender = asking.recommender
-    assert recommender.learner is not None
+def _without_answers(asking: _Asking) -> list[tuple[str, list[str]]]:
+    """For each of the last answers how it is called, and what would be shown had it not been given."""
+    recommender, events = asking.recommender, asking.events
     voided = {e.voids for e in events if e.kind == "voided"}
     answers = sorted((e for e in events if e.outcome is not None and e.event_id not in voided), key=place_of)
     found = []
-    for answer in reversed(answers[-_N_ANSWERS:]):
-        left = [e for e in events if e.event_id != answer.event_id]
-        ranks = asking.ranks(folded(left, recommender.learner, recommender.offer))
-        found.append((_called(answer, asking), ranks))
+    for nth in range(len(answers) - 1, max(len(answers) - 1 - _N_ANSWERS, -1), -1):
+        called = _called(answers, nth, asking)
+        if called is None:
+            continue
+        left = [e for e in events if e.event_id != answers[nth].event_id]
+        state = folded(left, asking.model, recommender.offer)
+        found.append((called, asking.slate(asking.imagined(left, state))))
     return found
 
 
-def _called(answer: Interaction, asking: _Asking) -> str:
-    row = asking.recommender.catalogue.resource_map.row(answer.resource_id or "")
-    title = asking.recommender.catalogue.title(row) if row >= 0 else "another resource"
+def _called(answers: Sequence[Interaction], nth: int, asking: _Asking) -> str | None:
+    """An answer by its resource and day; None where words would not say which of several is meant."""
+    answer, title = answers[nth], _resource_title(answers[nth], asking)
+    if title is None:
+        return None
+    alike = [n for n, e in enumerate(answers) if _day(e) == _day(answer) and _resource_title(e, asking) == title]
+    if nth != alike[-1]:
+        return None
+    whose = "your answer" if len(alike) == 1 else "your last answer"
     if answer.at is None:
-        return f"your answer on “{title}”"
-    return f"your answer on “{title}” {day_of(microseconds(answer.at), asking.query.now_us)}"
+        return f"{whose} on “{title}”"
+    return f"{whose} on “{title}” {day_of(microseconds(answer.at), asking.ask.query.now_us)}"
+
+
+def _resource_title(answer: Interaction, asking: _Asking) -> str | None:
+    """What the resource answered is called; None where nothing on offer ever was."""
+    row = asking.recommender.catalogue.resource_map.row(answer.resource_id or "")
+    return asking.recommender.catalogue.title(row) if row >= 0 else None
+
+
+def _day(answer: Interaction) -> date | None:
+    return None if answer.at is None else answer.at.astimezone(UTC).date()
 
 
 def _if_not_been(
-    resource_id: str, base: Mapping[str, int], without: Sequence[tuple[str, Mapping[str, int]]]
+    resource_id: str, base: Sequence[str], without: Sequence[tuple[str, Sequence[str]]], asking: _Asking
 ) -> list[str]:
     """The answer without which this would stand elsewhere, the one that matters most."""
-    if resource_id not in base:
+    k, rank = asking.ask.request.k, base.index(resource_id) + 1
+    ranks = [(called, slate.index(resource_id) + 1 if resource_id in slate else k + 1) for called, slate in without]
+    answer, then = max(ranks, key=lambda one: abs(one[1] - rank), default=("", rank))
+    if then == rank:
         return []
-    moved = [(abs(ranks.get(resource_id, _DEEP + 1) - base[resource_id]), called, ranks) for called, ranks in without]
-    most = max(moved, key=lambda m: m[0], default=None)
-    if most is None or most[0] == 0:
-        return []
-    rank = most[2].get(resource_id)
-    if rank is None:
-        return [WHAT_IF["gone"].format(answer=most[1], n=_DEEP)]
-    return [
-        WHAT_IF["moved"].format(
-            answer=most[1], place=_ORDINALS[rank - 1] if rank <= len(_ORDINALS) else f"number {rank}"
-        )
-    ]
+    if then > k:
+        return [WHAT_IF["gone"].format(answer=answer, n=k)]
+    return [WHAT_IF["moved"].format(answer=answer, place=_ORDINALS[then - 1] if then <= 10 else f"number {then}")]
 
 
 def _title(skill_id: str, asking: _Asking) -> str:

@@ -8,9 +8,11 @@ from functools import partial
 
 from engine.domain.decision import Decision, Request
 from engine.domain.errors import BadInput, Unknown
+from engine.domain.interaction import Interaction
+from engine.learner.state import LearnerState
 from engine.recommender import Ask
 from engine.recommender import recommend_each as engine_each
-from engine.what_if import what_if_of
+from engine.what_if import Imagined, what_if_of
 from serving.approving import (
     Approved,
     CurrentApprovals,
@@ -25,7 +27,7 @@ from serving.current_bundle import CurrentBundle
 from serving.current_rules import CurrentRules, InForce
 from serving.deciding import Deciding
 from serving.fresh_ids import fresh_id
-from serving.known_learner import KnownLearner, known_learner, learner_in_sight
+from serving.known_learner import KnownLearner, imagined_learner, known_learner, learner_in_sight
 from serving.known_names import require_skills
 from serving.ladder import reach, recorded
 from serving.schemas import MAX_LEARNERS, BatchIn, RecommendationIn
@@ -78,7 +80,10 @@ async def recommend_next(
     asks = asks_of(ask, barred)
     made = approved(asks, await deciding.decisions(asks, known.recommender), barred, known=known, permits=permits)
     decision = reached.labelled(made.decision)
-    told = await asyncio.to_thread(_what_if, made.request, known, in_force, decision) if asked.what_if else {}
+    told: Mapping[str, tuple[str, ...]] = {}
+    if asked.what_if:
+        imagined = partial(_imagined, request, known, in_force, permits, now=now)
+        told = await asyncio.to_thread(_what_if, asks[0], known, made.decision, imagined)
     await put_questions(tenant, [made], store.approvals)
     waited_s = reached.waited_s if wanted else None
     return Chosen(decision, reached.seq, known, what_if=told, is_away=reached.is_away, waited_s=waited_s)
@@ -164,23 +169,27 @@ def _barred(ask: Ask, known: KnownLearner, permits: Permits) -> dict[str, tuple[
     return barred_for(known, ask.query, None if ask.rules is None else ask.rules.plan, permits)
 
 
-def _what_if(
-    request: Request, known: KnownLearner, in_force: InForce, decision: Decision
-) -> Mapping[str, tuple[str, ...]]:
+def _what_if(ask: Ask, known: KnownLearner, decision: Decision, imagined: Imagined) -> Mapping[str, tuple[str, ...]]:
     """What would be different; nothing where no state says what is so, or none was asked."""
-    if known.state is None or request.non_personalised:
+    if known.state is None or ask.request.non_personalised:
         return {}
-    query = known.query(now=decision.at, class_id=request.class_id)
-    return what_if_of(
-        request,
-        query,
-        known.state,
-        known.context.interactions,
-        decision,
-        known.recommender,
-        now=decision.at,
-        rules=in_force.over(known, query, class_id=request.class_id),
-    )
+    return what_if_of(ask, known.context.interactions, decision, known.recommender, imagined=imagined)
+
+
+def _imagined(
+    request: Request,
+    known: KnownLearner,
+    in_force: InForce,
+    permits: Permits,
+    events: Sequence[Interaction],
+    state: LearnerState,
+    *,
+    now: datetime,
+) -> Ask:
+    """What would be decided for this learner of other events, whose state is given, with all that bounds it."""
+    other = imagined_learner(known, events, state)
+    ask = _ask(request, other, in_force, now)
+    return asks_of(ask, _barred(ask, other, permits))[0]
 
 
 async def _who(asked: BatchIn, *, tenant: str, store: Store) -> Sequence[str]:

@@ -4,7 +4,7 @@ import asyncio
 from bisect import bisect_right
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 
@@ -126,6 +126,21 @@ def learner_in_sight(
         made=made,
         is_new=told and not made.is_stored(context.state, context.arrived[-1]),
     )
+
+
+def imagined_learner(known: KnownLearner, events: Sequence[Interaction], state: LearnerState) -> KnownLearner:
+    """The same learner as if these had been all their events, whose `state` is given; nothing of it is kept."""
+    made = Made(
+        interactions=events,
+        recommender=known.recommender,
+        history=history_of(events, known.recommender.catalogue.resource_map),
+        preferences=preferences_of(last_said(events, "preferences_set")),
+        state=state,
+        spoken=None,
+        kept=None,
+    )
+    context = replace(known.context, interactions=events)
+    return replace(known, context=context, made=made, is_new=False)
 
 
 def _made(context: LearnerContext, recommender: Recommender) -> Made:

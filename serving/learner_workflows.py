@@ -6,6 +6,7 @@ from datetime import datetime
 
 from engine.domain.errors import Unknown
 from engine.domain.interaction import Interaction
+from engine.emptiness import GOAL_MASTERED
 from engine.learner.preferences import Goal, Preferences, goal_of, last_said, value_of
 from engine.path import Path, path_of
 from engine.portrait import Portrait, portrait_of
@@ -57,7 +58,7 @@ async def set_goal(
         event_id=event.event_id,
         goal=goal_out(goal, path),
         seen_token=token_of(known.context.seq),
-        message=no_bundle(known) or (NOT_ON_OFFER if goal and path is None else None),
+        message=no_bundle(known) or _said_of(goal, path),
     )
 
 
@@ -70,6 +71,13 @@ async def somebody(learner_id: str, *, tenant: str, store: Store, bundles: Curre
             "PUT /v1/learners/{learner_id}"
         )
     return known
+
+
+def _said_of(goal: Goal | None, path: Path | None) -> str | None:
+    """Why there is no way to a goal; None where there is one."""
+    if goal is None or (path is not None and path.remaining):
+        return None
+    return NOT_ON_OFFER if path is None else GOAL_MASTERED
 
 
 def _said(kind: str, learner_id: str, value: Preferences | Goal) -> Interaction:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
+from engine.emptiness import GOAL_MASTERED
 from engine.learner.preferences import Goal
 from engine.path import ready_skills
 from engine.recommender import Recommender
@@ -52,7 +53,7 @@ async def path_for(
     if path is None:
         return PathOut(learner_id=learner_id, goal=goal.skills, by=goal.by, message=NOT_ON_OFFER)
     _require_ready(choose, ready_skills(path))
-    return path_out(learner_id, path, message=None)
+    return path_out(learner_id, path, message=None if path.remaining else GOAL_MASTERED)
 
 
 def _named(asked: Sequence[str], recommender: Recommender) -> tuple[str, ...]:
