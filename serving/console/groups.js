@@ -24,7 +24,9 @@ async function propose(asked, seed, fixed = []) {
     // Whoever stays keeps their place, and the others fill what is left.
     for (const { at, group } of fixed) groups.splice(at, 0, { ...group, ids: [...group.ids] });
     const places = groups.flatMap((group, at) => group.fixed ? [] : [at + 1]);
-    const said = one.rules.flatMap((rule) => ruleWords(rule, places));
+    const moved = one.rules.filter((rule) => rule.origin === "edits" && rule.broken).length;
+    const said = one.rules.filter((rule) => rule.origin !== "edits").flatMap((rule) => ruleWords(rule, places));
+    if (moved) said.push(moved === 1 ? "A pair you once put together or apart is not so here." : moved + " pairs you once put together or apart are not so here.");
     return { id: one.grouping_id, groups, proposed: groups.map((g) => [...g.ids]), said: [...said, ...notes] };
   });
   making = { asked, seed, options, at: 0 };
