@@ -19,7 +19,6 @@ from engine.explanations import (
     in_order,
     learning_reasons,
     lifted_reason,
-    loop_flag,
     planned_reason,
     put_in_reason,
     reasons_of,
@@ -28,6 +27,7 @@ from engine.explanations import (
     voice_reasons,
     wish_reasons,
 )
+from engine.flags import loop_flags
 from engine.learner.fold import Offer, fresh
 from engine.learner.mastery import ResourceOutlook
 from engine.learner.menu import Known, Menu, expected
@@ -186,12 +186,20 @@ def _options(settled: Settled, answered: Answered) -> Iterator[Option]:
         )
 
 
-def flags_of(ranked: Ranked, answered: Answered) -> tuple[Flag, ...]:
-    """What a teacher should know of."""
-    if ranked.learning is None or answered.teaching is None:
+def flags_of(settled: Settled, answered: Answered) -> tuple[Flag, ...]:
+    """What a teacher should know of beside this slate."""
+    learning = settled.ranked.learning
+    if learning is None or not learning.loops or answered.teaching is None or answered.state is None:
         return ()
-    skills = [answered.teaching.menu.skills[k] for k in ranked.learning.loops]
-    return tuple(loop_flag(s, answered.titles.get(s, s)) for s in skills)
+    return loop_flags(
+        learning.loops,
+        settled.ranked.rows[list(settled.slate.chosen)].tolist(),
+        answered.state,
+        answered.query,
+        menu=answered.teaching.menu,
+        catalogue=answered.catalogue,
+        titles=answered.titles,
+    )
 
 
 def _placed(slate: Slate, slot: int, *, inquiry: bool) -> tuple[Reason, ...]:

@@ -103,7 +103,7 @@ def _decision(asked: Asked, settled: Settled, outlooks: Sequence[ResourceOutlook
         catalogue_hash=recommender.catalogue.hash,
         class_id=query.class_id,
         slate=options_of(settled, asked.answered, outlooks),
-        flags=flags_of(settled.ranked, asked.answered),
+        flags=flags_of(settled, asked.answered),
         rules=ruled.held if ruled is not None else (),
         conflict=ruled.conflict if ruled is not None else (),
         message=said or _message(asked, settled, asked.stage),
