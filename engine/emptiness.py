@@ -20,7 +20,9 @@ NAMED_NONE = "candidates names nothing: name resources in it, or leave it out."
 NAMED_UNKNOWN = "None of the candidates named is on offer: check their ids, or send them with PUT /v1/resources."
 GOAL_UNTAUGHT = "Nothing on offer teaches the skills of this goal: send resources that do with PUT /v1/resources."
 GOAL_RULED_OUT = "Rules keep what is on offer for the skills of this goal from being shown: rules says which."
-GOAL_MASTERED = "The skills of this goal are mastered: it is time for another goal."
+GOAL_MASTERED = (
+    "The skills of this goal are mastered, so what is offered on them is practice: it is time for another goal."
+)
 # What may stand in the way, the easiest to change first; `{goal}` is empty or says that it is asked for a goal.
 IN_THE_WAY = {
     "exclude": "Everything left to show{goal} is excluded by the request: exclude less.",

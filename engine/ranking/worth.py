@@ -55,13 +55,12 @@ def _values(
 ) -> tuple[Floats, dict[int, int]]:
     """What a unit of mastery of each skill is worth, and for what the skills are that only open others.
 
-    A skill aimed at counts 1 until it is mastered, as the path and the messages have it. Where what it waits for
-    would, once known, let it be learned so much faster that the way around pays, time for both counted, the skills it
-    waits for are worth as much per minute as the whole way: the ratio of what is won to the minutes it takes, as in
-    scheduling work with precedence (Sidney 1975). What lies beyond the minutes `ahead` is not won.
+    A skill aimed at counts 1. Where what it waits for would, once known, let it be learned so much faster that the way
+    around pays, time for both counted, the skills it waits for are worth as much per minute as the whole way: the ratio
+    of what is won to the minutes it takes, as in scheduling work with precedence (Sidney 1975). What lies beyond the
+    minutes `ahead` is not won.
     """
     value = np.zeros(len(menu.skills))
-    aims = aims[~(traced[aims] >= MASTERED)]
     value[aims] = 1.0
     opens: dict[int, int] = {}
     room = span * np.maximum(MASTERED + 0.1 - traced[aims], 0.0)

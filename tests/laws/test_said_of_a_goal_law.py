@@ -38,18 +38,13 @@ def path(recommender, events, goal):
 
 @law
 @given(seed=st.integers(0, 10_000), picks=st.lists(st.integers(0, 15), min_size=1, max_size=3))
-def test_a_goal_is_mastered_for_message_gain_and_path_alike(lesson, seed, picks):
+def test_a_goal_is_mastered_for_message_and_path_alike(lesson, seed, picks):
     goal = tuple({sorted(lesson.skill_rows)[i] for i in picks})
     events = work(lesson, seed)
     decision, plan = ask(lesson, events, goal=goal, k=5), path(lesson, events, goal)
     assert (decision.message == emptiness.GOAL_MASTERED) == (not plan.remaining)
-    gains = {
-        r.evidence["skill_id"] for o in decision.slate for r in o.reasons if r.code == "gain" and r.contribution > 0
-    }
-    assert not gains & set(plan.mastered)
     if not plan.remaining:
         assert (plan.steps, plan.minutes, plan.finish_p50, plan.finish_p90) == ((), 0.0, None, None)
-        assert not gains
 
 
 @law
