@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.domain.catalogue import Catalogue
-from engine.domain.decision import Flag, Reason
+from engine.domain.decision import Reason
 from engine.domain.query import Query
 from engine.domain.resource import Resource
 from engine.domain.rule import Rule
@@ -136,16 +136,6 @@ def voice_reasons(added: Sequence[float] | NDArray[np.float64], words: Sequence[
         own = word is not None and (word != "accepted" or value > 0)
         found.append(reason("voice", f"voice_{word}" if own else "voice_alike", value) if value else None)
     return found
-
-
-def loop_flag(skill_id: str, title: str) -> Flag:
-    """Tells the teacher that the last steps on a skill brought no progress."""
-    return Flag(
-        code="loop",
-        skill_id=skill_id,
-        text_teacher=f"The last {N_LOOP} answers on {title} were wrong: the approach is changed. "
-        "A word with the learner, or a peer who can explain it, may help more.",
-    )
 
 
 def planned_reason(contribution: float, *, planned: bool = True) -> Reason:

@@ -14,6 +14,7 @@ from engine.learner.model import LearnerModel
 from engine.learner.state import LearnerState
 from engine.learner.voices import DAY_US, Spoken
 from engine.ranking import needs as of_needs
+from engine.ranking.loops import stands, tried_on
 from engine.ranking.needs import Needs
 from engine.ranking.objective import TERMS as OF_LEARNING
 from engine.ranking.objective import added_by_approach, added_by_learning, loops_of
@@ -23,7 +24,6 @@ from engine.ranking.worth import Worth, worth_of
 
 TERMS = (*OF_LEARNING, *of_needs.TERMS, "voice", "minutes", "repeat")
 _PLACE = {name: place for place, name in enumerate(TERMS)}
-_LAST = 3
 # A resource counts as repeated for so many of the learner's events.
 REPEATED_WITHIN = 10
 
@@ -149,10 +149,10 @@ def learning_of(rows: Ints, learner: Learner, teaching: Teaching) -> Learning:
     terms[: len(OF_LEARNING) - 1] = added_by_learning(
         menu, known, worth, state, model=teaching.model, weights=weights, has_goal=has_goal
     )
-    loops = loops_of(menu, state)
+    loops = [k for k in loops_of(menu, state) if stands(k, state, menu, learner.now_us)]
     if loops:
-        recent = learner.history.resource_index[-_LAST:]
-        terms[_PLACE["approach"]] = added_by_approach(menu, known, loops, recent, weight=weights.approach)
+        tried = {k: tried_on(k, learner.history.resource_index, menu) for k in loops}
+        terms[_PLACE["approach"]] = added_by_approach(menu, known, tried, weight=weights.approach)
     first = _PLACE["review"]
     terms[first : first + len(of_needs.TERMS)] = of_needs.contributions(
         learner.needs, menu, rows, (place, skill), weights=weights

@@ -3,6 +3,7 @@ loop.
 """
 
 import ctypes
+from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -103,18 +104,15 @@ def loops_of(menu: Menu, state: LearnerState) -> list[int]:
     return sorted(menu.by_key[key] for key in stuck.tolist() if key in menu.by_key)
 
 
-def added_by_approach(
-    menu: Menu, known: Known, loops: list[int], recent: NDArray[np.int32], *, weight: float
-) -> Floats:
+def added_by_approach(menu: Menu, known: Known, loops: Mapping[int, list[int]], *, weight: float) -> Floats:
     """Another way out of loops: `(n,)`. Against what was tried last on the skill and its formats, for what leads to it.
 
-    `recent`: rows of the learner's last resources.
+    `loops`: the skills, each with the rows that were tried last on it.
     """
     added, n = np.zeros(len(known.rows)), len(menu.skills)
     place, skills = menu.pairs(known.rows)
     formats = menu.format_index[known.rows]
-    for skill in loops:
-        tried = [r for r in recent.tolist() if skill in menu.skills_of(r).tolist()]
+    for skill, tried in loops.items():
         on, before = np.zeros(len(added), bool), np.zeros(len(added), bool)
         needed = np.zeros(n, bool)
         needed[menu.needed_by(skill)] = True

@@ -27,7 +27,7 @@ VIOLATIONS = {
 
 def lint(house: Path) -> str:
     command = [sys.executable, "-c", "from importlinter.cli import lint_imports_command as c; c()", "--no-cache"]
-    environment = {"PYTHONPATH": str(house), "PATH": "/usr/bin:/bin", "COLUMNS": "200"}
+    environment = {"PYTHONPATH": str(house), "PATH": "/usr/bin:/bin", "COLUMNS": "400"}
     return subprocess.run(command, cwd=house, env=environment, capture_output=True, text=True, timeout=100).stdout
 
 
