@@ -144,13 +144,15 @@ class Asked:
     def choose(self, ranked: Ranked, decision_id: str | None) -> Slate:
         """The slate out of these; near-ties take turns for a decision, where that is asked for."""
         request, offered, rows = self.asking.request, self.asking.recommender.offered, ranked.rows
+        # What the learner said yes to does not have to wait until something else comes back no more.
+        again = ranked.again.difference(row for row, kind in self.answered.words.items() if kind == "accepted")
         return slate_of(
             ranked.scores,
             offered.formats[rows],
             offered.tie_break[rows],
             k=request.k,
             variety=_variety(request, ranked, self.asking.recommender),
-            again=_among(rows, ranked.again, len(offered.formats)) if ranked.again else None,
+            again=_among(rows, again, len(offered.formats)) if again else None,
             exploring=_exploring(request, decision_id, ranked, self.ask.state) if decision_id is not None else None,
         )
 

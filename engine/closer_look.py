@@ -199,7 +199,7 @@ def _with_voices(asking: Asking, rows: Ints, plain: Floats, span: float) -> tupl
     if not voices:
         return np.zeros(len(rows)), plain
     voice = added_by_voices(voices, recommender.keys[rows], weight=recommender.weights.voice * span)
-    voice += lift_of(plain + voice, voice, accepted_rows(voices, recommender, rows))
+    voice += lift_of(plain + voice, voice, _accepted_places(voices, recommender, rows), asking.request.k)
     return voice, plain + voice
 
 
@@ -216,8 +216,8 @@ def _worthwhile_for(asking: Asking, learner: Learner, look: Look) -> Ranked:
     share = weights.relevance if learning.has_goal else weights.relevance_without_goal
     relevant = (pool.relevant - pool.usual[:, None]) * (share / pool.span if pool.span else 0.0)
     scores = added_up(np.vstack([relevant, learning.terms]))
-    if len(accepted := accepted_rows(learner.spoken, recommender, rows)):
-        learning.voice[:] += lift_of(scores, learning.voice, accepted)
+    if accepted := _accepted_places(learner.spoken, recommender, rows):
+        learning.voice[:] += lift_of(scores, learning.voice, accepted, asking.request.k)
         scores = added_up(np.vstack([relevant, learning.terms]))
     done_before = frozenset(again.rows.tolist())
     return Ranked(rows, relevant, learning, learning.voice, scores, 1.0, again=done_before, told=pool.told)
@@ -249,10 +249,16 @@ def learner_led(
     )
 
 
-def accepted_rows(voices: tuple[Spoken, ...], recommender: Recommender, rows: Ints | None = None) -> Ints:
-    """Places among these rows, or all, of what the learner accepted and has not worked on yet: it stays on the list."""
+def accepted_rows(voices: tuple[Spoken, ...], recommender: Recommender) -> Ints:
+    """Rows of what the learner accepted and has not worked on yet: it stays on the list."""
     accepted = [v.key for v in voices if v.kind == "accepted"]
     if not accepted:
         return _NO_ROWS
-    keys = np.array(accepted, np.uint64)
-    return np.flatnonzero(np.isin(recommender.keys if rows is None else recommender.keys[rows], keys))
+    return np.flatnonzero(np.isin(recommender.keys, np.array(accepted, np.uint64)))
+
+
+def _accepted_places(voices: tuple[Spoken, ...], recommender: Recommender, rows: Ints) -> list[int]:
+    """Places among these rows of the same, in the order it was said."""
+    keys = recommender.keys[rows]
+    accepted = [np.uint64(v.key) for v in voices if v.kind == "accepted"]
+    return [place for key in accepted for place in np.flatnonzero(keys == key).tolist()]

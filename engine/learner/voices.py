@@ -17,7 +17,8 @@ HOLDS_US: Mapping[str, int] = {
     "too_easy": 14 * DAY_US,
     "too_hard": 14 * DAY_US,
 }
-N_KEPT = 32
+# So many words that still hold are kept of one learner, some 80 bytes each: eighteen a day for two weeks.
+N_KEPT = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,14 +33,16 @@ class Spoken:
 def heard(spoken: tuple[Spoken, ...], event: Interaction) -> tuple[Spoken, ...]:
     """What was said, with one more event: a word takes the place of an earlier one on the same resource.
 
+    With it go those that hold no longer, and the oldest where more than `N_KEPT` hold.
     Working on a resource keeps an acceptance and answers a "not now": both are done with.
     """
     if event.resource_id is None:
         return spoken
     if event.kind in VOICE_KINDS:
         key = item_key(event.resource_id)
-        others = tuple(s for s in spoken if s.key != key)
-        return (*others[-N_KEPT + 1 :], Spoken(event.kind, key, microseconds(event.at)))
+        at_us = microseconds(event.at)
+        others = tuple(s for s in standing(spoken, at_us) if s.key != key)
+        return (*others[-N_KEPT + 1 :], Spoken(event.kind, key, at_us))
     if spoken and event.kind in TAUGHT_KINDS:
         key = item_key(event.resource_id)
         return tuple(s for s in spoken if s.key != key or s.kind not in ("accepted", "not_now"))

@@ -1,6 +1,6 @@
 """What a learner's own words add: each moves the resource it was said of, and those too much like it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,15 +44,25 @@ def added_by_voices(
     return added
 
 
-def lift_of(scores: Floats, voice: Floats, accepted: NDArray[np.int64]) -> Floats:
-    """What a yes adds beyond its weight, so that it moves a resource up by one place at least: `(n,)`.
+def lift_of(scores: Floats, voice: Floats, accepted: Sequence[int], k: int) -> Floats:
+    """What a yes adds beyond its weight: one place up at least, and a place among the `k` that are shown: `(n,)`.
 
-    `scores` hold what words add, `voice` `(n,)`; `accepted` are places among the candidates.
+    `scores` hold what words add, `voice` `(n,)`; `accepted` are places among the candidates in the order they were said
+    yes to. Half a slate is kept for the last of these; the place at its end is kept for another way of working.
     """
     plain, lift = scores - voice, np.zeros(len(scores))
     for place in accepted:
         above = plain[plain > plain[place]]
         if len(above):
-            next_above = float(above.min())
-            lift[place] = max(next_above + _CLEARLY * max(abs(next_above), 1.0) - float(scores[place]), 0.0)
+            lift[place] = max(_above(float(above.min())) - float(scores[place]), 0.0)
+    kept = list(accepted[-max(k // 2, 1) :])
+    lifted = scores + lift
+    others = np.sort(np.delete(lifted, kept))[::-1]
+    last = max(k - 1, 1) - len(kept)
+    if kept and last < len(others):
+        lift[kept] += np.maximum(_above(float(others[last])) - lifted[kept], 0.0)
     return lift
+
+
+def _above(score: float) -> float:
+    return score + _CLEARLY * max(abs(score), 1.0)

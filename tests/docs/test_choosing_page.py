@@ -4,7 +4,7 @@ import re
 from dataclasses import asdict
 from pathlib import Path
 
-from engine.learner.voices import DAY_US, HOLDS_US
+from engine.learner.voices import DAY_US, HOLDS_US, N_KEPT
 from engine.path import CHECKABLE
 from engine.ranking import exploration, objective
 from engine.ranking.pool import N_LEARNING
@@ -33,6 +33,7 @@ def test_bands_words_and_limits_are_those_of_the_code():
     assert {kind: us / DAY_US for kind, us in HOLDS_US.items() if kind != "not_now"} == dict.fromkeys(
         ("accepted", "declined", "too_easy", "too_hard"), 14
     )
+    assert f"{N_KEPT} that hold are kept" in text
     assert HOLDS_US["not_now"] == 18 * 3_600_000_000
     assert (exploration.EPSILON, exploration.NEAR, N_LEARNING, CHECKABLE, LEAST_STEPS) == (0.1, 0.05, 120, 0.7, 400)
     assert (LEAST_MET, "met five times or more and never" in text) == (5, True)

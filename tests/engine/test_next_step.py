@@ -184,6 +184,32 @@ def test_an_accepted_resource_is_offered_until_it_is_worked_on(lesson):
     assert about not in ids(ask(lesson, [accepted, event(0.1, resource_id=about, outcome=1.0)], k=3))
 
 
+@pytest.mark.parametrize("k", [1, 2, 3, 4, 5])
+@pytest.mark.parametrize("goal", [None, (3, 8)])
+def test_what_was_accepted_stands_in_the_next_slate_however_far_down_it_was(lesson, skills, k, goal):
+    wanted = {"k": k, "goal": goal and tuple(skills[g] for g in goal)}
+    every = tuple(lesson.catalogue.resource_map.ids)
+    for seed in range(4):
+        events = practice(lesson, seed)
+        order = ids(ask(lesson, events, **{**wanted, "k": 50}))
+        # Also what was done before, where only so much of that is shown.
+        for about in {order[-1], order[len(order) // 2], events[-1].resource_id}:
+            slate = ask(lesson, [*events, event(0.1, "accepted", about)], **wanted).slate
+            [option] = [o for o in slate if o.resource_id == about]
+            assert sum(r.contribution for r in option.reasons) == pytest.approx(option.score, abs=1e-9)
+    assert len(every) > 50
+
+
+def test_of_many_accepted_half_a_slate_is_kept_for_the_last(lesson, skills):
+    events = practice(lesson, 2)
+    last = ids(ask(lesson, events, k=50))[-6:]
+    said = [event(1 - n / 10, "accepted", about) for n, about in enumerate(last)]
+    for k in (2, 4, 5):
+        slate = ids(ask(lesson, [*events, *said], k=k))
+        assert set(last[-(k // 2) :]) <= set(slate)
+        assert set(slate) - set(last)
+
+
 def test_near_ties_take_turns_with_exactly_the_chance_that_is_logged(lesson, skills):
     events, wanted = practice(lesson, 8), {"goal": (skills[5], skills[6]), "k": 3, "explore": True}
     n, chosen, logged = 500, [Counter() for _ in range(2)], {}
