@@ -1,26 +1,26 @@
 """What an operator may set, from `TRAILMATE_*` variables or a `.env` file."""
 
-import os
 import re
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from engine.domain.errors import BadInput
 from engine.rules.times import zone_named
 from serving.storage.address import SQLITE, address_of
 
 TENANT = "school"
-_PREFIX, _FILE = "TRAILMATE_", Path(".env")
 _TENANT_FORM = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 
 
-class Settings(BaseModel):
+class Settings(BaseSettings):
     """Every setting with its default; `docs/operator.md` explains them, and a test holds both equal."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix="TRAILMATE_", env_file=".env", extra="ignore", frozen=True, env_ignore_empty=True
+    )
 
     data: Path = Field(default=Path("trailmate-data"), description="folder for everything Trailmate writes")
     database_url: str = Field(
@@ -81,34 +81,14 @@ class Settings(BaseModel):
 
 
 def read_settings(**given: Any) -> Settings:
-    """The settings, those given here before the environment, that before the file; raises BadInput naming the variable.
-
-    What is empty counts as not set.
-    """
-    told = {**_named_in(_of_file()), **_named_in(os.environ)}
+    """The settings, those given here before the environment; raises BadInput naming the variable to mend."""
     try:
-        return Settings(**{**told, **{name: value for name, value in given.items() if value is not None}})
+        return Settings(**{name: value for name, value in given.items() if value is not None})
     except ValidationError as problem:
         first = problem.errors(include_input=False, include_url=False)[0]
-        name = _PREFIX + str(first["loc"][0]).upper()
+        name = "TRAILMATE_" + str(first["loc"][0]).upper()
         reason = first["msg"].removeprefix("Value error, ")
         raise BadInput(f"setting {name}: {reason[0].lower()}{reason[1:]}; mend it and start again") from None
-
-
-def _of_file() -> Mapping[str, str | None]:
-    """What the file `.env` of this folder says, where there is one."""
-    if not _FILE.is_file():
-        return {}
-    from dotenv import dotenv_values
-
-    return dotenv_values(_FILE)
-
-
-def _named_in(variables: Mapping[str, str | None]) -> dict[str, str]:
-    """Those of the variables that are settings, by the settings' names."""
-    plain = {name.upper(): value for name, value in variables.items() if value}
-    names = {name: _PREFIX + name.upper() for name in Settings.model_fields}
-    return {name: plain[variable] for name, variable in names.items() if variable in plain}
 
 
 def tenant_named(name: str) -> str:

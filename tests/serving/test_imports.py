@@ -20,7 +20,6 @@ NEVER = (
     "asyncpg",
     "sqlalchemy.orm",
     "sqlalchemy.dialects.postgresql",
-    "pydantic_settings",
     "rich",
 )
 
