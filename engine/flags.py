@@ -9,7 +9,7 @@ from engine.learner.evidence import day_of
 from engine.learner.mastery import evidence_of
 from engine.learner.menu import Menu
 from engine.learner.state import LearnerState
-from engine.ranking.loops import is_another_way, stands, tried_on
+from engine.ranking.loops import is_another_way, tried_on
 from engine.ranking.objective import N_LOOP
 
 LOOP = "The last {n} answers on {skill} were wrong{when}. {done} A word with the learner, or a peer who can explain it, may help more."  # noqa: E501 - one sentence after another
@@ -29,11 +29,9 @@ def loop_flags(
     catalogue: Catalogue,
     titles: Mapping[str, str],
 ) -> tuple[Flag, ...]:
-    """A flag for each of these loops that still stands, true of the slate of these `rows`, best first."""
+    """A flag for each of these loops, which still stand, true of the slate of these `rows`, best first."""
     flags = []
     for skill in loops:
-        if not stands(skill, state, menu, query.now_us):
-            continue
         skill_id, last_us = menu.skills[skill], evidence_of(state, int(menu.skill_keys[skill])).last_us
         words = LOOP.format(
             n=N_LOOP,

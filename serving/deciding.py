@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from contextvars import Context
 from dataclasses import dataclass
 
 from engine.domain.decision import Decision
@@ -35,8 +36,12 @@ class Deciding:
         turn = _Turn(asked, recommender, loop.create_future())
         self._waiting.append(turn)
         if len(self._waiting) == 1:
-            loop.call_soon(self._decide)
+            self._soon(loop)
         return await turn.told
+
+    def _soon(self, loop: asyncio.AbstractEventLoop) -> None:
+        # In a context of its own: it decides for many, and is part of no request.
+        loop.call_soon(self._decide, context=Context())
 
     def _decide(self) -> None:
         """Decide for the first of those who wait; the others have the next turn, so that the loop goes on between."""
@@ -50,7 +55,7 @@ class Deciding:
             n_asked += len(turn.asked) if goes else 0
         self._waiting = later
         if later:
-            asyncio.get_running_loop().call_soon(self._decide)
+            self._soon(asyncio.get_running_loop())
         _decide_for([turn for turn in some if not turn.told.done()], recommender)
 
 

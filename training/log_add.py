@@ -92,10 +92,7 @@ def add_to_log(  # noqa: PLR0913 - one argument for each table of the log
         fresh = news(log, tables)
         is_new = intake.tally.rows > 0 or bool(fresh)
         if is_new:
-            for name, frame in fresh.items():
-                put_table(frame, catalogue_folder(log, batch) / f"{name}.parquet", aside=aside)
-            place = interactions_file(log, batch)
-            put(aside / "interactions.parquet", place)
+            place = _put_batch(log, batch, fresh, aside=aside)
             known = [*known, intake.tally.entry(place, source=source, imported_at=now, clock=clock)]
         report("writing the tables", 0.9)
         if intake.write_rejected(log / "rejected.parquet", aside / "rejected.parquet", batch=batch if is_new else None):
@@ -106,6 +103,15 @@ def add_to_log(  # noqa: PLR0913 - one argument for each table of the log
     told = graph if "skills" in tables else GraphReport((), (), ())
     whole = _report(intake, batch if is_new else None, source=source, tables=described, graph=told)
     return replace(whole, read=whole.read + n_merged, merged=n_merged)
+
+
+def _put_batch(log: Path, batch: str, fresh: Mapping[str, pl.DataFrame], *, aside: Path) -> Path:
+    """Put a batch where it counts, its interactions last; their file."""
+    for name, frame in fresh.items():
+        put_table(frame, catalogue_folder(log, batch) / f"{name}.parquet", aside=aside)
+    place = interactions_file(log, batch)
+    put(aside / "interactions.parquet", place)
+    return place
 
 
 def _taken(intake: Intake, chunks: Iterable[pl.DataFrame]) -> int:

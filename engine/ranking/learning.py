@@ -18,7 +18,7 @@ from engine.ranking.loops import stands, tried_on
 from engine.ranking.needs import Needs
 from engine.ranking.objective import TERMS as OF_LEARNING
 from engine.ranking.objective import added_by_approach, added_by_learning, loops_of
-from engine.ranking.said import added_by_voices
+from engine.ranking.said import OF_DIFFICULTY, added_by_voices
 from engine.ranking.weights import ObjectiveWeights
 from engine.ranking.worth import Worth, worth_of
 
@@ -132,7 +132,8 @@ def learning_of(rows: Ints, learner: Learner, teaching: Teaching) -> Learning:
     place, skill = menu.pairs(rows)
     if not has_goal:
         aims = np.unique(skill)
-    words = [teaching.row_of_key[w.key] for w in spoken if w.key in teaching.row_of_key]
+    difficult = [w.key for w in spoken if w.kind in OF_DIFFICULTY]
+    words = [teaching.row_of_key[key] for key in difficult if key in teaching.row_of_key]
     known = known_of(
         menu,
         np.concatenate([rows, np.array(words, np.int64)]) if words else rows,
@@ -200,7 +201,7 @@ def _repeated(rows: Ints, history: History, *, weight: float) -> Floats:
 def _voice(
     spoken: tuple[Spoken, ...], known: Known, p_words: Floats, words: list[int], menu: Menu, weight: float
 ) -> Floats:
-    """What was said adds to the rows in `known`: `(n_rows,)`."""
+    """What was said adds to the rows in `known`: `(n_rows,)`; `words` are the rows of words on difficulty."""
     keys = menu.item_keys
     row_of = {int(keys[row]): k for k, row in enumerate(words)}
     p_spoken = np.array([p_words[row_of[w.key]] if w.key in row_of else np.nan for w in spoken])

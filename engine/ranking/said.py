@@ -9,6 +9,8 @@ from engine.learner.voices import Spoken
 
 # In shares of the weight of a voice. A refusal outweighs everything else; what is like it counts half.
 ACCEPTED, REFUSED, ALIKE = 1.0, -4.0, -0.5
+# What is like a resource of which this was said is moved too, by its chance of success.
+OF_DIFFICULTY = ("too_easy", "too_hard")
 # How far above the next one a score stands that must not count as equal.
 _CLEARLY = 1e-6
 
@@ -39,7 +41,7 @@ def added_by_voices(
         if p is None or p_spoken is None or shares_skill is None or np.isnan(p_spoken[place]):
             continue
         too_much = p >= p_spoken[place] if word.kind == "too_easy" else p <= p_spoken[place]
-        if word.kind in ("too_easy", "too_hard"):
+        if word.kind in OF_DIFFICULTY:
             added[shares_skill[place] & too_much & ~own] += ALIKE * weight
     return added
 

@@ -45,11 +45,7 @@ def groups(  # noqa: PLR0913 - one argument for each option of the command
     from engine.domain.errors import Unavailable
     from trailmate.cli.group_files import left_as_it_was, left_beside, out_of, write_groups, write_report
 
-    named = (("--out", out), ("--report", report), ("--picture", picture))
-    for name, path in named:
-        if path is not None and not path.parent.is_dir():
-            raise typer.BadParameter(f"{path.parent} is not a folder: make it first", param_hint=name)
-    writes = {name: path for name, path in named if path is not None}
+    writes = _written({"--out": out, "--report": report, "--picture": picture})
     writes |= {f"proposal {place + 1} of --out": out_of(out, place) for place in range(1, proposals)}
     people, asked, notes = _read(roster, spec, writes, allow_absent=allow_absent)
     effort = Effort(seed=seed, seconds=seconds, n_proposals=proposals)
@@ -72,6 +68,15 @@ def groups(  # noqa: PLR0913 - one argument for each option of the command
 
         draw_groups(found.proposals[0], picture)
     say(result, as_json=as_json, text="" if as_json else _in_words(result, out))
+
+
+def _written(named: dict[str, Path | None]) -> dict[str, Path]:
+    """The files that are asked for, by their options; raises BadParameter where one would go into no folder."""
+    writes = {name: path for name, path in named.items() if path is not None}
+    for name, path in writes.items():
+        if not path.parent.is_dir():
+            raise typer.BadParameter(f"{path.parent} is not a folder: make it first", param_hint=name)
+    return writes
 
 
 def _read(roster: Path, spec: Path, writes: dict[str, Path], *, allow_absent: bool) -> "tuple[Roster, Spec, list[str]]":
