@@ -1,6 +1,6 @@
 """A plan to a goal through the graph of skills: what comes next, how long it takes, what a check could skip."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
@@ -16,7 +16,7 @@ from engine.learner.pace_line import pace_line, week_minutes
 from engine.learner.preferences import Goal
 from engine.learner.state import LearnerState
 from engine.learner.tracing import MASTERED
-from engine.learner.voices import DAY_US
+from engine.learner.voices import DAY_US, standing
 from engine.learner.weeks import USUAL_WEEK_MINUTES, days_of
 from engine.ranking.candidates import candidates_of
 from engine.ranking.learning import Teaching
@@ -93,7 +93,8 @@ def path_of(
 
     `query` says who asks and when: what does not meet their access needs or is in no language of theirs is not named.
     The next step is the skill that is worth most per minute now (`engine.ranking.worth`); of the others none stands
-    before what it waits for. `choose` names a skill that is ready and is to come first: the plan follows.
+    before what it waits for. `choose` names a skill that is ready and is to come first: the plan follows. Where none is
+    named, what the learner said yes to last and has not worked on yet does the same, of those that are ready.
     """
     teaching = recommender.teaching
     assert teaching is not None, "a path needs a bundle"
@@ -104,7 +105,8 @@ def path_of(
     # What only leads to a skill that is mastered is not needed any more.
     needed = menu.closure([int(k) for k in aims if known.known[k] < MASTERED])
     left = [k for k in needed if known.known[k] < MASTERED]
-    order = _ordered(left, known, worth, teaching, first=menu.number.get(choose or "", -1))
+    chosen = _accepted(state, recommender, query.now_us) if choose is None else [menu.number.get(choose, -1)]
+    order = _ordered(left, known, worth, teaching, chosen=chosen)
     usual, sd = usual_time(menu, np.array(order, np.int64), state=state, model=teaching.model, now_us=query.minute_us)
     steps = _steps(order, known, worth, teaching, recommender, aims, usual)
     return _timed(goal, steps, sd, [menu.skills[k] for k in way if known.known[k] >= MASTERED], events, query.now_us)
@@ -129,8 +131,19 @@ def _looked_at(
     return known, worth_of(menu, known, teaching.gains, aims)
 
 
-def _ordered(left: list[int], known: Known, worth: Worth, teaching: Teaching, *, first: int) -> list[int]:
-    """The skills left in an order in which none stands before what it waits for, the most worthwhile first."""
+def _accepted(state: LearnerState, recommender: Recommender, now_us: int) -> list[int]:
+    """The skills of what the learner said yes to and has not worked on yet, the last word first."""
+    assert recommender.teaching is not None, "a path needs a bundle"
+    menu, row_of_key = recommender.teaching.menu, recommender.teaching.row_of_key
+    yes = [word.key for word in reversed(standing(state.spoken, now_us)) if word.kind == "accepted"]
+    return [k for key in yes if key in row_of_key for k in menu.skills_of(row_of_key[key]).tolist()]
+
+
+def _ordered(left: list[int], known: Known, worth: Worth, teaching: Teaching, *, chosen: Sequence[int]) -> list[int]:
+    """The skills left in an order in which none stands before what it waits for, the most worthwhile first.
+
+    The first of the `chosen` that waits for nothing begins.
+    """
     menu = teaching.menu
     rate = np.zeros(len(menu.skills))
     minutes = np.maximum(known.takes.with_those(worth.place)[worth.place], 0.25)
@@ -139,7 +152,8 @@ def _ordered(left: list[int], known: Known, worth: Worth, teaching: Teaching, *,
     order: list[int] = []
     while waiting:
         free = [k for k, needs in waiting.items() if not needs - set(order)]
-        best = first if first in free else min(free, key=lambda k: (-rate[k], menu.skills[k]))
+        wished = [] if order else [k for k in chosen if k in free]
+        best = wished[0] if wished else min(free, key=lambda k: (-rate[k], menu.skills[k]))
         order.append(best)
         del waiting[best]
     return order

@@ -219,6 +219,8 @@ def seq_of(token: str) -> int:
 def valid_id(x_id: str | int, name: str) -> str:
     """The id as text; raises BadInput."""
     text = str(x_id)
+    if "\0" in text:
+        raise BadInput(f"{name} holds a character that no database keeps (U+0000); leave it out")
     if not text.strip() or len(text.encode()) > MAX_ID_BYTES:
         raise BadInput(f"{name} must have 1 to {MAX_ID_BYTES} bytes; give a shorter one that is not empty")
     return text

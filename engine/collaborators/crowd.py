@@ -113,7 +113,9 @@ def crowd_of(people: Sequence[Person], abilities: Abilities, titles: Mapping[str
     ]
     interests, likes = _marked(liked)
     classes, member = _marked([set(p.class_ids) for p in people])
-    _, speaks = _marked([set(p.preferences.languages or p.languages) for p in people])
+    # Where or how a language is spoken keeps nobody from another: of de-CH and de both is de.
+    spoken = [p.preferences.languages or p.languages for p in people]
+    _, speaks = _marked([{tag.partition("-")[0].lower() for tag in tags} for tags in spoken])
     return Crowd(
         learner_ids=tuple(p.learner_id for p in people),
         abilities=abilities,

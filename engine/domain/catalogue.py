@@ -56,8 +56,10 @@ class Catalogue:
         return self._having("access", need, lambda r: need in r.access)
 
     def in_language(self, language: str) -> NDArray[np.bool_]:
-        """Which rows are in this language, or name none: `(n,)` bool."""
-        return self._having("language", language, lambda r: r.language is None or r.language == language)
+        """Which rows are in this language, or name none: `(n,)` bool; `de` is that of `de-CH` too, and it of `de`."""
+        return self._having(
+            "language", language, lambda r: r.language is None or _is_same_language(r.language, language)
+        )
 
     def of_format(self, name: str) -> NDArray[np.bool_]:
         """Which rows are of this format: `(n,)` bool."""
@@ -105,6 +107,12 @@ def _until(resource: Resource | None) -> int:
     if resource is None:
         return NO_TIME
     return _FOREVER if resource.available_until is None else microseconds(resource.available_until)
+
+
+def _is_same_language(one: str, other: str) -> bool:
+    """Whether one BCP 47 tag is the other, or says no more than where or how it is spoken (RFC 4647)."""
+    some, more = sorted((one.lower(), other.lower()), key=len)
+    return more == some or more.startswith(f"{some}-")
 
 
 def _hash(by_id: dict[str, Resource]) -> str:

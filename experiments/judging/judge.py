@@ -74,6 +74,11 @@ class Lesson:
             self._goal = (goal,) if isinstance(goal, str) else tuple(str(s) for s in goal)
         if not self._goal:
             raise BadInput("the world's learner has no goal: name at least one skill")
+        unknown = [s for s in self._goal if s not in choices.prerequisites]
+        if unknown:
+            raise BadInput(
+                f"the world's learner has the goal {unknown[0]!r}, which its catalogue does not know: mend it"
+            )
         self._events = history_of_world(history, self._learner_id)
         self._closure = tuple(choices.closure(self._goal))
 

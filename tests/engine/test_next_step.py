@@ -259,6 +259,31 @@ def test_a_path_never_puts_a_skill_before_what_it_waits_for(lesson, skills, seed
         assert path_of(goal, state, events, lesson, query=query, choose=choice).steps[0].skill_id == choice
 
 
+def test_the_path_begins_with_what_the_learner_said_yes_to_until_it_was_worked_on(lesson, skills):
+    goal, done = Goal(skills=(skills[12], skills[14])), practice(lesson, 3)
+
+    def path(events):
+        state = folded(events, lesson.learner, lesson.offer)
+        history = history_of(events, lesson.catalogue.resource_map)
+        query = query_with("lena", learner=None, history=history, classes={}, now=NOW)
+        return path_of(goal, state, events, lesson, query=query)
+
+    usual = path(done)
+    later = [s for s in ready_skills(usual) if s != usual.steps[0].skill_id]
+    assert later
+    chosen = next(r for r in resources_of(lesson, later[-1]) if r not in {e.resource_id for e in done})
+    said = [*done, event(0.2, "accepted", chosen)]
+    assert path(said).steps[0].skill_id == later[-1]
+    # What waits for something else does not come first, whatever was said.
+    waiting = next(s.skill_id for s in usual.steps if s.status == "waiting")
+    early = [*said, event(0.1, "accepted", resources_of(lesson, waiting)[0])]
+    assert path(early).steps[0].skill_id == later[-1]
+    worked = [*said, event(0.1, resource_id=chosen, outcome=0.0)]
+    assert [s.skill_id for s in path(worked).steps] == [
+        s.skill_id for s in path([*done, event(0.1, resource_id=chosen, outcome=0.0)]).steps
+    ]
+
+
 def test_of_a_large_catalogue_every_skill_of_the_goal_is_looked_at(lesson, skills):
     menu, n = lesson.teaching.menu, 2 * len(skills)
     allowed = np.ones(len(lesson.catalogue), bool)

@@ -160,3 +160,25 @@ def test_what_was_done_with_a_withdrawn_resource_still_counts(app: TestClient, t
     after = portrait(app)
     assert [s["answers"] for s in after["skills"]] == [s["answers"] for s in before["skills"]]
     assert SKILL in {s["skill_id"] for s in after["skills"]}
+
+
+def test_a_tag_that_says_where_a_language_is_spoken_is_that_language_too(app: TestClient) -> None:
+    resources = [
+        {"resource_id": f"book-{tag}", "title": tag, "format": "reading", "language": tag, "skills": ["reading"]}
+        for tag in ("xx", "xx-CH", "xx-AT", "xxx")
+    ]
+    assert app.put("/v1/resources", json={"resources": resources}).status_code == 200
+
+    def offered(*languages: str) -> set[str]:
+        asked = {"learner_id": "new", "k": 50, "candidates": [x["resource_id"] for x in resources]}
+        app.put("/v1/learners/new", json={"languages": languages})
+        return {o["resource_id"] for o in app.post("/v1/recommendations", json=asked).json()["slate"]}
+
+    assert offered("xx-CH") == {"book-xx", "book-xx-CH"}
+    assert offered("XX") == {"book-xx", "book-xx-CH", "book-xx-AT"}
+
+
+def test_an_id_that_no_database_keeps_is_refused(app: TestClient) -> None:
+    answer = app.post("/v1/recommendations", json={"learner_id": "a\0b"})
+    assert answer.status_code == 422
+    assert "U+0000" in answer.json()["detail"]

@@ -44,6 +44,14 @@ def test_each_learner_is_asked_at_their_own_moment(tiny_bundle, tiny_log, tmp_pa
     assert sum(r[0] == "learner-4" for r in rows) < 24
 
 
+@pytest.mark.parametrize(("name", "form"), [("out.csv", "CSV"), ("out.jsonl", "JSONL"), ("out.txt", "Parquet")])
+def test_it_is_said_in_which_form_they_were_written(tiny_bundle, tiny_log, tmp_path, capsys, name, form):
+    out = tmp_path / name
+    code, said = run(capsys, "recommend", tiny_bundle, tiny_log, "--out", out)
+    assert (code, f"as {form}." in said) == (0, True), said
+    assert out.read_bytes().startswith({"CSV": b"learner_id,", "JSONL": b"{", "Parquet": b"PAR1"}[form])
+
+
 @pytest.mark.parametrize("seed", ["-1", "99999999999"])
 def test_a_seed_out_of_range_is_wrong_usage(tiny_log, tmp_path, capsys, seed):
     code, said = run(capsys, "train", tiny_log, "--out", tmp_path / "bundle", "--seed", seed)

@@ -26,10 +26,10 @@ def predict(
         raise BadInput(f"{out} is the file of attempts itself: name another file with --out")
     with progress_bar() as report:
         predicted = predict_file(bundle, attempts, report=report)
-    written(predicted.rows, out)
+    form = written(predicted.rows, out)
     mended = "".join(f" {n} {what}." for what, n in predicted.mended.items())
     say(
         {"rows": len(predicted.rows), "mended": predicted.mended, "out": str(out)},
         as_json=as_json,
-        text=f"{len(predicted.rows)} predictions written to {out}.{mended}",
+        text=f"{len(predicted.rows)} predictions written to {out} as {form}.{mended}",
     )

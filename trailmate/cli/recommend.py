@@ -42,12 +42,12 @@ def recommend(  # noqa: PLR0913 - one argument for each option of the command
     wanted = _wanted(learners, candidates, log)
     with progress_bar() as report:
         rows = recommend_log(bundle, log, wanted, k=k, objective=objective, as_of=moment, report=report)
-    written(rows, out)
+    form = written(rows, out)
     n_learners = rows["learner_id"].n_unique()
     say(
         {"learners": n_learners, "rows": len(rows), "out": str(out)},
         as_json=as_json,
-        text=f"{len(rows)} recommendations for {n_learners} learners written to {out}.",
+        text=f"{len(rows)} recommendations for {n_learners} learners written to {out} as {form}.",
     )
 
 

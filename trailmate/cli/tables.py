@@ -38,13 +38,15 @@ def table_at(path: Path, needed: list[str]) -> "pl.DataFrame":
     return rows.with_columns(pl.col(needed).cast(pl.String))
 
 
-def written(rows: "pl.DataFrame", out: Path) -> None:
-    """Aside first, then in its place, so that nobody reads half a file."""
+def written(rows: "pl.DataFrame", out: Path) -> str:
+    """Aside first, then in its place, so that nobody reads half a file; what it is now, Parquet by any other ending."""
     aside = out.with_name(f".{out.name}.incoming")
-    writers: dict[str, Callable[[Path], object]] = {
-        ".csv": rows.write_csv,
-        ".jsonl": rows.write_ndjson,
-        ".ndjson": rows.write_ndjson,
+    writers: dict[str, tuple[Callable[[Path], object], str]] = {
+        ".csv": (rows.write_csv, "CSV"),
+        ".jsonl": (rows.write_ndjson, "JSONL"),
+        ".ndjson": (rows.write_ndjson, "JSONL"),
     }
-    writers.get(out.suffix, rows.write_parquet)(aside)
+    write, name = writers.get(out.suffix, (rows.write_parquet, "Parquet"))
+    write(aside)
     aside.replace(out)
+    return name

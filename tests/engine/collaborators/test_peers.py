@@ -110,7 +110,7 @@ def test_no_safeguard_is_ever_broken_and_who_may_meet_anybody_is_offered_somebod
     )
     sharing = data.draw(st.lists(st.sampled_from([None, True, False]), min_size=n, max_size=n))
     classes = data.draw(st.lists(st.sampled_from([("7b",), ("8a",), ("7b", "8a"), ()]), min_size=n, max_size=n))
-    languages = data.draw(st.lists(st.sampled_from([("de",), ("fr",), ()]), min_size=n, max_size=n))
+    languages = data.draw(st.lists(st.sampled_from([("de",), ("de-CH",), ("fr",), ()]), min_size=n, max_size=n))
     features = data.draw(
         st.lists(st.sampled_from([("grade:5",), ("grade:6",), ("grade:9",), ()]), min_size=n, max_size=n)
     )
@@ -128,7 +128,8 @@ def test_no_safeguard_is_ever_broken_and_who_may_meet_anybody_is_offered_somebod
         same = bool(set(classes[row]) & set(classes[j]))
         grades = [int(f[0].split(":")[1]) if f else None for f in (features[row], features[j])]
         close = grades[0] == grades[1] or (None not in grades and abs(grades[0] - grades[1]) <= 1)  # type: ignore[operator]
-        speak = not languages[row] or not languages[j] or bool(set(languages[row]) & set(languages[j]))
+        spoken = [{x[:2] for x in languages[who]} for who in (row, j)]
+        speak = not all(spoken) or bool(spoken[0] & spoken[1])
         open_ = sharing[row] is not False and sharing[j] is not False
         kept_apart = (min(row, j), max(row, j)) in apart
         return j != row and open_ and speak and not kept_apart and (same or (whole and close))

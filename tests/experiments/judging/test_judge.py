@@ -171,6 +171,16 @@ def test_a_step_that_makes_no_sense_is_named(answer, words):
         result_of(toy_world.ToyWorld(learner=Odd), Fixed())
 
 
+def test_a_goal_that_the_catalogue_does_not_know_is_named():
+    class Lost(toy_world.ToyLearner):
+        def __init__(self, seed, **given):
+            super().__init__(seed, **given)
+            self.goal = ["two", "four"]
+
+    with pytest.raises(BadInput, match="the goal 'four', which its catalogue does not know"):
+        result_of(toy_world.ToyWorld(learner=Lost), Fixed())
+
+
 @pytest.mark.parametrize("untold", [None, float("nan"), np.float32("nan")])
 def test_what_a_step_does_not_tell_is_not_made_up(untold):
     """Time counts as the catalogue says it; neither an outcome nor a duration is noted."""
