@@ -76,6 +76,14 @@ def why_nothing(request: Request, query: Query, catalogue: Catalogue) -> str:
     return _in_the_way(request, query, catalogue, None)
 
 
+def _came_back(gained: Gained) -> list[str]:
+    """The names of skills with nothing new left of which something done before is shown."""
+    if not gained.spent or not len(gained.again):
+        return []
+    back = {gained.menu.skills[k] for k in gained.menu.pairs(gained.again)[1].tolist()}
+    return [gained.titles.get(s, s) for s in gained.spent if s in back]
+
+
 def why_no_gain(request: Request, query: Query, gained: Gained, catalogue: Catalogue) -> str | None:
     """Why nothing here is worth something new for the goal; None where something is, or no goal was named."""
     if not gained.goal:
@@ -85,9 +93,7 @@ def why_no_gain(request: Request, query: Query, gained: Gained, catalogue: Catal
         return GOAL_UNTAUGHT
     if (learning.known.known[learning.aims] >= MASTERED).all():
         return GOAL_MASTERED
-    back = {menu.skills[k] for k in menu.pairs(gained.again)[1].tolist()}
-    spent = [gained.titles.get(s, s) for s in gained.spent if s in back]
-    if spent:
+    if spent := _came_back(gained):
         return (
             f"There is nothing new on offer for {_listed(spent)}: what was done least lately is offered again. "
             "Add resources with PUT /v1/resources."

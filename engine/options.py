@@ -127,8 +127,8 @@ class Settled:
     """What a decision comes to: what was looked at, the slate, and the word of rules on it, None without any.
 
     `told` are the options as they were said first: where it is kept, only their chances and minutes are of the moment;
-    `seen` says those, with the state and the minute they are of, and `shown` the options with them. `beside` is the
-    room for what others make of them.
+    `seen` says those, with the state and the minute they are of, `shown` the options with them and `flagged` the
+    flags beside them. `beside` is the room for what others make of them.
     """
 
     ranked: Ranked
@@ -137,6 +137,7 @@ class Settled:
     told: list[Option] = field(default_factory=list)
     seen: list[tuple[LearnerState | None, int, Sequence[ResourceOutlook]]] = field(default_factory=list)
     shown: list[tuple[Sequence[ResourceOutlook], tuple[Option, ...]]] = field(default_factory=list)
+    flagged: list[tuple[Flag, ...]] = field(default_factory=list)
     beside: dict[str, Any] = field(default_factory=dict)
 
 
@@ -187,7 +188,13 @@ def _options(settled: Settled, answered: Answered) -> Iterator[Option]:
 
 
 def flags_of(settled: Settled, answered: Answered) -> tuple[Flag, ...]:
-    """What a teacher should know of beside this slate."""
+    """What a teacher should know of beside this slate; said once where it is kept."""
+    if not settled.flagged:
+        settled.flagged[:] = [_flags(settled, answered)]
+    return settled.flagged[0]
+
+
+def _flags(settled: Settled, answered: Answered) -> tuple[Flag, ...]:
     learning = settled.ranked.learning
     if learning is None or not learning.loops or answered.teaching is None or answered.state is None:
         return ()

@@ -177,10 +177,8 @@ def _message(asked: Asked, settled: Settled, stage: LastStage | None) -> str | N
     request, learner, recommender, for_goal = who.request, who.learner, who.recommender, None
     if ranked.learning is not None and learner is not None and recommender.teaching is not None:
         menu, shown = recommender.teaching.menu, ranked.rows[list(settled.slate.chosen)]
-        gained = Gained(
-            learner.goal, who.again.spent, shown[np.isin(shown, who.again.rows)], ranked.learning, menu,
-            recommender.titles,
-        )  # fmt: skip
+        again = shown[np.isin(shown, who.again.rows)] if who.again.spent else shown[:0]
+        gained = Gained(learner.goal, who.again.spent, again, ranked.learning, menu, recommender.titles)
         for_goal = why_no_gain(request, query, gained, recommender.catalogue)
         if stage is not None and for_goal not in (None, GOAL_MASTERED):
             rows = menu.teaching.gathered(ranked.learning.aims)[1]
