@@ -45,7 +45,7 @@ class Spans:
         return place, self.values[np.arange(len(place)) + (self.ptr[of] - ends + lengths)[place]]
 
 
-def spans_of(lists: Sequence[Sequence[int]]) -> Spans:
+def spans_of(lists: Sequence[Sequence[int] | Ints]) -> Spans:
     """These lists as spans."""
     lengths = np.array([len(one) for one in lists], np.int64)
     values = np.array([number for one in lists for number in one], np.int64)

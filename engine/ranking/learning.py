@@ -11,6 +11,7 @@ from engine.domain.history import NO_TIME, History
 from engine.learner.gains import GainModel, step_facts
 from engine.learner.menu import Known, Menu, known_of
 from engine.learner.model import LearnerModel
+from engine.learner.spans import Spans, spans_of
 from engine.learner.state import LearnerState
 from engine.learner.voices import DAY_US, Spoken
 from engine.ranking import needs as of_needs
@@ -66,7 +67,7 @@ class Teaching:
     model: LearnerModel
     gains: GainModel
     weights: ObjectiveWeights
-    promising: tuple[Ints, ...]
+    promising: Spans
     row_of_key: Mapping[int, int]
 
 
@@ -78,8 +79,8 @@ def teaching_of(menu: Menu, model: LearnerModel, gains: GainModel, weights: Obje
         model=model,
         gains=gains,
         weights=weights,
-        promising=tuple(
-            rows[np.lexsort((rows, -promise[rows]))] for rows in map(menu.teaching.of, range(len(menu.skills)))
+        promising=spans_of(
+            [rows[np.lexsort((rows, -promise[rows]))] for rows in map(menu.teaching.of, range(len(menu.skills)))]
         ),
         row_of_key={key: row for row, key in reversed(list(enumerate(menu.item_keys.tolist())))},
     )

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.learner.menu import Menu
+from engine.learner.spans import Spans
 from engine.ranking.best import best_rows
 
 # So many candidates are looked at closely; where only relevance is asked, as many as the trees put in order.
@@ -63,24 +64,21 @@ def _allowed(wanted: Iterable[int], allowed: NDArray[np.bool_]) -> list[int]:
     return [row for row, is_allowed in zip(rows, allowed[rows].tolist(), strict=True) if is_allowed] if rows else []
 
 
-def due_rows(skills: Iterable[str], menu: Menu, promising: Sequence[Ints], allowed: NDArray[np.bool_]) -> list[int]:
+def due_rows(skills: Iterable[str], menu: Menu, promising: Spans, allowed: NDArray[np.bool_]) -> list[int]:
     """The most promising resources of each of these skills, those first of which an answer may be expected."""
     rows: list[int] = []
     for skill in skills:
-        mine = promising[menu.number[skill]] if skill in menu.number else np.empty(0, np.int64)
+        mine = promising.of(menu.number[skill]) if skill in menu.number else np.empty(0, np.int64)
         mine = mine[allowed[mine]]
         mine = mine[np.argsort(~menu.answerable[mine], kind="stable")]
         rows += mine[:_FOR_EACH].tolist()
     return rows
 
 
-def way_rows(way: Iterable[int], promising: Sequence[Ints], allowed: NDArray[np.bool_], n: int) -> list[int]:
+def way_rows(way: Sequence[int], promising: Spans, allowed: NDArray[np.bool_], n: int) -> list[int]:
     """The most promising resource of each skill on the way, then the second of each, and so on: at most `n`."""
-    lists = [promising[skill] for skill in way]
-    offered = [mine[allowed[mine]].tolist() for mine in lists]
-    found: dict[int, None] = {}
-    for turn in range(max(map(len, offered), default=0)):
-        found.update(dict.fromkeys([mine[turn] for mine in offered if len(mine) > turn]))
-        if len(found) >= n:
-            break
-    return list(found)
+    place, rows = promising.gathered(np.array(way, np.int64))
+    offered = allowed[rows]
+    place, rows = place[offered], rows[offered]
+    turn = np.arange(len(rows)) - place.searchsorted(place)
+    return list(dict.fromkeys(rows[np.argsort(turn, kind="stable")].tolist()))[:n]
