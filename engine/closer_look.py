@@ -17,7 +17,7 @@ from engine.options import Ranked
 from engine.ranking.again import Again, added_by_again
 from engine.ranking.learning import TERMS as LEARNING_TERMS
 from engine.ranking.learning import Learner, Teaching, aims_of, learning_of, minutes_left
-from engine.ranking.needs import needs_of
+from engine.ranking.needs import Needs, needs_of
 from engine.ranking.plain import wishes
 from engine.ranking.pool import N_LEARNING, N_UPTAKE, due_rows, pool_of, way_rows
 from engine.ranking.relevance import FirstStage, added_up
@@ -236,11 +236,15 @@ def learner_led(
         return None
     goal, now_us = goal_of(state.goal), query.minute_us
     preferences = preferences_of(state.preferences)
-    known = [s for key in state.memories if (s := recommender.skill_by_key.get(key)) is not None]
+
+    def needs() -> Needs:
+        known = [s for key in state.memories if (s := recommender.skill_by_key.get(key)) is not None]
+        return needs_of(state, preferences, teaching.model.format_mix, known, now_us)
+
     return Learner(
         state=state,
         goal=request.goal if request.goal is not None else goal.skills if goal else (),
-        needs=needs_of(state, preferences, teaching.model.format_mix, known, now_us),
+        needs=query.history.kept("needs", (recommender, state, now_us), needs),
         spoken=voices,
         history=query.history,
         minutes_left=minutes_left(preferences.minutes_per_day, query.history, teaching.menu, now_us),

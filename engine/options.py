@@ -127,8 +127,8 @@ class Settled:
     """What a decision comes to: what was looked at, the slate, and the word of rules on it, None without any.
 
     `told` are the options as they were said first: where it is kept, only their chances and minutes are of the moment;
-    `seen` says those, with the state and the minute they are of, `shown` the options with them and `flagged` the
-    flags beside them. `beside` is the room for what others make of them.
+    `seen` says those, with the state and the minute they are of, `shown` the options with them, `flagged` the flags and
+    `messages` the message beside them. `beside` is the room for what others make of them.
     """
 
     ranked: Ranked
@@ -138,6 +138,7 @@ class Settled:
     seen: list[tuple[LearnerState | None, int, Sequence[ResourceOutlook]]] = field(default_factory=list)
     shown: list[tuple[Sequence[ResourceOutlook], tuple[Option, ...]]] = field(default_factory=list)
     flagged: list[tuple[Flag, ...]] = field(default_factory=list)
+    messages: list[str | None] = field(default_factory=list)
     beside: dict[str, Any] = field(default_factory=dict)
 
 

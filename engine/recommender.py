@@ -106,7 +106,7 @@ def _decision(asked: Asked, settled: Settled, outlooks: Sequence[ResourceOutlook
         flags=flags_of(settled, asked.answered),
         rules=ruled.held if ruled is not None else (),
         conflict=ruled.conflict if ruled is not None else (),
-        message=said or _message(asked, settled, asked.stage),
+        message=said or _message(asked, settled),
         beside=settled.beside,
     )
 
@@ -171,7 +171,14 @@ def mode_of(request: Request, query: Query, recommender: Recommender) -> str:
     return "personalised" if len(query.history.resource_index) else "cold"
 
 
-def _message(asked: Asked, settled: Settled, stage: LastStage | None) -> str | None:
+def _message(asked: Asked, settled: Settled) -> str | None:
+    """What the learner should know of beside this slate; said once where it is kept."""
+    if not settled.messages:
+        settled.messages[:] = [_said(asked, settled, asked.stage)]
+    return settled.messages[0]
+
+
+def _said(asked: Asked, settled: Settled, stage: LastStage | None) -> str | None:
     """Why there is nothing in this slate, or nothing for the goal; None where all is as hoped."""
     ranked, who, query = settled.ranked, asked.asking, asked.ask.query
     request, learner, recommender, for_goal = who.request, who.learner, who.recommender, None

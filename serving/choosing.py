@@ -29,7 +29,7 @@ from serving.deciding import Deciding
 from serving.fresh_ids import fresh_id
 from serving.known_learner import KnownLearner, imagined_learner, known_learner, learner_in_sight
 from serving.known_names import require_skills
-from serving.ladder import reach, recorded
+from serving.ladder import reach
 from serving.schemas import MAX_LEARNERS, BatchIn, RecommendationIn
 from serving.storage.port import Store
 from serving.wire import request_in, seq_of
@@ -39,14 +39,13 @@ from serving.wire import request_in, seq_of
 class Chosen:
     """A decision for somebody, the `seq` it has seen, and what would be different by resource.
 
-    `is_recorded` says whether the store has its record; None where it is not on its way yet. `is_away` where it stands
-    on what was last known; `waited_s` for the events of its token, None where it named none.
+    Its record is left to make. `is_away` where it stands on what was last known; `waited_s` for the events of its
+    token, None where it named none.
     """
 
     decision: Decision
     seq: int
     known: KnownLearner
-    is_recorded: bool | None = None
     what_if: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     is_away: bool = False
     waited_s: float | None = None
@@ -63,9 +62,7 @@ async def recommend_next(
     deciding: Deciding,
     now: datetime,
 ) -> Chosen:
-    """Choose for one learner, which is left to record; raises Unavailable where the events of a `seen_token` have not
-    arrived.
-    """
+    """Choose for one learner; raises Unavailable where the events of a `seen_token` have not arrived."""
     request = request_in(asked.learner_id, asked)
     learner_id, wanted = request.learner_id, _wanted(asked.seen_token)
     reached = await reach(tenant, [learner_id], request.class_id, at_least=wanted, store=store)
@@ -113,14 +110,17 @@ async def recommend_each(
     in_force = await rules.in_force(tenant, rules_version, recommender)
     asked_in = {r.learner_id: class_in_question(r.class_id, contexts[r.learner_id], now) for r in requests}
     permits = await approvals.permits(tenant, rules_version, asked_in, recommender)
-    in_sight = partial(learner_in_sight, recommender=recommender, at_hand=bundles.at_hand)
-    known = await asyncio.to_thread(lambda: [in_sight(tenant, x, context) for x, context in contexts.items()])
-    made = await asyncio.to_thread(recommend_many, requests, known, in_force, permits, now=now)
-    decisions = [reached.labelled(one.decision) for one in made]
-    is_recorded = await recorded(decisions, known, tenant=tenant, store=store)
+    known, made = await asyncio.to_thread(
+        lambda: (
+            learners := [learner_in_sight(tenant, x, one, recommender, bundles.at_hand) for x, one in contexts.items()],
+            recommend_many(requests, learners, in_force, permits, now=now),
+        )
+    )
     await put_questions(tenant, made, store.approvals)
+    seq = reached.seq
     return [
-        Chosen(d, reached.seq, x, is_recorded, is_away=reached.is_away) for d, x in zip(decisions, known, strict=True)
+        Chosen(reached.labelled(one.decision), seq, x, is_away=reached.is_away)
+        for one, x in zip(made, known, strict=True)
     ]
 
 

@@ -38,9 +38,9 @@ class Recorder:
         self._writing: asyncio.Task[None] | None = None
         self._hurry = asyncio.Event()
 
-    async def record(self, tenant: str, decision: Decision, known: KnownLearner) -> None:
-        """Hand it over; returns at once, or when there is room again."""
-        self._waiting.append(_Told(tenant, decision, known))
+    async def record(self, tenant: str, made: Sequence[tuple[Decision, KnownLearner]]) -> None:
+        """Hand them over, each with whom it is for; returns at once, or when there is room again."""
+        self._waiting += [_Told(tenant, decision, known) for decision, known in made]
         if self._writing is None or self._writing.done():
             # In a context of its own: it writes for many, and is part of no request.
             self._writing = asyncio.create_task(self._write_all(), context=Context())

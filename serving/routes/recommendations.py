@@ -1,5 +1,7 @@
 """The doors for what to do next."""
 
+from collections.abc import Sequence
+
 from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
@@ -24,9 +26,7 @@ async def post_recommendations(request: Request) -> Response:
 
     async def choose() -> RecommendationOut:
         chosen = await chosen_for(asked, tenant, house)
-        if HEADER in request.headers:
-            # Who wants it made once wants it made: here its record comes before the answer.
-            await house.recorder.settled()
+        await _settled(request, house)
         return chosen
 
     return await once(request, tenant, choose)
@@ -46,8 +46,7 @@ async def chosen_for(asked: RecommendationIn, tenant: str, house: House) -> Reco
                 deciding=house.deciding,
                 now=house.clock(),
             )
-    _count(house, chosen)
-    await house.recorder.record(tenant, chosen.decision, chosen.known)
+    await _told(house, tenant, [chosen])
     return recommendation_out(chosen.decision, seen_token=token_of(chosen.seq), what_if=chosen.what_if)
 
 
@@ -70,17 +69,23 @@ async def post_batch(request: Request) -> Response:
                     approvals=house.approvals,
                     now=house.clock(),
                 )
-        for one in chosen:
-            _count(house, one)
+        await _told(house, tenant, chosen)
+        await _settled(request, house)
         return BatchOut([recommendation_out(c.decision, seen_token=token_of(c.seq)) for c in chosen])
 
     return await once(request, tenant, choose)
 
 
-def _count(house: House, chosen: choosing.Chosen) -> None:
-    house.metrics.decided(chosen.decision, is_away=chosen.is_away, lag=chosen.known.lag)
-    # Where nobody can say yet, the recorder counts what was lost.
-    if chosen.is_recorded is False:
-        house.metrics.unrecorded.inc()
-    if chosen.waited_s is not None:
-        house.metrics.waits.observe(chosen.waited_s)
+async def _told(house: House, tenant: str, chosen: Sequence[choosing.Chosen]) -> None:
+    """Count what was chosen, and hand it over to be recorded."""
+    for one in chosen:
+        house.metrics.decided(one.decision, is_away=one.is_away, lag=one.known.lag)
+        if one.waited_s is not None:
+            house.metrics.waits.observe(one.waited_s)
+    await house.recorder.record(tenant, [(one.decision, one.known) for one in chosen])
+
+
+async def _settled(request: Request, house: House) -> None:
+    # Who wants it made once wants it made: here its record comes before the answer.
+    if HEADER in request.headers:
+        await house.recorder.settled()

@@ -17,8 +17,8 @@ from serving.storage.port import Appended, LearnerContext
 from serving.storage.rows import content_of, holds_nul, interaction_of, interaction_row, to_us
 
 NUL = "a text of this event holds the character NUL; leave it out"
-# So many learners at hand are looked at without a thread, or together with others.
-_BRIEF = 4
+# So many learners at hand, about a class, are looked at without a thread, or together with others.
+_BRIEF = 32
 _events = tables.interactions.c
 
 
