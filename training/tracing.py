@@ -61,7 +61,7 @@ class Traced:
         """P(known) of skills, by rows of the vocabulary, before rows of the log: `(m,)`; `mastery` by the model."""
         n, recent, seen, idle = self.met.before(learner, skill, row)
         prior = self.law.priors[skill]
-        return self.law.pooled(self.law.faded(self.law.known(prior, n, recent, seen), prior, idle), n, mastery)
+        return self.law.said(prior, n, recent, seen, idle=idle, mastery=mastery)
 
     def against(self, learner: Ints, skill: Ints, row: Ints) -> Floats:
         """What answers before rows of the log say against skills being within reach: `(m,)`, as `Tracing.heard`."""

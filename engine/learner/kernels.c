@@ -1264,22 +1264,36 @@ static int64_t place_of(const uint64_t *keys, int64_t n, uint64_t key) {
     return low < n && keys[low] == key ? low : -1;
 }
 
-/* P(known) of a skill after the answers in its block, and in `against` how much likelier they are of who never knows it. */
-static double traced(const Tracing *law, const Block *block, double prior, int64_t n_events, double *against) {
-    int n = (int)(block->n < HEARD ? block->n : HEARD), seen = (int)(block->seen < MOST_SEEN ? block->seen : MOST_SEEN);
-    int right = __builtin_popcount(block->recent & 0xffff);
+/* P(known) after n answers, at most HEARD, the newest the lowest of these bits, and how likely they are. */
+static double heard(const Tracing *law, double p, int n, uint32_t bits, double *likely) {
     int lengths[2] = {n > HALF ? n - HALF : 0, n < HALF ? n : HALF};
-    double p = 1.0 - (1.0 - prior) * (double)law->taught[seen], likely = 1.0;
+    *likely = 1.0;
     for (int k = 0; k < 2; k++) {
-        int bits = (int)(block->recent >> (k ? 0 : HALF)) & 255;
-        const double *to = law->chunks + ((int64_t)lengths[k] * 256 + bits) * 4;
+        const double *to = law->chunks + ((int64_t)lengths[k] * 256 + ((bits >> (k ? 0 : HALF)) & 255)) * 4;
         double unknown = (1.0 - p) * to[0] + p * to[2], known = (1.0 - p) * to[1] + p * to[3];
-        likely *= unknown + known;
+        *likely *= unknown + known;
         p = known / (unknown + known);
     }
-    *against = law->of_guess[right] * law->of_wrong[n - right] / likely;
-    double left = larger(p - prior, 0.0) * exp(-law->fades * (double)(n_events - 1 - block->last_i));
-    return smaller(p, prior) + left;
+    return p;
+}
+
+/* P(known) of a skill by the answers in its block and by `said`, the word of the learner model, together; and in
+ * `against` how much likelier they are of who never knows it. A wrong answer never raises it. */
+static double pooled(const Tracing *law, const Block *block, double prior, int64_t n_events, double said,
+                     double *against) {
+    int n = (int)(block->n < HEARD ? block->n : HEARD), seen = (int)(block->seen < MOST_SEEN ? block->seen : MOST_SEEN);
+    uint32_t bits = block->recent & 0xffff;
+    int right = __builtin_popcount(bits);
+    double first = 1.0 - (1.0 - prior) * (double)law->taught[seen], least = 1.0;
+    double stays = exp(-law->fades * (double)(n_events - 1 - block->last_i));
+    for (int back = 0; back <= n; back++) {
+        double likely, known = heard(law, first, n - back, bits >> back, &likely);
+        if (!back) *against = law->of_guess[right] * law->of_wrong[n - right] / likely;
+        double left = smaller(known, prior) + larger(known - prior, 0.0) * stays, answers = (double)block->n - back;
+        least = smaller(least, (SAID * said + answers * left) / (SAID + answers));
+        if (bits >> back & 1) break;
+    }
+    return least;
 }
 
 /* What a state says of skills: `of` (n,) of all, skill k with the key keys[k] and the usual items usual_ptr[k] ..
@@ -1295,13 +1309,12 @@ int skills_known(const Tracing *law, const uint64_t *keys, const int64_t *usual_
     for (int64_t i = 0; i < n; i++) {
         int64_t k = of[i], many = usual_ptr[k + 1] - usual_ptr[k], at = place_of(law->keys, law->n_keys, keys[k]);
         int32_t met = *slot(&of_blocks, blocks, keys[k]);
-        double rest = 0.0, against = 1.0, prior = at < 0 ? law->prior : law->priors[at], known = prior;
+        double rest = 0.0, against = 1.0, prior = at < 0 ? law->prior : law->priors[at];
         for (int64_t j = 1; j < many; j++) rest += p[j];
-        double mastery = (p[0] + rest) / (double)many, answers = met < 0 ? 0.0 : (double)blocks[met].n;
-        if (met >= 0) known = traced(law, &blocks[met], prior, n_events, &against);
+        double mastery = (p[0] + rest) / (double)many;
         double said = smaller(larger((mastery - law->guess) / law->span, 0.0), 1.0);
         told[k] = mastery;
-        told[n_skills + k] = (SAID * said + answers * known) / (SAID + answers);
+        told[n_skills + k] = met < 0 ? said : pooled(law, &blocks[met], prior, n_events, said, &against);
         told[2 * n_skills + k] = against;
         told[3 * n_skills + k] = met < 0 ? 0.0 : (double)blocks[met].info;
         memcpy(out_facts + 4 * k, facts, 4 * sizeof *facts);

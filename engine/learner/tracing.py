@@ -123,6 +123,34 @@ class Tracing:
         pool: Floats = np.where(np.isnan(said), traced, (SAID * said + n * traced) / (SAID + n))
         return pool
 
+    def said(
+        self,
+        prior: Floats,
+        n: NDArray[Any],
+        recent: NDArray[Any],
+        seen: NDArray[Any],
+        *,
+        idle: NDArray[Any],
+        mastery: Floats,
+    ) -> Floats:
+        """P(known) as `known`, `faded` and `pooled` have it together, but for a wrong answer, which never raises it.
+
+        The filter expects a step to teach, whatever the answer to it was: of the wrong answers since the last right one
+        each leaves the least that was said so far, and what was learned meanwhile shows with the next right one.
+        """
+        n, recent = np.asarray(n, np.int64), np.asarray(recent, np.int64)
+        least = self.pooled(self.faded(self.known(prior, n, recent, seen), prior, idle), n, mastery)
+        some = np.arange(len(least))
+        for back in range(1, REMEMBERED + 1):
+            some = some[(n[some] >= back) & ((recent[some] >> (back - 1)) & 1 == 0)]
+            if not len(some):
+                break
+            before = np.minimum(n[some], REMEMBERED) - back
+            known = self.known(prior[some], before, recent[some] >> back, seen[some])
+            told = self.pooled(self.faded(known, prior[some], idle[some]), n[some] - back, mastery[some])
+            least[some] = np.minimum(least[some], told)
+        return least
+
     def of_state(
         self, keys: NDArray[np.uint64], blocks: NDArray[np.void], mastery: Floats, *, n_events: int
     ) -> tuple[Floats, Floats]:
@@ -130,16 +158,17 @@ class Tracing:
 
         `blocks` are those of a learner's state, `n_events` the events in it, `mastery` is the model's word.
         """
-        p, n, against = self.prior_of(keys), np.zeros(len(keys)), np.ones(len(keys))
+        prior, against = self.prior_of(keys), np.ones(len(keys))
+        n, recent, seen, idle = np.zeros((4, len(keys)), np.int64)
         if len(blocks) and len(keys):
             order = np.argsort(keys)
             place = np.minimum(keys[order].searchsorted(blocks["key"]), len(keys) - 1)
             met = keys[order][place] == blocks["key"]
             of, theirs = order[place[met]], blocks[met]
-            known, against[of] = self.heard(p[of], theirs["n"], theirs["recent"], theirs["seen"])
-            p[of] = self.faded(known, p[of], n_events - 1 - theirs["last_i"])
-            n[of] = theirs["n"]
-        return self.pooled(p, n, mastery), against
+            n[of], recent[of], seen[of] = theirs["n"], theirs["recent"], theirs["seen"]
+            idle[of] = n_events - 1 - theirs["last_i"]
+            against[of] = self.heard(prior[of], n[of], recent[of], seen[of])[1]
+        return self.said(prior, n, recent, seen, idle=idle, mastery=mastery), against
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """As a bundle carries them."""

@@ -120,6 +120,24 @@ def test_the_models_word_counts_while_there_are_few_answers():
     np.testing.assert_allclose(pool, [0.0, 0.45, 0.9], atol=2e-3)
 
 
+@given(law=LAWS, answers=ANSWERS, prior=st.floats(0.02, 0.95), mastery=st.floats(0, 1), lost=st.floats(0, 1))
+def test_a_wrong_answer_never_raises_what_is_said(law, answers, prior, mastery, lost):
+    """The learner model's word does not rise with it either; that is its own law."""
+
+    def said(told, word):
+        n, recent, none = np.array([len(told)]), np.array([bits_of(told)]), np.array([0])
+        return float(law.said(np.array([prior]), n, recent, none, idle=none, mastery=np.array([word]))[0])
+
+    before = said(answers[:-1], mastery)
+    assert said([*answers[:-1], False], mastery * lost) <= before + 1e-12
+    # With the next right one it is what the filter and the model say of all answers.
+    n, recent = np.array([len(answers)]), np.array([bits_of(answers)])
+    whole = law.pooled(law.known(np.array([prior]), n, recent, np.array([0])), n, np.array([mastery]))[0]
+    assert said(answers, mastery) <= whole + 1e-12
+    if answers and answers[-1]:
+        assert said(answers, mastery) == pytest.approx(whole)
+
+
 def test_a_bundle_carries_it_whole():
     law = replace(USUAL_TRACING, skill_keys=np.array([5, 9], np.uint64), priors=np.array([0.6, 0.1]), guess=0.25)
     again = tracing_from(law.arrays(), law.as_json())
