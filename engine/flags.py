@@ -37,15 +37,14 @@ def loop_flags(
             n=N_LOOP,
             skill=titles.get(skill_id, skill_id),
             when="" if last_us is None else f", the last one {day_of(last_us, query.now_us)}",
-            done=_done_about(skill, rows, query, menu, catalogue),
+            done=_done_about(skill, rows, tried_on(skill, state, query.history.resource_index, menu), menu, catalogue),
         )
         flags.append(Flag(code="loop", skill_id=skill_id, text_teacher=words))
     return tuple(flags)
 
 
-def _done_about(skill: int, rows: Sequence[int], query: Query, menu: Menu, catalogue: Catalogue) -> str:
+def _done_about(skill: int, rows: Sequence[int], tried: list[int], menu: Menu, catalogue: Catalogue) -> str:
     """What the slate does about a loop: the first option that leads to the skill decides."""
-    tried = tried_on(skill, query.history.resource_index, menu)
     for row in rows:
         another = is_another_way(row, skill, tried, menu)
         if another or skill in menu.skills_of(row):

@@ -1,7 +1,7 @@
 """What a learner's state says of skills and resources: chance of success, doubt, recall, minutes, and the evidence."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -41,8 +41,8 @@ class SkillMastery:
 
     `known` is P(the skill is known), which slips and guesses do not blur: by it a skill counts as mastered.
 
-    `recall` is the chance that the skill is still remembered as it was, None before any answer; `due_us` the day from
-    when it is worth a review.
+    `recall` is the chance that the skill is still remembered as it was, None before any right answer; `due_us` the day
+    from when it is worth a review.
     """
 
     skill_id: str
@@ -136,9 +136,18 @@ def _last_us(state: LearnerState, key: int, last_t: float) -> int | None:
     return round(last_t * MINUTE_US) if abs(last_t) > _UNTIMED_MINUTES else None
 
 
-def due_reviews(memories: Mapping[int, Memory], skills: Sequence[str], now_us: int) -> dict[str, float]:
+def memory_of(state: LearnerState, key: int) -> Memory | None:
+    """How a skill is remembered; None of what was never answered right: there is nothing to remember."""
+    memory = state.memories.get(key)
+    if memory is None:
+        return None
+    block = state.block(key)
+    return memory if block is not None and int(block["recent"]) else None
+
+
+def due_reviews(state: LearnerState, skills: Sequence[str], now_us: int) -> dict[str, float]:
     """The skills that are due, each with the chance that it is still remembered; none where the log has no clock."""
-    known = {s: memories[skill_key(s)] for s in skills if skill_key(s) in memories}
+    known = {s: memory for s in skills if (memory := memory_of(state, skill_key(s))) is not None}
     recalled = {s: retrievability(m, now_us) for s, m in known.items() if m.reviewed_us != NO_TIME}
     # Recall falls day by day, so this is the same as asking whether `due_us` has come, and takes one look.
     return {s: recall for s, recall in recalled.items() if recall <= RETENTION}
@@ -153,7 +162,7 @@ def _mastery(
     now_us: int,
     seconds: tuple[float, float],
 ) -> SkillMastery:
-    (p, known), block, memory = chances, state.block(key), state.memories.get(key)
+    (p, known), block, memory = chances, state.block(key), memory_of(state, key)
     information = 0.0 if block is None else float(block["info"])
     z, sd = math.log(p / (1.0 - p)), float(model.logit_sd(np.array([information]))[0])
     low, high = certain(np.array([z - _Z * sd, z + _Z * sd]))

@@ -1,4 +1,6 @@
-"""What was done before and may be offered again: for a promised check, a due review, or a goal with nothing new."""
+"""What was done before and may be offered again: for a promised check, a due review, a goal with nothing new, or after
+failures with nothing new that is easier.
+"""
 
 from dataclasses import dataclass
 
@@ -9,8 +11,11 @@ from engine.domain.history import History
 from engine.learner.menu import known_of
 from engine.learner.tracing import MASTERED
 from engine.ranking.learning import Learner, Teaching, aims_of
+from engine.ranking.objective import failed_twice
 
 Ints = NDArray[np.int64]
+# From here on a step is likelier to succeed than to fail; with so many times the odds it is clearly easier.
+EVEN, _CLEARLY = 0.5, 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,17 +51,21 @@ def again_of(allowed: NDArray[np.bool_], learner: Learner, teaching: Teaching) -
     was_seen[learner.history.resource_index] = True
     left = _left(allowed, was_seen, learner, teaching)
     spent = _spent(left, learner, teaching) if len(left) else ()
+    lasting = not len(left)
     rows = [
         *(menu.answering(menu.number[s]) for s in needs.checks if s in menu.number),
         *(menu.reviewing(menu.number[s]) for s in needs.reviews if s in menu.number),
         *(menu.teaching.of(k) for k in spent),
     ]
+    if failed_twice(learner.state) and len(aims_of(learner.goal, menu)):
+        rows.append(_easier(allowed, was_seen, learner, teaching))
+        lasting = False
     if not rows:
-        return Again(NOTHING.rows, lasting=not len(left))
+        return Again(NOTHING.rows, lasting=lasting)
     comes_back = np.zeros(len(allowed), bool)
     comes_back[np.concatenate(rows)] = True
     names = tuple(menu.skills[k] for k in spent)
-    return Again(np.flatnonzero(comes_back & was_seen), names, lasting=not len(left))
+    return Again(np.flatnonzero(comes_back & was_seen), names, lasting=lasting)
 
 
 def _left(allowed: NDArray[np.bool_], was_seen: NDArray[np.bool_], learner: Learner, teaching: Teaching) -> Ints:
@@ -67,6 +76,24 @@ def _left(allowed: NDArray[np.bool_], was_seen: NDArray[np.bool_], learner: Lear
     is_left = np.bincount(place, allowed[rows], len(way)) > 0
     left: Ints = way[~is_left & (np.bincount(place, was_seen[rows], len(way)) > 0)]
     return left
+
+
+def _easier(allowed: NDArray[np.bool_], was_seen: NDArray[np.bool_], learner: Learner, teaching: Teaching) -> Ints:
+    """What was done on skills on the way that are not mastered, and has twice the odds of all that is new there, where
+    that is likelier to fail than not: who failed twice is not sent on to what is harder still.
+    """
+    menu = teaching.menu
+    way = np.array(menu.closure(aims_of(learner.goal, menu).tolist()), np.int64)
+    place, rows = menu.teaching.gathered(way)
+    met = np.bincount(place, was_seen[rows], len(way)) > 0
+    of_met = met[place] & (allowed[rows] | was_seen[rows])
+    place, rows = place[of_met], rows[of_met]
+    known = known_of(menu, rows, way[met], state=learner.state, model=teaching.model, now_us=learner.now_us)
+    done, easiest = was_seen[rows], np.zeros(len(way))
+    np.maximum.at(easiest, place[~done], known.p[~done])
+    hard = easiest[place]
+    easier = (hard < EVEN) & (known.p * (1.0 - hard) > _CLEARLY * hard * (1.0 - known.p))
+    return rows[done & easier & (known.known[way[place]] < MASTERED)]
 
 
 def _spent(left: Ints, learner: Learner, teaching: Teaching) -> tuple[int, ...]:

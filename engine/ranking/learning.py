@@ -153,7 +153,7 @@ def learning_of(rows: Ints, learner: Learner, teaching: Teaching) -> Learning:
     )
     loops = [k for k in loops_of(menu, state) if stands(k, state, menu, learner.now_us)]
     if loops:
-        tried = {k: tried_on(k, learner.history.resource_index, menu) for k in loops}
+        tried = {k: tried_on(k, state, learner.history.resource_index, menu) for k in loops}
         terms[_PLACE["approach"]] = added_by_approach(menu, known, tried, weight=weights.approach)
     first = _PLACE["review"]
     terms[first : first + len(of_needs.TERMS)] = of_needs.contributions(

@@ -12,8 +12,6 @@ from engine.learner.voices import DAY_US
 # A loop ends with a right answer, and else when the last wrong one is older than this, or after so much other work.
 STANDS_DAYS = 21
 OTHER_WORK = 10
-# So many of the resources worked on last on a skill are what was tried.
-_TRIED = 3
 
 
 def stands(skill: int, state: LearnerState, menu: Menu, now_us: int) -> bool:
@@ -28,10 +26,16 @@ def stands(skill: int, state: LearnerState, menu: Menu, now_us: int) -> bool:
     return last_us is None or now_us == NO_TIME or now_us - last_us <= STANDS_DAYS * DAY_US
 
 
-def tried_on(skill: int, done: NDArray[np.int32], menu: Menu) -> list[int]:
-    """The rows worked on last on a skill, out of all that was `done`, in its order."""
+def tried_on(skill: int, state: LearnerState, done: NDArray[np.int32], menu: Menu) -> list[int]:
+    """The rows worked on in vain on a skill, out of all that was `done`, in its order: all since the first of the wrong
+    answers in a row.
+    """
+    last = evidence_of(state, int(menu.skill_keys[skill])).last
+    n_wrong = last.index(True) if True in last else len(last)
     mine = done[np.isin(done, menu.teaching.of(skill))]
-    return list(dict.fromkeys(mine[-_TRIED:].tolist()))
+    answers = np.flatnonzero(menu.answerable[mine])
+    since = answers[-n_wrong] if 0 < n_wrong <= len(answers) else 0
+    return list(dict.fromkeys(mine[since:].tolist()))
 
 
 def is_another_way(row: int, skill: int, tried: list[int], menu: Menu) -> bool:

@@ -49,7 +49,7 @@ def needs_of(
 ) -> Needs:
     """The needs of a learner among the skills that are taught here."""
     return Needs(
-        reviews=due_reviews(state.memories, skills, now_us),
+        reviews=due_reviews(state, skills, now_us),
         checks={c.skill_id: c for c in state.checks},
         tilts=_tilts(state, preferences, format_mix, now_us),
         declared=preferences.formats,

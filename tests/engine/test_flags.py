@@ -1,11 +1,14 @@
 """A flag speaks of a loop that still stands, says when, and is true of the slate it is sent with."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from engine import flags
-from engine.ranking.loops import OTHER_WORK, STANDS_DAYS
+from engine.domain.history import history_of
+from engine.learner.fold import folded
+from engine.ranking.loops import OTHER_WORK, STANDS_DAYS, tried_on
 from tests.lessons import NOW, ask, event, resources_of
 
 
@@ -52,3 +55,17 @@ def test_the_approach_is_called_another_only_where_the_slate_holds_another(lesso
     assert others
     text, title = said(others[0])
     assert flags.CHANGED.format(title=title) in text
+
+
+def test_what_was_tried_is_all_since_the_first_wrong_answer_in_a_row(lesson, stuck):
+    """Something that was only looked at meanwhile does not push out what was answered wrong."""
+    skill, failed = stuck
+    menu = lesson.teaching.menu
+    watched = next(r for r in resources_of(lesson, skill) if r not in {e.resource_id for e in failed})
+    answerable = menu.answerable.copy()
+    answerable[lesson.catalogue.resource_map.row(watched)] = False
+    events = [event(20, resource_id=failed[0].resource_id, outcome=1.0), *failed, event(1, "viewed", watched)]
+    state = folded(events, lesson.learner, lesson.offer)
+    done = history_of(events, lesson.catalogue.resource_map).resource_index
+    tried = tried_on(menu.number[skill], state, done, replace(menu, answerable=answerable))
+    assert [lesson.catalogue.resource_map.ids[row] for row in tried] == [*(e.resource_id for e in failed), watched]

@@ -17,6 +17,7 @@ from engine.learner.preferences import Goal, Preferences, value_of
 from engine.learner.tracing import MASTERED
 from engine.path import path_of, ready_skills
 from engine.phrases import PHRASES
+from engine.ranking.again import EVEN
 from engine.ranking.exploration import EPSILON
 from engine.ranking.objective import GENTLE_BAND, band_of
 from engine.ranking.pool import pool_of, way_rows
@@ -121,6 +122,25 @@ def test_a_third_failure_on_a_skill_is_a_loop_that_is_flagged_and_led_out_of(les
     assert decision.slate[0].resource_id not in tried
     healed = [*failed, event(0.5, resource_id=tried[0], outcome=1.0)]
     assert ask(lesson, healed).flags == ()
+
+
+def test_who_failed_is_led_back_to_what_is_clearly_easier_than_all_that_is_new(lesson, skills):
+    def odds(option):
+        return option.p_success / (1 - option.p_success)
+
+    skill = skills[0]
+    alone = ask(lesson, candidates=tuple(resources_of(lesson, skill)), k=50).slate
+    easy, hard = (some for some in np.split(np.array([o.resource_id for o in sorted(alone, key=odds)])[::-1], [4]))
+    failed = [event(9 - n, resource_id=str(r), outcome=0.0) for n, r in enumerate(easy)]
+    slate = ask(lesson, failed, goal=(skill,), k=50).slate
+    back, new = ([o for o in slate if o.resource_id in some] for some in (easy, hard))
+    assert back
+    assert max(o.p_success for o in new) < EVEN
+    assert all(odds(o) > 2 * max(map(odds, new)) for o in back)
+    assert all("repeat" in {r.code for r in o.reasons} for o in back)
+    # Who was right since goes on with what is new.
+    right = [*failed, event(0.5, resource_id=str(easy[0]), outcome=1.0)]
+    assert not set(easy) & set(ids(ask(lesson, right, goal=(skill,), k=50)))
 
 
 VOICES = ("accepted", "declined", "not_now", "too_easy", "too_hard")

@@ -79,9 +79,17 @@ def test_minutes_come_from_known_times_else_from_declared_minutes_and_the_learne
 
 def test_reviews_come_due_with_time(model):
     state = folded(told([1, 1, 1], days_ago=200), model, OFFER)
-    due = due_reviews(state.memories, ["s1", "s2"], microseconds(NOW))
+    due = due_reviews(state, ["s1", "s2"], microseconds(NOW))
     assert set(due) == {"s1"} and 0 < due["s1"] < 0.9
-    assert due_reviews(state.memories, ["s1"], microseconds(NOW - timedelta(days=200))) == {}
+    assert due_reviews(state, ["s1"], microseconds(NOW - timedelta(days=200))) == {}
+
+
+def test_what_was_never_answered_right_is_not_reviewed(model):
+    state = folded(told([0, 0, 0], days_ago=200), model, OFFER)
+    assert due_reviews(state, ["s1"], microseconds(NOW)) == {}
+    [said] = skill_masteries(state, ["s1"], model, microseconds(NOW))
+    assert (said.recall, said.due_us) == (None, None)
+    assert due_reviews(folded(told([0, 1, 0], days_ago=200), model, OFFER), ["s1"], microseconds(NOW))
 
 
 def test_evidence_counts_the_last_answers_newest_first(model):
