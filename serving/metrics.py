@@ -25,7 +25,7 @@ from engine.domain.decision import Decision
 from engine.domain.errors import TrailmateError
 from serving.errors import OverQuota
 from serving.overload import Overloaded
-from serving.seats import Seat
+from serving.seats import Seat, set_aside
 from serving.storage.port import Store
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10)
@@ -34,6 +34,10 @@ _WAITS = (0.001, 0.005, 0.01, 0.02, 0.05, 0.1)
 _LAGS = (0, 1, 2, 5, 10, 20, 50, 100, 1000)
 # So often it is looked again where a file went away meanwhile.
 _LOOKS = 5
+# The files of a seat, as the library names them, and the bytes set aside for each: three times what all routes with all
+# statuses take.
+_KINDS = ("counter", "histogram", "gauge_sum", "gauge_max")
+_FILE_BYTES = 1 << 19
 # What may become of a bundle that was promoted.
 SWAPS = ("promoted", "rolled_back", "refused")
 # What may become of an event.
@@ -183,8 +187,12 @@ def _share(seat: Seat) -> None:
 
     The library offers this only to the whole process, and names files by process id where it is left to itself.
     """
-    # What the one before served, and what waited for it, is over; what it counted, and when it saw what, stays.
-    (seat.folder / f"gauge_sum_{seat.number}.db").unlink(missing_ok=True)
+    for kind in _KINDS:
+        set_aside(seat.folder / f"{kind}_{seat.number}.db", _FILE_BYTES)
+    # What the one before served, and what waited for it, is over; what it counted, and when it saw what, stays. Written
+    # over and not taken away: on a full disk there would be no room for another.
+    with (seat.folder / f"gauge_sum_{seat.number}.db").open("r+b") as file:
+        file.write(bytes(_FILE_BYTES))
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(seat.folder)
     values.ValueClass = values.MultiProcessValue(lambda: seat.number)  # type: ignore[no-untyped-call]
 

@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 
 from serving.errors import OverQuota
-from serving.seats import MOST, Seat, take_seat
+from serving.seats import MOST, Seat, set_aside, take_seat
 from serving.settings import Settings
 
-# Tenants a server counts; one more is not limited. The file is as large as the tenants that ask.
+# Tenants a server counts; one more is not limited.
 _TENANTS = 8192
 _NAME_BYTES = 64
 _MINUTE_S, _DAY_S = 60, 86_400
@@ -40,8 +40,8 @@ class Counts:
 
     def __post_init__(self) -> None:
         names, counts = _TENANTS * _NAME_BYTES, _TENANTS * 2 * MOST * 8
-        with self.path.open("ab") as file:
-            file.truncate(names + counts)
+        set_aside(self.path, names + counts)
+        self._lock.touch()
         self._names = np.memmap(self.path, f"S{_NAME_BYTES}", "r+", shape=(_TENANTS,))
         self._counts = np.memmap(self.path, np.uint64, "r+", offset=names, shape=(_TENANTS, 2, MOST))
 
@@ -60,13 +60,17 @@ class Counts:
             was_in, before = divmod(int(row[self.seat.number]), _MOST + 1)
             row[self.seat.number] = (period << 32) + min(n + (before if was_in == period else 0), _MOST)
 
+    @property
+    def _lock(self) -> Path:
+        return self.path.parent / "places.lock"
+
     def _row(self, tenant: str, kind: int) -> "np.ndarray[Any, np.dtype[np.uint64]] | None":
         """The tenant's numbers, one for each worker; the first to meet a tenant finds a place, one worker at a time."""
         known = self._rows.get((tenant, kind))
         if known is not None:
             return known
         name = hashlib.sha256(tenant.encode()).hexdigest().encode()
-        with (self.path.parent / "places.lock").open("a") as lock:
+        with self._lock.open("a") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             places = np.flatnonzero((self._names == name) | (self._names == b""))
             if not len(places):

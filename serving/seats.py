@@ -1,6 +1,7 @@
 """A numbered seat for each process of a server, held until the process ends and then free for the next one."""
 
 import fcntl
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -52,6 +53,22 @@ def take_seat(folder: Path) -> Seat:
     raise Unavailable(
         f"{MOST} processes work in {folder} already; stop some, or give each server its own TRAILMATE_DATA"
     )
+
+
+def set_aside(path: Path, n_bytes: int) -> None:
+    """Make the file at least so large, with its place on the disk: a hole in a file that is mapped into memory would
+    end the process that writes into it once the disk is full.
+
+    Raises Unavailable where there is no room for it.
+    """
+    try:
+        with path.open("ab") as file:
+            os.posix_fallocate(file.fileno(), 0, n_bytes)
+    except OSError as problem:
+        raise Unavailable(
+            f"{path.parent} takes no {n_bytes:,} bytes more ({problem.strerror}); make room, or mend the rights of "
+            "TRAILMATE_DATA"
+        ) from None
 
 
 @contextmanager

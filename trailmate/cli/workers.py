@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
 import gc
+import json
 import os
 import signal
 import socket
@@ -18,6 +20,8 @@ _WATCHED = {signal.SIGTERM, signal.SIGINT, signal.SIGCHLD}
 _SOON_S, _REST_S = 5.0, 1.0
 # After so long a process that was told to end is killed.
 _PATIENCE_S = 30.0
+# Linux: the number of the wish to be sent a signal when the parent dies.
+_PR_SET_PDEATHSIG = 1
 
 # Serves until it is told to end; says so with the function it is given when it answers.
 Serve = Callable[[Callable[[], None]], object]
@@ -57,9 +61,11 @@ class Workers:
     def _begin(self) -> bool:
         """Start one and wait until it answers; False where it ended instead."""
         reads, writes = os.pipe()
+        parent = os.getpid()
         pid = os.fork()
         if pid == 0:
             os.close(reads)
+            _end_with(parent)
             self._be_one(writes)
         os.close(writes)
         self._begun[pid] = time.monotonic()
@@ -99,23 +105,25 @@ class Workers:
         if number != signal.SIGCHLD:
             self._stopped_by = number
             return
-        for pid, began in self._dead():
-            sys.stderr.write(f'{{"event":"worker ended","pid":{pid},"level":"error"}}\n')
+        for pid, status, began in self._dead():
+            told = {"event": "worker ended", "pid": pid, "by": _said(status), "level": "error"}
+            sys.stderr.write(json.dumps(told, separators=(",", ":")) + "\n")
             sys.stderr.flush()
             if time.monotonic() - began < _SOON_S:
                 time.sleep(_REST_S)
             while not self._begin():
-                told = signal.sigtimedwait(_WATCHED - {signal.SIGCHLD}, _REST_S)
-                if told is not None:
-                    self._stopped_by = told.si_signo
+                stop = signal.sigtimedwait(_WATCHED - {signal.SIGCHLD}, _REST_S)
+                if stop is not None:
+                    self._stopped_by = stop.si_signo
                     return
 
-    def _dead(self) -> list[tuple[int, float]]:
+    def _dead(self) -> list[tuple[int, int, float]]:
+        """Process id, exit status and time of its beginning of each that ended."""
         found = []
         for pid, began in list(self._begun.items()):
-            ended, _ = os.waitpid(pid, os.WNOHANG)
+            ended, status = os.waitpid(pid, os.WNOHANG)
             if ended:
-                found.append((pid, began))
+                found.append((pid, status, began))
                 del self._begun[pid]
         return found
 
@@ -131,3 +139,18 @@ class Workers:
         for pid in self._begun:
             os.kill(pid, signal.SIGKILL)
             os.waitpid(pid, 0)
+
+
+def _end_with(parent: int) -> None:
+    """Have this process told to end, after its last answers, when its parent dies: nobody would begin it again, and
+    whoever starts the server anew would find the port taken."""
+    with suppress(AttributeError):
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    if os.getppid() != parent:
+        os._exit(1)
+
+
+def _said(status: int) -> str:
+    """How a process ended: the name of the signal, or the exit code."""
+    code = os.waitstatus_to_exitcode(status)
+    return signal.Signals(-code).name if code < 0 else f"exit code {code}"
