@@ -28,11 +28,7 @@ async def prepared(database: Database) -> str:
         at = await connection.run_sync(_adopted)
         if at == tables.HEAD:
             return await connection.run_sync(_id_of)
-    if at not in revisions():
-        raise BadInput(
-            f"the store has version {at}, this Trailmate reads {tables.HEAD}; start the Trailmate that wrote it, or "
-            "name another store in TRAILMATE_DATABASE_URL"
-        )
+    _require_known(at)
     if database.dialect == "postgresql":
         raise BadInput(f"the store has version {at}, this Trailmate {tables.HEAD}; run `trailmate migrate` once")
     await migrate(database, tables.HEAD)
@@ -50,13 +46,14 @@ async def migrate(database: Database, to: str | None, *, down: bool = False) -> 
     """Walk to a revision, the newest where none is named, and say from where to where; `base` is the empty database.
 
     Raises:
-        BadInput: there is no such revision, or it lies the other way.
+        BadInput: there is no such revision, it lies the other way, or the store is of a newer Trailmate.
     """
     target = to or ("-1" if down else tables.HEAD)
     known = ["base", *revisions()]
     async with database.writing() as connection:
         before = await connection.run_sync(lambda c: _adopted(c, fill=False))
-        here = known.index(before or "base") if (before or "base") in known else len(known)
+        _require_known(before)
+        here = known.index(before or "base")
         if target == "-1":
             target = known[max(here - 1, 0)]
         if target not in known or (known.index(target) - here) * (-1 if down else 1) < 0:
@@ -70,6 +67,14 @@ async def migrate(database: Database, to: str | None, *, down: bool = False) -> 
         if after is not None:
             await connection.run_sync(_id_of)
     return before, after
+
+
+def _require_known(at: str | None) -> None:
+    if at is not None and at not in revisions():
+        raise BadInput(
+            f"the store has version {at}, this Trailmate reads {tables.HEAD}; start the Trailmate that wrote it, or "
+            "name another store in TRAILMATE_DATABASE_URL"
+        )
 
 
 def revisions() -> Sequence[str]:

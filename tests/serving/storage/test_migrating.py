@@ -120,6 +120,23 @@ def test_a_filled_store_goes_down_and_up_with_all_it_holds(url: str) -> None:
     assert asyncio.run(_told(url)) == before
 
 
+def test_what_a_server_writes_after_its_revision_was_taken_back_goes_down_and_up_too(url: str) -> None:
+    async def run() -> None:
+        async with open_store(url) as store:
+            await store.decisions.record("school", decision("d1", 3))
+            async with connected(url) as database:
+                await migrate(database, "0008", down=True)
+            await store.decisions.record("school", decision("d2", 2))
+
+    asyncio.run(run())
+    at(url, lambda database: migrate(database, "0001", down=True))
+    at(url, lambda database: migrate(database, None))
+    [_, slots, *_] = asyncio.run(_told(url))
+    assert [s.decision_id for s in slots] == ["d1"] * 3 + ["d2"] * 2
+    told = [(s.slot, s.resource_id, s.score, s.propensity, s.near_ties, s.rules) for s in slots]
+    assert told[3:] == told[:2]
+
+
 def test_a_store_from_before_there_were_revisions_is_taken_over_with_all_it_held(tmp_path: Path) -> None:
     with sqlite3.connect(tmp_path / "store.db") as connection:
         connection.executescript(OLD.read_text())
@@ -169,8 +186,9 @@ def test_a_store_of_a_newer_trailmate_is_refused_in_words(url: str) -> None:
     at(url, lifted)
     with pytest.raises(BadInput, match="version 9999"):
         at(url, prepared)
-    with pytest.raises(BadInput, match="stands at 9999"):
-        at(url, lambda database: migrate(database, None))
+    for down in (False, True):
+        with pytest.raises(BadInput, match="version 9999"):
+            at(url, lambda database: migrate(database, None, down=down))  # noqa: B023
 
 
 @pytest.mark.parametrize(("to", "down"), [("0010", False), ("0001", False), ("junk", True)])

@@ -8,6 +8,8 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
+from serving.storage.migrations.in_full import rules_in_full, slots_in_full
+
 revision = "0008"
 down_revision = "0007"
 
@@ -117,7 +119,10 @@ def _gathered(slots: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _told_apart(row: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """A decision that offered nothing has one slot, of the number 0."""
-    of_all = {name: row[name] for name in (*_OF_DECISION, "rules")}
-    for *of_slot, near_ties in json.loads(row["slots"]) or [[0, None, None, None, None, []]]:
+    """A decision that offered nothing has one slot, of the number 0.
+
+    Servers of a newer version that went on after its revision was taken back wrote in its form.
+    """
+    of_all = {name: row[name] for name in _OF_DECISION} | {"rules": rules_in_full(row["rules"])}
+    for *of_slot, near_ties in json.loads(slots_in_full(row["slots"])) or [[0, None, None, None, None, []]]:
         yield {**of_all, **dict(zip(_OF_SLOT, of_slot, strict=True)), "near_ties": json.dumps(near_ties)}

@@ -1,10 +1,11 @@
 """Slates and rules of decisions in a third of the bytes; those that are there are read as they stand."""
 
-import json
 from typing import Any
 
 import sqlalchemy as sa
 from alembic import op
+
+from serving.storage.migrations.in_full import rules_in_full, slots_in_full
 
 revision = "0009"
 down_revision = "0008"
@@ -30,34 +31,6 @@ def downgrade() -> None:
             return
         last = (rows[-1].tenant, rows[-1].seq)
         for row in rows:
-            values = {"slots": _slots_in_full(row.slots), "rules": _rules_in_full(row.rules)}
+            values = {"slots": slots_in_full(row.slots), "rules": rules_in_full(row.rules)}
             here = (c.tenant == row.tenant) & (c.seq == row.seq)
             connection.execute(sa.update(table).where(here).values(values))
-
-
-def _slots_in_full(text: str) -> str:
-    told = json.loads(text)
-    if isinstance(told, list):
-        return text
-    of = told["of"]
-    full = []
-    for slot, place, propensity, origin, ties, chances in told["slots"]:
-        near = [
-            {"resource_id": of[p][0], "score": of[p][1], "propensity": chances[i] if i < len(chances) else 0.0}
-            for i, p in enumerate(ties)
-        ]
-        full.append([slot, *of[place], propensity, origin, near])
-    return json.dumps(full)
-
-
-def _rules_in_full(text: str) -> str:
-    told = json.loads(text)
-    if isinstance(told, list):
-        return text
-    return json.dumps(
-        [
-            {"rule_id": x, "held": held, "effect": effect, "verb": verb}
-            for held, effect, verb, rule_ids in told["alike"]
-            for x in rule_ids
-        ]
-    )
