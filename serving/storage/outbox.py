@@ -11,7 +11,7 @@ import fcntl
 import os
 import uuid
 import zlib
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
@@ -32,9 +32,15 @@ class Entry(msgspec.Struct, omit_defaults=True):
     stamp: datetime | None = None
     decisions: list[Decision] = []
 
+    def __len__(self) -> int:
+        """How many rows it comes to."""
+        return len(self.events) + len(self.decisions)
+
 
 Replay = Callable[[Entry], Awaitable[None]]
 _TRY_EVERY_S = 0.5
+# So many rows are replayed at once: the database puts them on disk together.
+_AT_ONCE = 1_000
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(Entry).decode
 
@@ -51,7 +57,8 @@ class Outbox:
         self._file: BinaryIO | None = None
         self._coming: list[tuple[Entry, asyncio.Future[None]]] = []
         self._waiting: list[Entry] = []
-        self._writing, self._replaying = asyncio.Lock(), asyncio.Lock()
+        self._writing = asyncio.Lock()
+        self._emptying: asyncio.Task[bool] | None = None
         self._trying: asyncio.Task[None] | None = None
 
     def __len__(self) -> int:
@@ -82,19 +89,36 @@ class Outbox:
             for _, kept in coming:
                 kept.set_result(None)
 
-    async def empty(self) -> bool:
-        """Replay what waits; False where the database is still away."""
-        async with self._replaying:
-            while self._waiting:
-                try:
-                    await self._replay(self._waiting[0])
-                except Unavailable:
-                    return False
-                async with self._writing:
-                    del self._waiting[0]
-                    if not self._waiting:
-                        await asyncio.to_thread(self._wiped)
+    async def empty(self, *, within_s: float | None = None) -> bool:
+        """Replay what waits; False where the database is still away, or where it takes longer and goes on alone."""
+        if self._emptying is None or self._emptying.done():
+            self._emptying = asyncio.create_task(self._emptied())
+        # Kept in hand: another one may be begun as soon as this has ended.
+        emptying = self._emptying
+        done, _ = await asyncio.wait({emptying}, timeout=within_s)
+        return bool(done) and emptying.result()
+
+    async def _emptied(self) -> bool:
+        while self._waiting:
+            some = _first_of(self._waiting)
+            n = await self._replayed(some)
+            async with self._writing:
+                del self._waiting[:n]
+                if not self._waiting:
+                    await asyncio.to_thread(self._wiped)
+            if n < len(some):
+                return False
         return True
+
+    async def _replayed(self, some: Sequence[Entry]) -> int:
+        """Replay them, handed over in their order, and count those before the first that found the database away."""
+        became = await asyncio.gather(*map(self._replay, some), return_exceptions=True)
+        for n, problem in enumerate(became):
+            if isinstance(problem, Unavailable):
+                return n
+            if problem is not None:
+                raise problem
+        return len(some)
 
     async def take_over(self) -> None:
         """Replay the files of processes that are gone; what cannot be replayed now stays where it is."""
@@ -105,9 +129,13 @@ class Outbox:
                 except OSError:
                     # Its process lives and will do it.
                     continue
-                with suppress(Unavailable):
-                    for entry in _entries(given.read()):
-                        await self._replay(entry)
+                left = list(_entries(given.read()))
+                while left:
+                    some = _first_of(left)
+                    if await self._replayed(some) < len(some):
+                        break
+                    del left[: len(some)]
+                else:
                     file.unlink()
 
     async def set_aside(self, told: dict[str, object]) -> None:
@@ -123,10 +151,11 @@ class Outbox:
 
     async def close(self) -> None:
         """Stop trying; what waits stays on disk for the next start."""
-        if self._trying is not None:
-            self._trying.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._trying
+        for task in (self._trying, self._emptying):
+            if task is not None:
+                task.cancel()
+                with suppress(asyncio.CancelledError):
+                    await task
         if self._file is not None:
             self._file.close()
 
@@ -168,6 +197,16 @@ class Outbox:
         os.close(folder)
         self._file = file
         return file
+
+
+def _first_of(entries: Sequence[Entry]) -> list[Entry]:
+    """The first that make up a batch; one at least."""
+    n_rows = 0
+    for n, entry in enumerate(entries):
+        n_rows += len(entry)
+        if n and n_rows > _AT_ONCE:
+            return list(entries[:n])
+    return list(entries)
 
 
 def _line(entry: Entry) -> bytes:

@@ -14,6 +14,9 @@ from engine.domain.interaction import Interaction
 from serving.storage.outbox import Entry, Outbox
 from serving.storage.port import Appended, DecisionStore, EventStore, LearnerContext, Slot, Store
 
+# So long events wait for those that came before them; then they go behind them, into the outbox.
+_PATIENCE_S = 1.0
+
 
 class PatientEvents:
     """`EventStore` that puts events into the outbox where the database is away.
@@ -31,7 +34,7 @@ class PatientEvents:
     ) -> Appended:
         """Into the database, after what waits before it, or else into the outbox."""
         try:
-            if len(self._outbox) == 0 or await self._outbox.empty():
+            if len(self._outbox) == 0 or await self._outbox.empty(within_s=_PATIENCE_S):
                 appended = await self._events.append(tenant, interactions, stamp=stamp)
                 self._seq[tenant] = appended.seq
                 return appended

@@ -86,6 +86,73 @@ def test_it_tries_by_itself_until_the_database_is_back(tmp_path: Path) -> None:
     assert run(tmp_path, act).taken == [entry(1)]
 
 
+def test_many_are_replayed_together_and_who_comes_meanwhile_goes_behind_them_after_a_second(tmp_path: Path) -> None:
+    started: list[str] = []
+
+    class Slow(Database):
+        async def __call__(self, entry: Entry) -> None:
+            started.append(entry.events[0].event_id)
+            await asyncio.sleep(0 if self.is_away else 0.4)
+            await super().__call__(entry)
+
+    async def act() -> list[Entry]:
+        database = Slow()
+        outbox = Outbox(tmp_path, database)
+        for i in range(900):
+            await outbox.add(entry(i))
+        database.is_away = False
+        started.clear()
+        assert not await outbox.empty(within_s=0.1)
+        assert started == [f"e{i}" for i in range(333)]
+        await outbox.add(entry(900))
+        before = asyncio.get_running_loop().time()
+        assert await outbox.empty()
+        assert asyncio.get_running_loop().time() - before < 3
+        await outbox.close()
+        return database.taken
+
+    assert asyncio.run(act()) == [entry(i) for i in range(901)]
+
+
+def test_many_may_ask_at_once_whether_it_is_empty(tmp_path: Path) -> None:
+    async def act(outbox: Outbox, database: Database) -> None:
+        async def asks_again_and_again() -> None:
+            while not await outbox.empty(within_s=0.01):
+                pass
+
+        await outbox.add(entry(0))
+        asking = asyncio.gather(*(asks_again_and_again() for _ in range(8)))
+        await asyncio.sleep(0.01)
+        database.is_away = False
+        await asyncio.wait_for(asking, 5)
+        assert len(outbox) == 0
+
+    assert run(tmp_path, act).taken == [entry(0)]
+
+
+def test_what_the_database_did_not_take_of_several_stays_in_its_order(tmp_path: Path) -> None:
+    refused = {"e2", "e4"}
+
+    class Picky(Database):
+        async def __call__(self, entry: Entry) -> None:
+            self.is_away = entry.events[0].event_id in refused
+            await super().__call__(entry)
+
+    async def act() -> list[Entry]:
+        database = Picky()
+        outbox = Outbox(tmp_path, database)
+        for i in range(6):
+            await outbox.add(entry(i))
+        assert not await outbox.empty() and len(outbox) == 4
+        refused.clear()
+        assert await outbox.empty()
+        await outbox.close()
+        return database.taken
+
+    # Those behind the one that was not taken come once more: they are known by their ids.
+    assert [e.events[0].event_id for e in asyncio.run(act())] == ["e0", "e1", "e3", "e5", "e2", "e3", "e4", "e5"]
+
+
 def test_a_line_that_was_cut_off_anywhere_takes_nothing_else_with_it(tmp_path: Path) -> None:
     async def act(outbox: Outbox, _: Database) -> None:
         for i in range(3):
