@@ -57,7 +57,14 @@ def create_app(settings: Settings, bundles: CurrentBundle | None = None, *, coun
             yield
 
     app = _Doors(
-        title="Trailmate", version="0.1.0", lifespan=lifespan, docs_url=None, redoc_url=None, telemetry=_NO_TELEMETRY
+        title="Trailmate",
+        version="0.1.0",
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        telemetry=_NO_TELEMETRY,
+        # The framework would send whoever adds a slash, key and query, on to whatever host they said this is.
+        redirect_slashes=False,
     )
     app.openapi = lambda: describe(app)  # type: ignore[method-assign]
     # Records take any id, also one that ends like the doors of `learners`: those stand first.
@@ -112,6 +119,10 @@ async def _framework_error(request: Request, error: Exception) -> Response:
     return response
 
 
-async def _wrong_parameter(request: Request, _error: Exception) -> Response:
-    wrong = WrongShape("a query parameter has the wrong form; see /openapi.json for the right one")
+async def _wrong_parameter(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    first = error.errors()[0]
+    # Its name is one of ours, and its words say what is asked for, never what was given.
+    name, words = first["loc"][-1], str(first["msg"])
+    wrong = WrongShape(f"the query parameter {name}: {words[:1].lower()}{words[1:]}; mend it, or see /openapi.json")
     return problem_of(wrong, request_id=request_id_of(request))

@@ -3,10 +3,11 @@
 import re
 import time
 from typing import Any
+from urllib.parse import unquote_to_bytes
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from serving.errors import TooLarge, unexpected
+from serving.errors import TooLarge, WrongShape, problem_of, unexpected
 from serving.fresh_ids import fresh_id
 from serving.house import House, house_of
 from serving.logs import where
@@ -18,6 +19,7 @@ LAST = (b"connection", b"close")
 WATCHED = "/v1/recommendations"
 # What a caller names a request goes into the log, so it may not carry anything but a name.
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
+_NOT_UTF8 = WrongShape("the address is not UTF-8; encode an id as UTF-8 before its bytes are written as %XX")
 
 
 class Observed:
@@ -44,8 +46,9 @@ class Observed:
                 message = {**message, "headers": [*message["headers"], named_so, *last]}
             await send(message)
 
+        app = self._app if _is_utf8(scope) else problem_of(_NOT_UTF8, request_id=request_id)
         try:
-            await self._app(scope, receive, named)
+            await app(scope, receive, named)
         except Exception as error:
             house_of(scope).log.error("failed", request_id=request_id, error=type(error).__name__, where=where(error))
             if not answered:
@@ -117,6 +120,17 @@ def request_id_of_caller(given: bytes | None) -> str:
     if given and _REQUEST_ID.fullmatch(given):
         return given.decode()
     return fresh_id(16)
+
+
+def _is_utf8(scope: Scope) -> bool:
+    """Whether path and query can be read as they were meant: the framework would read two ids that are not as one."""
+    for part in (scope.get("raw_path") or b"", scope["query_string"]):
+        if b"%" in part:
+            try:
+                unquote_to_bytes(part).decode()
+            except UnicodeDecodeError:
+                return False
+    return True
 
 
 def _header(scope: Scope, name: bytes) -> bytes | None:

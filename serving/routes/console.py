@@ -14,6 +14,7 @@ _BESIDE = re.compile(r'<script src="([a-z]+\.js)"></script>')
 
 
 @router.get("/")
+@router.get("/console")
 async def to_console() -> Response:
     """The front page is the console."""
     return RedirectResponse("/console/", status_code=307)

@@ -14,12 +14,15 @@ from serving.routes.doorway import answer
 router = APIRouter(tags=["operations"])
 
 
+# Some load balancers ask for the head alone.
+@router.head("/livez", include_in_schema=False)
 @router.get("/livez", summary="Is the process alive")
 async def livez() -> Response:
     """Touches nothing, so a slow database never gets a healthy process restarted."""
     return answer({"status": "alive"})
 
 
+@router.head("/readyz", include_in_schema=False)
 @router.get("/readyz", summary="Can it answer")
 async def readyz(request: Request) -> Response:
     """200 where the store answers, else 503; says whether a bundle is served."""
