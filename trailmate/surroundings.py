@@ -57,7 +57,8 @@ def findings(settings: "Settings", environment: Mapping[str, str]) -> Iterator[F
     yield from promoted(settings.data)
     yield port(settings.host, settings.port)
     yield mlflow(environment.get("TRAILMATE_MLFLOW_URI", ""), settings.data)
-    yield key(environment.get("TRAILMATE_KEY", ""))
+    # Where TRAILMATE_URL names a server, the key is for that one.
+    yield key(environment.get("TRAILMATE_KEY", ""), "" if environment.get("TRAILMATE_URL") else settings.store_url)
 
 
 def python_version() -> Finding:
@@ -257,12 +258,15 @@ def mlflow(uri: str, data: Path) -> Finding:
     return Finding("mlflow", WARN, f"{shown} cannot be looked at from here", "check that a training run can reach it")
 
 
-def key(given: str) -> Finding:
-    """Whether the Python client would find a key; only its id is shown."""
+def key(given: str, store_url: str = "") -> Finding:
+    """Whether the Python client would find a key, which opens the store at this address; only its id is shown."""
     if not given:
         next_step = "apps need one: `trailmate keys create`; the client reads TRAILMATE_KEY"
         return Finding("key", WARN, "TRAILMATE_KEY is not set", next_step)
-    return Finding("key", OK, f"TRAILMATE_KEY is {masked_key(given)}")
+    shown = f"TRAILMATE_KEY is {masked_key(given)}"
+    if store_url and not _opens(store_url, given):
+        return Finding("key", WARN, f"{shown}, which opens nothing here", "make another with `trailmate keys create`")
+    return Finding("key", OK, shown)
 
 
 def masked_key(given: str) -> str:
@@ -297,6 +301,19 @@ async def _revisions(url: str) -> tuple[str | None, str, bool]:
     from serving.storage.looking import revision_at
 
     return await revision_at(url)
+
+
+def _opens(url: str, given: str) -> bool:
+    """Whether the key opens the store; a store that cannot be asked is another finding."""
+    from serving.storage.looking import opens
+
+    path = Path(url.removeprefix(_SQLITE))
+    if url.startswith(_SQLITE) and not path.exists():
+        return False
+    try:
+        return asyncio.run(opens(url, given))
+    except (TrailmateError, OSError):
+        return True
 
 
 def _answers(url: str) -> bool:

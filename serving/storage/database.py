@@ -28,6 +28,14 @@ _REST_S = 0.5
 _TURN_S = 10.0
 # Two transactions waited for each other: PostgreSQL ended one of them, and nothing of it has happened.
 _AGAIN = ("DeadlockDetectedError", "SerializationError")
+# What an operator meets on the first day, in words.
+_IN_WORDS = {
+    "InvalidCatalogNameError": "there is no such database, make it with createdb",
+    "InvalidPasswordError": "wrong account or password",
+    "InvalidAuthorizationSpecificationError": "wrong account or password",
+    "InsufficientPrivilegeError": "the account lacks a right",
+    "TooManyConnectionsError": "it takes no more connections",
+}
 
 
 class Database:
@@ -187,7 +195,8 @@ def _cause(problem: BaseException) -> str:
         return getattr(problem, "strerror", None) or str(problem)[:80] or type(problem).__name__
     driver = orig.__cause__ or orig
     # SQLite names tables and columns, PostgreSQL may name values: those are learners'.
-    return str(orig) if orig.__class__.__module__.startswith("sqlite3") else type(driver).__name__
+    name = type(driver).__name__
+    return str(orig) if orig.__class__.__module__.startswith("sqlite3") else _IN_WORDS.get(name, name)
 
 
 def _forget(task: "asyncio.Future[Any]") -> None:

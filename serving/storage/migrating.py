@@ -10,6 +10,7 @@ from sqlalchemy import Connection, inspect, select
 from engine.domain.errors import BadInput
 from serving.storage import tables
 from serving.storage.database import Database
+from serving.storage.rights import require_rights
 
 FIRST = "0001"
 _SCRIPTS = Path(__file__).parent / "migrations"
@@ -22,7 +23,7 @@ async def prepared(database: Database) -> str:
     PostgreSQL is not, since other servers may be; the operator says when.
 
     Raises:
-        BadInput: the store is of a version that this Trailmate cannot use as it is.
+        BadInput: the store is of a version that this Trailmate cannot use as it is, or the account lacks a right.
     """
     async with database.writing() as connection:
         at = await connection.run_sync(_adopted)
@@ -88,6 +89,7 @@ def _adopted(connection: Connection, *, fill: bool = True) -> str | None:
     if connection.dialect.name == "postgresql":
         connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7245121)")
     there = set(inspect(connection).get_table_names())
+    require_rights(connection, there)
     if tables.revision.name in there:
         at: str | None = connection.execute(select(tables.revision.c.version_num)).scalar_one_or_none()
         if at is not None:

@@ -1,4 +1,4 @@
-"""An address that is not quite right: nobody is sent elsewhere, no two learners become one, the words say what to mend."""
+"""An address that is not quite right: nobody is sent elsewhere, no two learners become one, what to mend is said."""
 
 from collections.abc import Iterator
 

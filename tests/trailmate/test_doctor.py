@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from types import SimpleNamespace
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -20,6 +21,7 @@ from serving.settings import read_settings
 from serving.storage.database import connected
 from serving.storage.migrating import migrate
 from serving.storage.opening import open_store
+from tests.served import key_for
 from trailmate import surroundings
 from trailmate.cli.doctor import settings_shown
 from trailmate.surroundings import FAIL, OK, WARN
@@ -207,6 +209,28 @@ def test_of_a_key_only_the_id_is_shown(key: str, shown: str) -> None:
 def test_a_missing_key_says_how_to_make_one() -> None:
     missing = surroundings.key("")
     assert (missing.state, "trailmate keys create" in (missing.next_step or "")) == (WARN, True)
+
+
+def test_a_key_that_opens_nothing_in_this_store_is_told(store_url: str, tmp_path: Path) -> None:
+    good = key_for(tmp_path, "events")
+    assert surroundings.key(good, store_url).state == OK
+    for wrong in (KEY, good[:-1] + ("A" if good[-1] != "A" else "B"), "hunter2"):
+        found = surroundings.key(wrong, store_url)
+        assert (found.state, "opens nothing here" in found.text) == (WARN, True)
+        assert wrong not in str(found)
+    # Where another server is asked, or no store answers, nobody here can say.
+    assert surroundings.key(KEY).state == OK
+    assert surroundings.key(KEY, "postgresql+asyncpg://anna:hunter2@127.0.0.1:9/x").state == OK
+
+
+def test_a_database_that_is_not_there_and_a_redis_that_wants_a_password_are_said_in_words(
+    postgres_url: str, valkey: str
+) -> None:
+    address = urlsplit(postgres_url)
+    found = surroundings.database(address._replace(path="/not_there").geturl())
+    assert (found.state, "createdb" in found.text) == (FAIL, True)
+    [found] = surroundings.redis(valkey.replace("redis://", "redis://:hunter2@"))
+    assert (found.state, "password" in found.text, "hunter2" in str(found)) == (WARN, True, False)
 
 
 def test_postgres_and_redis_are_looked_at_and_their_passwords_are_not_shown(

@@ -62,7 +62,11 @@ def list_keys(tenant: Tenant = "school", as_json: AsJson = False) -> None:
     from trailmate.cli.progress import say
 
     found = [_shown(key) for key in asyncio.run(_of_tenant(tenant_named(tenant)))]
-    lines = [f"{k['key_id']}  {', '.join(k['scopes'])}  {k['revoked_at'] or 'valid'}" for k in found]
+    lines = [
+        f"{k['key_id']}  made {k['created_at'][:19]}  {', '.join(k['scopes'])}  "
+        + (f"revoked {k['revoked_at'][:19]}" if k["revoked_at"] else "valid")
+        for k in found
+    ]
     say({"keys": found}, as_json=as_json, text="\n".join(lines) or f"{tenant} has no keys")
 
 
