@@ -19,7 +19,7 @@ from serving.current_bundle import CurrentBundle
 from serving.errors import WrongShape, problem_of, request_id_of, status_problem
 from serving.hot_door import HotDoor
 from serving.house import house_of, open_house
-from serving.middleware import LimitedBody, Observed
+from serving.middleware import LimitedBody, Observed, turned_away
 from serving.openapi import describe
 from serving.routes import (
     approvals,
@@ -108,7 +108,7 @@ class _Doors(FastAPI):
 
 async def _own_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, TrailmateError)
-    house_of(request.scope).metrics.turned_away(error)
+    turned_away(house_of(request.scope), request.scope, error)
     return problem_of(error, request_id=request_id_of(request))
 
 

@@ -16,7 +16,7 @@ from serving.auth import require
 from serving.errors import problem_of, unexpected
 from serving.house import House, house_of
 from serving.logs import where
-from serving.middleware import LAST, WATCHED, request_id_of_caller, tell
+from serving.middleware import LAST, WATCHED, request_id_of_caller, tell, turned_away
 from serving.routes.doorway import let_in
 from serving.routes.events import kept_of
 from serving.routes.recommendations import chosen_for
@@ -86,7 +86,7 @@ async def _refused(problem: Exception, request_id: str, scope: Scope, receive: R
     """Answer an error as the framework and what stands around it do; gives its status."""
     house = house_of(scope)
     if isinstance(problem, TrailmateError):
-        house.metrics.turned_away(problem)
+        turned_away(house, scope, problem)
         response = problem_of(problem, request_id=request_id)
     else:
         house.log.error("failed", request_id=request_id, error=type(problem).__name__, where=where(problem))

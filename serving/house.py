@@ -20,6 +20,7 @@ from prometheus_client import CollectorRegistry
 from starlette.types import Scope
 
 from engine.rules.times import zone_named
+from serving.absences import Absences
 from serving.approving import CurrentApprovals
 from serving.auth import KeyRing
 from serving.crowds import Crowds
@@ -150,9 +151,12 @@ def _store(settings: Settings, metrics: Metrics) -> AbstractAsyncContextManager[
 async def _looking(house: House) -> AsyncIterator[None]:
     """Keep up what a scrape answered by another process cannot see."""
 
+    absences = Absences(house.log)
+
     async def look() -> None:
         while True:
             house.look()
+            absences.look(house.store)
             await asyncio.sleep(_LOOK_EVERY_S)
 
     looking = asyncio.create_task(look())

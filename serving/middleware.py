@@ -7,6 +7,7 @@ from urllib.parse import unquote_to_bytes
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from engine.domain.errors import TrailmateError, Unavailable
 from serving.errors import TooLarge, WrongShape, problem_of, unexpected
 from serving.fresh_ids import fresh_id
 from serving.house import House, house_of
@@ -103,6 +104,8 @@ def tell(house: House, scope: Scope, *, route: str, status: int, seconds: float)
     if route == WATCHED:
         # To be refused for lack of room, or while the store is away, is no fault of a bundle.
         house.swapper.watchdog.saw(seconds, failed=status >= 500 and status != 503)
+    # Only the server's own troubles have words in the log: those of a wrong request may be a learner's.
+    why = {"why": scope["state"]["why"]} if "why" in scope["state"] else {}
     house.log.info(
         "request",
         request_id=scope["state"]["request_id"],
@@ -112,7 +115,15 @@ def tell(house: House, scope: Scope, *, route: str, status: int, seconds: float)
         status=status,
         ms=round(seconds * 1000, 2),
         model_version=house.bundles.version,
+        **why,
     )
+
+
+def turned_away(house: House, scope: Scope, problem: TrailmateError) -> None:
+    """Count what was refused to protect the others, and keep for the log why something was away."""
+    house.metrics.turned_away(problem)
+    if isinstance(problem, Unavailable):
+        scope["state"]["why"] = str(problem)
 
 
 def request_id_of_caller(given: bytes | None) -> str:

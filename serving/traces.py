@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.trace import TracerProvider
 
 # Of a store, what is no port.
-_NO_PORTS = {"store_id", "waiting", "away_s"}
+_NO_PORTS = {"store_id", "waiting", "away_s", "copies_away_s"}
 _INSTALL = "install it with `pip install '.[otel]'`, or set OTEL_TRACES_EXPORTER=none"
 
 

@@ -3,11 +3,12 @@
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from serving.storage.answers import SqlAnswers
 from serving.storage.approvals import SqlApprovals
 from serving.storage.audit import SqlAudit
-from serving.storage.copies import Copies, SharedCopies
+from serving.storage.copies import Copies
 from serving.storage.database import PATIENCE_S, connected
 from serving.storage.decisions import SqlDecisions
 from serving.storage.events import SqlEvents
@@ -19,6 +20,9 @@ from serving.storage.port import Store
 from serving.storage.records import SqlCatalogue, SqlPeople
 from serving.storage.rules import SqlRules
 from serving.storage.states import SqlStates
+
+if TYPE_CHECKING:
+    from serving.storage.redis_copies import RedisCopies
 
 
 @asynccontextmanager
@@ -44,7 +48,7 @@ async def open_store(
         database = await stack.enter_async_context(connected(url, patience_s=patience_s))
         database.tell(committed)
         store_id = await prepared(database)
-        shared: SharedCopies | None = None
+        shared: RedisCopies | None = None
         if redis_url:
             # Imported only where there is one: it takes 100 ms.
             from serving.storage.redis_copies import redis_copies
@@ -65,6 +69,7 @@ async def open_store(
             keys=SqlKeys(database),
             audit=SqlAudit(database),
             away_s=database.away_s,
+            copies_away_s=float if shared is None else shared.away_s,
         )
         if outbox is not None:
             waiting_for_it = await stack.enter_async_context(patient(store, outbox))

@@ -379,7 +379,8 @@ class KeyStore(Protocol):
 class Store:
     """The eleven ports of one database; `store_id` tells two apart.
 
-    `waiting` says how much waits for its return, `away_s` for how many seconds it has not answered, 0 while it does.
+    `waiting` says how much waits for its return, `away_s` for how many seconds it has not answered, 0 while it does;
+    `copies_away_s` the same of the Redis that servers share copies in.
     """
 
     store_id: str
@@ -396,3 +397,4 @@ class Store:
     audit: AuditStore
     waiting: Callable[[], int] = int
     away_s: Callable[[], float] = float
+    copies_away_s: Callable[[], float] = float

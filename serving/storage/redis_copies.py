@@ -54,6 +54,10 @@ class RedisCopies:
         await self.close()
         await self._asked(self._client.unlink, self._key(tenant, learner_id))
 
+    def away_s(self) -> float:
+        """For how many seconds it has not answered; 0 while it does."""
+        return self.breaker.open_for_s
+
     async def close(self) -> None:
         """Wait for what is on its way."""
         await asyncio.gather(*self._on_their_way, return_exceptions=True)
