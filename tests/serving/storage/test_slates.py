@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.domain.decision import Decision, NearTie, Option, RuleHeld
-from serving.storage.migrations.versions import r0009_slates_in_few_bytes as revision
+from serving.storage.migrations.in_full import rules_in_full, slots_in_full
 from serving.storage.slates import rules_of, rules_text, slots_of, slots_text
 
 NAMES = st.text('abcé"', min_size=1, max_size=3)
@@ -47,8 +47,8 @@ def test_a_slate_is_read_as_it_was_decided(slate: tuple[Option, ...]) -> None:
     text = slots_text(decided(slate))
     assert [msgspec.structs.astuple(s) for s in slots_of(text)] == in_full(slate)
     before = msgspec.json.encode(in_full(slate)).decode()
-    assert slots_of(before) == slots_of(text) == slots_of(revision._slots_in_full(text))
-    assert revision._slots_in_full(before) == before
+    assert slots_of(before) == slots_of(text) == slots_of(slots_in_full(text))
+    assert slots_in_full(before) == before
 
 
 @given(rules=RULES)
@@ -56,8 +56,8 @@ def test_rules_are_read_in_their_order(rules: tuple[RuleHeld, ...]) -> None:
     text = rules_text(decided(rules=rules))
     assert rules_of(text) == rules
     before = msgspec.json.encode(rules).decode()
-    assert rules_of(before) == rules == rules_of(revision._rules_in_full(text))
-    assert revision._rules_in_full(before) == before
+    assert rules_of(before) == rules == rules_of(rules_in_full(text))
+    assert rules_in_full(before) == before
 
 
 def test_what_is_said_many_times_is_written_once() -> None:
