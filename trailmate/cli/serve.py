@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 
 # So many objects more than went are looked through for circles that nobody holds.
 _CIRCLES = 10_000
+Tell = Callable[[], None]
+# How often a process says that its loop still turns.
+_BEAT_S = 1.0
 # How often it is looked whether all lines are closed.
 _LOOK_S = 0.02
 # glibc gives threads heaps of their own, up to eight for each core, and what one has freed no other one uses.
@@ -74,7 +77,9 @@ def _run(settings: Settings, listener: socket.socket, *, as_json: bool) -> None:
         bundles.make_shared()
         with counting_folder(settings.data) as folder:
             workers = Workers(
-                settings.workers, lambda ready: _serve_here(settings, listener, bundles, ready, folder), listener
+                settings.workers,
+                lambda ready, beat: _serve_here(settings, listener, bundles, ready, beat, counting_in=folder),
+                listener,
             )
             stopped_by = workers.run(lambda: _say_where(listener, settings, bundles, as_json))
     if stopped_by == signal.SIGINT:
@@ -100,9 +105,12 @@ def _serve_here(
     listener: socket.socket,
     bundles: CurrentBundle,
     ready: Callable[[], None],
+    beat: Callable[[], None] = lambda: None,
+    *,
     counting_in: Path | None = None,
 ) -> int:
-    """Serve in this process until a signal comes, which is returned; `ready` is called when it answers.
+    """Serve in this process until a signal comes, which is returned; `ready` is called when it answers, `beat` each
+    second from then on.
 
     `counting_in` is the folder in which all processes of this server count.
     """
@@ -115,11 +123,11 @@ def _serve_here(
     config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", http="httptools", backlog=1024)
     server = uvicorn.Server(config)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(_serving(server, app, listener, ready))
+        return runner.run(_serving(server, app, listener, (ready, beat)))
 
 
-async def _serving(server: Server, app: FastAPI, listener: socket.socket, ready: Callable[[], None]) -> int:
-    """Serve until a signal comes, which is returned."""
+async def _serving(server: Server, app: FastAPI, listener: socket.socket, tell: tuple[Tell, Tell]) -> int:
+    """Serve until a signal comes, which is returned; `tell` are who hears that it answers, and that it still does."""
     from serving.logs import LibraryLogs
 
     # Opened here and not by uvicorn, so that a bad bundle or a full disk is one sentence before anything answers.
@@ -137,14 +145,22 @@ async def _serving(server: Server, app: FastAPI, listener: socket.socket, ready:
         # An answer leaves no circles behind: what few there are can wait.
         gc.set_threshold(_CIRCLES)
         gc.enable()
+        ready, beat = tell
         ready()
-        ticking = asyncio.create_task(server.main_loop())
+        ticking, beating = asyncio.create_task(server.main_loop()), asyncio.create_task(_beating(beat))
         number = await told.get()
         await _drained(server, house, told, listener)
         server.should_exit = True
         await ticking
         await server.shutdown(sockets=[listener])
+        beating.cancel()
         return number
+
+
+async def _beating(beat: Tell) -> None:
+    while True:
+        beat()
+        await asyncio.sleep(_BEAT_S)
 
 
 async def _drained(server: Server, house: House, told: asyncio.Queue[int], listener: socket.socket) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import gc
 import json
+import mmap
 import os
 import signal
 import socket
@@ -20,11 +21,13 @@ _WATCHED = {signal.SIGTERM, signal.SIGINT, signal.SIGCHLD}
 _SOON_S, _REST_S = 5.0, 1.0
 # After so long a process that was told to end is killed.
 _PATIENCE_S = 30.0
+# A process whose loop does not turn for so long is killed, looked at each second: what it holds would wait for ever.
+_HUNG_S, _LOOK_S = 30.0, 1.0
 # Linux: the number of the wish to be sent a signal when the parent dies.
 _PR_SET_PDEATHSIG = 1
 
-# Serves until it is told to end; says so with the function it is given when it answers.
-Serve = Callable[[Callable[[], None]], object]
+# Serves until it is told to end; it calls the first function when it answers, and the second each second from then on.
+Serve = Callable[[Callable[[], None], Callable[[], None]], object]
 
 
 class Workers:
@@ -35,6 +38,10 @@ class Workers:
         self._listener = listener
         self._serve = serve
         self._begun: dict[int, float] = {}
+        # When each last called, in memory that all share; a process has a place in it while it lives.
+        self._beats = memoryview(mmap.mmap(-1, 8 * n)).cast("d")
+        self._places: dict[int, int] = {}
+        self._looked_at = time.monotonic()
         self._stopped_by: int | None = None
 
     def run(self, ready: Callable[[], None]) -> int:
@@ -61,12 +68,12 @@ class Workers:
     def _begin(self) -> bool:
         """Start one and wait until it answers; False where it ended instead."""
         reads, writes = os.pipe()
-        parent = os.getpid()
+        parent, place = os.getpid(), min(set(range(self._n)) - set(self._places.values()))
         pid = os.fork()
         if pid == 0:
             os.close(reads)
             _end_with(parent)
-            self._be_one(writes)
+            self._be_one(writes, place)
         os.close(writes)
         self._begun[pid] = time.monotonic()
         with os.fdopen(reads, "rb") as pipe:
@@ -74,9 +81,12 @@ class Workers:
         if not is_ready:
             os.waitpid(pid, 0)
             del self._begun[pid]
+        else:
+            self._places[pid] = place
+            self._beats[place] = time.monotonic()
         return is_ready
 
-    def _be_one(self, writes: int) -> None:
+    def _be_one(self, writes: int, place: int) -> None:
         """The life of one process; never returns."""
         code = 1
         try:
@@ -88,8 +98,11 @@ class Workers:
                 os.write(writes, b"1")
                 os.close(writes)
 
+            def beat() -> None:
+                self._beats[place] = time.monotonic()
+
             with suppress(KeyboardInterrupt):
-                self._serve(ready)
+                self._serve(ready, beat)
             code = 0
         except TrailmateError as problem:
             sys.stderr.write(f"trailmate: {problem}\n")
@@ -100,22 +113,33 @@ class Workers:
             os._exit(code)
 
     def _wait(self) -> None:
-        """Wait for a signal, and do what it asks for."""
-        number = signal.sigwait(_WATCHED)
-        if number != signal.SIGCHLD:
-            self._stopped_by = number
+        """Wait for a signal, and do what it asks for; where none comes, look who hangs."""
+        came = _signal_within(_LOOK_S, _WATCHED)
+        self._kill_who_hangs()
+        if came is not None and came != signal.SIGCHLD:
+            self._stopped_by = came
             return
         for pid, status, began in self._dead():
-            told = {"event": "worker ended", "pid": pid, "by": _said(status), "level": "error"}
-            sys.stderr.write(json.dumps(told, separators=(",", ":")) + "\n")
-            sys.stderr.flush()
+            _tell("worker ended", pid=pid, by=_said(status))
             if time.monotonic() - began < _SOON_S:
                 time.sleep(_REST_S)
             while not self._begin():
-                stop = signal.sigtimedwait(_WATCHED - {signal.SIGCHLD}, _REST_S)
-                if stop is not None:
-                    self._stopped_by = stop.si_signo
+                self._stopped_by = _signal_within(_REST_S, _WATCHED - {signal.SIGCHLD})
+                if self._stopped_by is not None:
                     return
+
+    def _kill_who_hangs(self) -> None:
+        now = time.monotonic()
+        # Where this process itself was frozen, all others may have been.
+        was_away, self._looked_at = now - self._looked_at > 2 * _LOOK_S, now
+        for pid, place in self._places.items():
+            if was_away:
+                self._beats[place] = now
+            elif now - self._beats[place] > _HUNG_S:
+                _tell("worker hangs", pid=pid)
+                # Not again before it had the time to end.
+                self._beats[place] = now
+                os.kill(pid, signal.SIGKILL)
 
     def _dead(self) -> list[tuple[int, int, float]]:
         """Process id, exit status and time of its beginning of each that ended."""
@@ -125,6 +149,7 @@ class Workers:
             if ended:
                 found.append((pid, status, began))
                 del self._begun[pid]
+                self._places.pop(pid, None)
         return found
 
     def _end_all(self) -> None:
@@ -148,6 +173,18 @@ def _end_with(parent: int) -> None:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
     if os.getppid() != parent:
         os._exit(1)
+
+
+def _signal_within(seconds: float, watched: set[signal.Signals]) -> int | None:
+    """The signal that came, None where none did."""
+    told = signal.sigtimedwait(watched, seconds)
+    # Who was frozen for longer gets any number from CPython, where no signal came.
+    return told.si_signo if told is not None and told.si_signo in watched else None
+
+
+def _tell(event: str, **about: object) -> None:
+    sys.stderr.write(json.dumps({"event": event, **about, "level": "error"}, separators=(",", ":")) + "\n")
+    sys.stderr.flush()
 
 
 def _said(status: int) -> str:
