@@ -21,6 +21,7 @@ from serving.unknown import field_named
 Body = TypeVar("Body", bound=msgspec.Struct)
 _encode = msgspec.json.Encoder().encode
 _NOT_JSON = "the body is not JSON in UTF-8; send application/json"
+_NO_NUMBER = "the body is not JSON: it has no NaN and no infinity; send null, or leave such a field out"
 
 
 def decoded(content: bytes | msgspec.Raw, shape: type[Body]) -> Body:
@@ -31,8 +32,14 @@ def decoded(content: bytes | msgspec.Raw, shape: type[Body]) -> Body:
     except msgspec.ValidationError as problem:
         _require_json(content)
         raise WrongShape(f"{field_named(str(problem), shape)}; see /openapi.json for the shape") from None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        raise NotJson(_NOT_JSON) from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as problem:
+        raise NotJson(_NO_NUMBER if _is_no_number(bytes(content), problem) else _NOT_JSON) from None
+
+
+def _is_no_number(content: bytes, problem: Exception) -> bool:
+    """Whether reading stopped at what several languages write for a number that is none."""
+    found = re.search(r"\(byte (\d+)\)", str(problem))
+    return found is not None and re.compile(rb"-?(nan|inf)", re.IGNORECASE).match(content, int(found[1])) is not None
 
 
 def _require_json(content: bytes | msgspec.Raw) -> None:

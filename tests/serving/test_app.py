@@ -46,6 +46,12 @@ def test_what_is_not_json_gets_400(client: TestClient, path: str, body: bytes) -
     assert problem(client.post(path, content=body), 400)["type"].endswith("not-json")
 
 
+@pytest.mark.parametrize("number", [b"NaN", b"-Infinity", b"inf"])
+def test_a_number_that_is_none_is_named(client: TestClient, number: bytes) -> None:
+    body = b'{"learner_id": "lena", "minutes": ' + number + b"}"
+    assert "no NaN and no infinity" in problem(client.post("/v1/recommendations", content=body), 400)["detail"]
+
+
 @pytest.mark.parametrize(
     ("path", "body"),
     [
