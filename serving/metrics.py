@@ -1,6 +1,7 @@
 """Counts and times for Prometheus; labels are routes, statuses, modes and verbs, never learners or tenants."""
 
 import os
+import struct
 import time
 from collections import Counter as Counted
 from collections.abc import Iterable, Mapping
@@ -32,7 +33,7 @@ _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10)
 _ROWS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000)
 _WAITS = (0.001, 0.005, 0.01, 0.02, 0.05, 0.1)
 _LAGS = (0, 1, 2, 5, 10, 20, 50, 100, 1000)
-# So often it is looked again where a file went away meanwhile.
+# So often it is looked again where a file was written over meanwhile.
 _LOOKS = 5
 # The files of a seat, as the library names them, and the bytes set aside for each: three times what all routes with all
 # statuses take.
@@ -170,8 +171,8 @@ class _Shared:
     def collect(self) -> Iterable[Metric]:
         """As one process would have counted it all."""
         for _ in range(_LOOKS):
-            # A process that begins takes away what the one before it saw last.
-            with suppress(FileNotFoundError):
+            # A process that begins writes over what the one before it saw last.
+            with suppress(FileNotFoundError, ValueError, RuntimeError, struct.error):
                 return self._merged()
         return self._merged()
 
@@ -189,10 +190,10 @@ def _share(seat: Seat) -> None:
     """
     for kind in _KINDS:
         set_aside(seat.folder / f"{kind}_{seat.number}.db", _FILE_BYTES)
-    # What the one before served, and what waited for it, is over; what it counted, and when it saw what, stays. Written
-    # over and not taken away: on a full disk there would be no room for another.
+    # What the one before served, and what waited for it, is over; what it counted, and when it saw what, stays. Emptied
+    # and not taken away, for on a full disk there would be no room for another: its first bytes say how much it holds.
     with (seat.folder / f"gauge_sum_{seat.number}.db").open("r+b") as file:
-        file.write(bytes(_FILE_BYTES))
+        file.write(bytes(8))
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(seat.folder)
     values.ValueClass = values.MultiProcessValue(lambda: seat.number)  # type: ignore[no-untyped-call]
 
