@@ -9,6 +9,7 @@ import msgspec
 from fastapi import FastAPI
 
 from engine.domain.learner import Learner, SchoolClass
+from engine.domain.resource import Resource
 from serving import schemas, schemas_approvals, schemas_audit, schemas_learner, schemas_rules, schemas_together
 from serving.errors import ProblemOut
 from serving.idempotency import HEADER
@@ -91,7 +92,7 @@ def _shapes() -> dict[str, Any]:
     wires = (schemas, schemas_learner, schemas_rules, schemas_approvals, schemas_audit, schemas_together)
     named = {name: shape for wire in wires for name, shape in vars(wire).items()}
     bodies = [shape for name, shape in named.items() if name.endswith(("In", "Out"))]
-    _, shapes = msgspec.json.schema_components((*bodies, Learner, SchoolClass, ProblemOut), ref_template=_REF)
+    _, shapes = msgspec.json.schema_components((*bodies, Learner, SchoolClass, Resource, ProblemOut), ref_template=_REF)
     # The parts of a batch are judged one by one, so its own type leaves them open.
     shapes["EventsIn"]["properties"]["events"]["items"] = _ref(schemas.EventIn)
     shapes["ResourcesIn"]["properties"]["resources"]["items"] = _ref(schemas.ResourceIn)

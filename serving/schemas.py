@@ -12,6 +12,7 @@ from engine.learner.preferences import MAX_SAID
 Id = str | int
 Count = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 Positive = Annotated[float, msgspec.Meta(gt=0)]
+Whole = Annotated[int, msgspec.Meta(ge=-(2**31), le=2**31 - 1)]
 MAX_EVENTS = 1_000
 MAX_K = 50
 MAX_LEARNERS = 200
@@ -143,23 +144,48 @@ class BatchOut(msgspec.Struct):
     decisions: list[RecommendationOut]
 
 
-class ResourceIn(msgspec.Struct, kw_only=True):
-    """One resource of the catalogue; `minutes` is what it usually takes."""
+class OneResourceIn(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """One resource that the address names; `minutes` is what it usually takes, `position` its place in the plan."""
 
-    resource_id: Id
+    resource_id: Id | msgspec.UnsetType = msgspec.UNSET
     title: str | None = None
     format: str = "other"
     skills: tuple[str, ...] = ()
     minutes: Positive | None = None
-    position: Annotated[int, msgspec.Meta(ge=-(2**31), le=2**31 - 1)] | None = None
+    position: Whole | None = None
     language: str | None = None
-    grade_min: Annotated[int, msgspec.Meta(ge=-(2**31), le=2**31 - 1)] | None = None
-    grade_max: Annotated[int, msgspec.Meta(ge=-(2**31), le=2**31 - 1)] | None = None
+    grade_min: Whole | None = None
+    grade_max: Whole | None = None
     tags: tuple[str, ...] = ()
     access: tuple[str, ...] = ()
     available_from: datetime | None = None
     available_until: datetime | None = None
     url: str | None = None
+
+
+class ResourceIn(OneResourceIn, kw_only=True, forbid_unknown_fields=False):
+    """One resource of the catalogue; `minutes` is what it usually takes."""
+
+    resource_id: Id
+
+
+class ResourcePatchIn(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """What is to change of a resource (RFC 7396): what is given takes the place of what stands, null clears it."""
+
+    resource_id: Id | msgspec.UnsetType = msgspec.UNSET
+    title: str | msgspec.UnsetType | None = msgspec.UNSET
+    format: str | msgspec.UnsetType | None = msgspec.UNSET
+    skills: tuple[str, ...] | msgspec.UnsetType | None = msgspec.UNSET
+    minutes: Positive | msgspec.UnsetType | None = msgspec.UNSET
+    position: Whole | msgspec.UnsetType | None = msgspec.UNSET
+    language: str | msgspec.UnsetType | None = msgspec.UNSET
+    grade_min: Whole | msgspec.UnsetType | None = msgspec.UNSET
+    grade_max: Whole | msgspec.UnsetType | None = msgspec.UNSET
+    tags: tuple[str, ...] | msgspec.UnsetType | None = msgspec.UNSET
+    access: tuple[str, ...] | msgspec.UnsetType | None = msgspec.UNSET
+    available_from: datetime | msgspec.UnsetType | None = msgspec.UNSET
+    available_until: datetime | msgspec.UnsetType | None = msgspec.UNSET
+    url: str | msgspec.UnsetType | None = msgspec.UNSET
 
 
 class ResourcesIn(msgspec.Struct, forbid_unknown_fields=True):

@@ -13,9 +13,8 @@ from engine.domain.decision import Decision, Option, Request
 from engine.domain.errors import BadInput
 from engine.domain.interaction import MAX_ID_BYTES, Interaction, usable_duration
 from engine.domain.learner import Learner, SchoolClass
-from engine.domain.resource import Resource
 from serving.errors import NotJson, WrongShape
-from serving.schemas import ChoiceIn, ClassIn, EventIn, Id, LearnerIn, OptionOut, RecommendationOut, ResourceIn
+from serving.schemas import ChoiceIn, ClassIn, EventIn, Id, LearnerIn, OptionOut, RecommendationOut
 from serving.unknown import field_named
 
 Body = TypeVar("Body", bound=msgspec.Struct)
@@ -100,27 +99,6 @@ def request_in(learner_id: Id, asked: ChoiceIn) -> Request:
         seed=asked.seed,
         non_personalised=asked.non_personalised,
         again=asked.again,
-    )
-
-
-def resource_in(given: ResourceIn) -> Resource:
-    """The resource as it is kept; raises BadInput."""
-    resource_id = valid_id(given.resource_id, "resource_id")
-    return Resource(
-        resource_id=resource_id,
-        title=given.title or resource_id,
-        format=given.format,
-        skills=given.skills,
-        minutes=single(given.minutes),
-        position=given.position,
-        language=given.language,
-        grade_min=given.grade_min,
-        grade_max=given.grade_max,
-        tags=given.tags,
-        access=given.access,
-        available_from=utc(given.available_from),
-        available_until=utc(given.available_until),
-        url=given.url,
     )
 
 

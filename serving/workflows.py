@@ -5,7 +5,7 @@ from datetime import datetime
 
 import msgspec
 
-from engine.domain.errors import BadInput, TrailmateError
+from engine.domain.errors import BadInput, TrailmateError, Unknown
 from engine.domain.interaction import Interaction, reason_to_reject
 from engine.domain.resource import Resource
 from engine.learner.preferences import legible
@@ -15,13 +15,13 @@ from serving.schemas import (
     EventsIn,
     EventsOut,
     RejectedOut,
-    ResourceIn,
     ResourcesIn,
     ResourcesOut,
 )
 from serving.storage.acts import Act
 from serving.storage.port import CatalogueStore, EventStore, Store
-from serving.wire import decoded, interaction_in, resource_in, token_of
+from serving.wire import decoded, interaction_in, token_of, valid_id
+from serving.wire_resource import resource_changed, resource_of, resource_put
 
 
 async def append_events(batch: EventsIn, *, tenant: str, events: EventStore, now: datetime) -> EventsOut:
@@ -56,7 +56,7 @@ async def sync_resources(
     keep: set[str] = set()
     for index, raw in enumerate(whole.resources):
         try:
-            resource = resource_in(decoded(raw, ResourceIn))
+            resource = resource_of(raw)
         except BadInput as problem:
             rejected.append(RejectedOut(index, str(problem)))
             keep.add(_legible_id(raw))
@@ -74,6 +74,35 @@ async def sync_resources(
         rejected=rejected,
         dry_run=dry_run,
     )
+
+
+async def put_resource(
+    resource_id: str, content: bytes, *, tenant: str, catalogue: CatalogueStore, act: Act
+) -> Resource:
+    """Offer one resource, new, changed or once withdrawn; raises BadInput with all that is wrong with it."""
+    resource = resource_put(content, resource_id)
+    await catalogue.put_resources(tenant, [resource], act=act)
+    return resource
+
+
+async def patch_resource(
+    resource_id: str, content: bytes, *, tenant: str, catalogue: CatalogueStore, act: Act
+) -> Resource:
+    """Change some of what is told of a resource on offer; raises Unknown, BadInput with all that is wrong."""
+    change = resource_changed(content, resource_id)
+    return _on_offer(await catalogue.change_resource(tenant, resource_id, change, act=act))
+
+
+async def withdraw_resource(resource_id: str, *, tenant: str, catalogue: CatalogueStore, act: Act) -> Resource:
+    """Offer a resource no more; raises Unknown, BadInput for what cannot be an id."""
+    x_id = valid_id(resource_id, "resource_id")
+    return _on_offer(await catalogue.withdraw_resource(tenant, x_id, at=act.at, act=act))
+
+
+def _on_offer(resource: Resource | None) -> Resource:
+    if resource is None:
+        raise Unknown("no resource of this id is on offer; mend the id, or offer it with PUT /v1/resources/{id}")
+    return resource
 
 
 async def readiness(store: Store, bundles: CurrentBundle, refused: tuple[str, str] | None = None) -> dict[str, str]:

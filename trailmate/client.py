@@ -182,6 +182,22 @@ class Trailmate:
         path = "/v1/resources?dry_run=true" if dry_run else "/v1/resources"
         return _read(self._transport.call("PUT", path, body={"resources": resources}), SyncReport)
 
+    def put_resource(self, resource: Mapping[str, Any] | Resource) -> Resource:
+        """Add or replace one resource, whatever else is offered; needs `resource_id`. Gives it as it is kept."""
+        fields = _fields(resource)
+        path = f"/v1/resources/{quote(_id_of(fields, 'resource_id'), safe='')}"
+        return _read(self._transport.call("PUT", path, body=fields), Resource)
+
+    def change_resource(self, resource_id: str, **changes: Any) -> Resource:
+        """Change some fields of a resource on offer, None clears one; raises Unknown where it is not on offer."""
+        path = f"/v1/resources/{quote(resource_id, safe='')}"
+        return _read(self._transport.call("PATCH", path, body=changes), Resource)
+
+    def withdraw_resource(self, resource_id: str) -> Resource:
+        """Offer a resource no more, and give what it was; raises Unknown where it is not on offer. It is sent once."""
+        path = f"/v1/resources/{quote(resource_id, safe='')}"
+        return _read(self._transport.call("DELETE", path, tries=1), Resource)
+
     def put_learner(self, learner: Mapping[str, Any] | Learner) -> None:
         """Add or replace what the school tells about one learner; needs `learner_id`.
 
@@ -348,7 +364,7 @@ def _read(answer: bytes, shape: type[_Answer]) -> _Answer:
         raise Unavailable("the answer is not one of Trailmate's; check that the url is the service's") from None
 
 
-def _fields(noun: Mapping[str, Any] | Learner | SchoolClass) -> dict[str, Any]:
+def _fields(noun: Mapping[str, Any] | Learner | Resource | SchoolClass) -> dict[str, Any]:
     fields: dict[str, Any] = msgspec.to_builtins(noun)
     return {name: value for name, value in fields.items() if value is not None}
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from serving.storage.answers import SqlAnswers
 from serving.storage.approvals import SqlApprovals
 from serving.storage.audit import SqlAudit
+from serving.storage.catalogue import SqlCatalogue
 from serving.storage.copies import Copies
 from serving.storage.database import PATIENCE_S, connected
 from serving.storage.decisions import SqlDecisions
@@ -17,7 +18,7 @@ from serving.storage.keys import SqlKeys
 from serving.storage.migrating import prepared
 from serving.storage.patient import patient
 from serving.storage.port import Store
-from serving.storage.records import SqlCatalogue, SqlPeople
+from serving.storage.records import SqlPeople
 from serving.storage.rules import SqlRules
 from serving.storage.states import SqlStates
 

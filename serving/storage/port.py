@@ -217,6 +217,19 @@ class CatalogueStore(Protocol):
     async def put_resources(self, tenant: str, resources: Sequence[Resource], *, act: Act | None = None) -> None:
         """Add or replace these, and leave the others alone."""
 
+    async def change_resource(
+        self, tenant: str, resource_id: str, change: Callable[[Resource], Resource], *, act: Act | None = None
+    ) -> Resource | None:
+        """Make of a resource on offer what `change` says, and give that; None where it is not on offer.
+
+        Where `change` raises, nothing was changed.
+        """
+
+    async def withdraw_resource(
+        self, tenant: str, resource_id: str, *, at: datetime, act: Act | None = None
+    ) -> Resource | None:
+        """Withdraw one from `at` on, and give it as it was; None where it is not on offer. Its history stays."""
+
     async def skills(self, tenant: str) -> list[Skill]:
         """All skills, by id."""
 

@@ -1,96 +1,24 @@
-"""Records that are read and written as a whole: resources, skills, classes, learners."""
+"""Records that are read and written as a whole: those of learners and classes, and what all of them share."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
 from typing import Any, TypeVar
 
 import msgspec
-from sqlalchemy import Table, func, select, update
+from sqlalchemy import Table, func, select
 
 from engine.domain.learner import Learner, SchoolClass
-from engine.domain.resource import Resource
-from engine.domain.skill import Skill
 from serving.storage import tables
 from serving.storage.acts import Act, Change
 from serving.storage.audit import write_entries
 from serving.storage.awaited import AwaitedConnection
 from serving.storage.database import Database
-from serving.storage.port import Met, SyncCounts
-from serving.storage.rows import known_time, to_record, to_us
+from serving.storage.port import Met
+from serving.storage.rows import to_record
 
 Noun = TypeVar("Noun")
 _KINDS = {"resources": "resource", "skills": "skill", "learners": "learner", "classes": "class"}
 _READ_BACK = 500
-
-
-class SqlCatalogue:
-    """`CatalogueStore` in SQL."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
-
-    async def resources(self, tenant: str) -> list[Resource]:
-        """Those offered now, by id."""
-        return await _all(self._database, tenant, tables.resources, Resource)
-
-    async def withdrawn(self, tenant: str) -> list[Resource]:
-        """Those offered once, each ending when it was withdrawn."""
-        c = tables.resources.c
-        gone = select(c.record_id, c.record, c.withdrawn_us).where(c.tenant == tenant, c.withdrawn_us.is_not(None))
-        async with self._database.reading() as connection:
-            found = sorted(tuple(row) for row in await connection.execute(gone))
-        return [_ended(msgspec.json.decode(record, type=Resource), known_time(us)) for _, record, us in found]
-
-    async def sync_resources(
-        self,
-        tenant: str,
-        resources: Sequence[Resource],
-        *,
-        at: datetime,
-        keep: frozenset[str] = frozenset(),
-        dry_run: bool = False,
-        act: Act | None = None,
-    ) -> SyncCounts:
-        """Compare and write under the tenant's lock, so that two syncs at once end as one of them."""
-        wanted = {r.resource_id: to_record(r) for r in resources}
-        async with self._database.writing() as connection:
-            if not dry_run:
-                await _touch(connection, self._database, tenant, by=0)
-            offered = await _offered(connection, tenant)
-            changed = {x_id for x_id, record in wanted.items() if offered.get(x_id, record) != record}
-            added = wanted.keys() - offered.keys()
-            withdrawn = offered.keys() - wanted.keys() - keep
-            if not dry_run and (added or changed or withdrawn):
-                await _put(
-                    connection, self._database, tenant, tables.resources, {i: wanted[i] for i in added | changed}
-                )
-                await _withdraw(connection, tenant, withdrawn, at)
-                await _touch(connection, self._database, tenant)
-                if act is not None:
-                    change = _synced(offered, wanted, withdrawn, added | changed)
-                    await connection.run_sync(write_entries, tenant, act, [change])
-        unchanged = len(offered) - len(changed) - len(withdrawn)
-        return SyncCounts(added=len(added), changed=len(changed), withdrawn=len(withdrawn), unchanged=unchanged)
-
-    async def put_resources(self, tenant: str, resources: Sequence[Resource], *, act: Act | None = None) -> None:
-        """Add or replace these."""
-        async with self._database.writing() as connection:
-            records = {r.resource_id: to_record(r) for r in resources}
-            await _put(connection, self._database, tenant, tables.resources, records, act=act)
-            await _touch(connection, self._database, tenant)
-
-    async def skills(self, tenant: str) -> list[Skill]:
-        """All skills, by id."""
-        return await _all(self._database, tenant, tables.skills, Skill)
-
-    async def put_skills(self, tenant: str, skills: Sequence[Skill], *, act: Act | None = None) -> None:
-        """Add or replace these."""
-        async with self._database.writing() as connection:
-            records = {s.skill_id: to_record(s) for s in skills}
-            await _put(connection, self._database, tenant, tables.skills, records, act=act)
-            # Whoever answers from the catalogue also says the names of its skills.
-            await _touch(connection, self._database, tenant)
 
 
 class SqlPeople:
@@ -101,7 +29,7 @@ class SqlPeople:
 
     async def learners(self, tenant: str) -> list[Learner]:
         """All learners with a record, by id."""
-        return await _all(self._database, tenant, tables.learners, Learner)
+        return await all_of(self._database, tenant, tables.learners, Learner)
 
     async def put_learners(
         self,
@@ -114,12 +42,12 @@ class SqlPeople:
         """What stands is looked up under the tenant's lock, so that no opt-out is lost to a sync at the same moment."""
         async with self._database.writing() as connection:
             if untold:
-                await _touch(connection, self._database, tenant, by=0)
-                stood = await _standing(connection, tenant, tables.learners, list(untold))
+                await touch(connection, self._database, tenant, by=0)
+                stood = await standing(connection, tenant, tables.learners, list(untold))
                 kept = {x: msgspec.json.decode(record, type=Learner).sharing for x, record in stood.items()}
                 learners = [replace(x, sharing=kept.get(x.learner_id, x.sharing)) for x in learners]
             records = {x.learner_id: to_record(x) for x in learners}
-            await _put(connection, self._database, tenant, tables.learners, records, act=act)
+            await put(connection, self._database, tenant, tables.learners, records, act=act)
         return list(learners)
 
     async def members(self, tenant: str, class_id: str) -> list[str]:
@@ -144,16 +72,16 @@ class SqlPeople:
 
     async def classes(self, tenant: str) -> list[SchoolClass]:
         """All classes, by id."""
-        return await _all(self._database, tenant, tables.classes, SchoolClass)
+        return await all_of(self._database, tenant, tables.classes, SchoolClass)
 
     async def put_classes(self, tenant: str, classes: Sequence[SchoolClass], *, act: Act | None = None) -> None:
         """Add or replace these."""
         async with self._database.writing() as connection:
             records = {c.class_id: to_record(c) for c in classes}
-            await _put(connection, self._database, tenant, tables.classes, records, act=act)
+            await put(connection, self._database, tenant, tables.classes, records, act=act)
 
 
-async def _all(database: Database, tenant: str, table: Table, noun: type[Noun]) -> list[Noun]:
+async def all_of(database: Database, tenant: str, table: Table, noun: type[Noun]) -> list[Noun]:
     """Records in the order of their ids' code points, which is the same in every database."""
     wanted = select(table.c.record_id, table.c.record).where(table.c.tenant == tenant, table.c.withdrawn_us.is_(None))
     async with database.reading() as connection:
@@ -162,13 +90,7 @@ async def _all(database: Database, tenant: str, table: Table, noun: type[Noun]) 
     return [decode(record) for _, record in found]
 
 
-async def _offered(connection: AwaitedConnection, tenant: str) -> dict[str, str]:
-    c = tables.resources.c
-    wanted = select(c.record_id, c.record).where(c.tenant == tenant, c.withdrawn_us.is_(None))
-    return {row.record_id: row.record for row in await connection.execute(wanted)}
-
-
-async def _put(
+async def put(
     connection: AwaitedConnection,
     database: Database,
     tenant: str,
@@ -182,19 +104,19 @@ async def _put(
         return
     if act is not None:
         # The lock first: what stands before is what this replaces.
-        await _touch(connection, database, tenant, by=0)
-        stood = await _standing(connection, tenant, table, list(records))
+        await touch(connection, database, tenant, by=0)
+        stood = await standing(connection, tenant, table, list(records))
         changes = _replaced(_KINDS[table.name], stood, records)
         await connection.run_sync(write_entries, tenant, act, changes)
     insert: Any = database.insert(table)
-    put = insert.on_conflict_do_update(
+    upsert = insert.on_conflict_do_update(
         index_elements=["tenant", "record_id"], set_={"record": insert.excluded.record, "withdrawn_us": None}
     )
     rows = [{"tenant": tenant, "record_id": x, "record": r, "withdrawn_us": None} for x, r in records.items()]
-    await connection.execute(put, rows)
+    await connection.execute(upsert, rows)
 
 
-async def _standing(connection: AwaitedConnection, tenant: str, table: Table, ids: Sequence[str]) -> dict[str, str]:
+async def standing(connection: AwaitedConnection, tenant: str, table: Table, ids: Sequence[str]) -> dict[str, str]:
     """What stands under these ids and was not withdrawn."""
     stood: dict[str, str] = {}
     for start in range(0, len(ids), _READ_BACK):
@@ -214,43 +136,20 @@ def _replaced(kind: str, stood: Mapping[str, str], records: Mapping[str, str]) -
             kind=kind,
             object_id=x_id,
             scope={f"{kind}_id": x_id} if kind in ("learner", "class") else {},
-            before=_plain(stood.get(x_id)),
-            after=_plain(record),
+            before=plain(stood.get(x_id)),
+            after=plain(record),
         )
         for x_id, record in records.items()
         if stood.get(x_id) != record
     ]
 
 
-def _synced(offered: Mapping[str, str], wanted: Mapping[str, str], withdrawn: set[str], put: set[str]) -> Change:
-    """One change for a whole sync: the records it touched, as they were and as they are."""
-    touched = sorted(withdrawn | put)
-    return Change(
-        action="catalogue.sync",
-        kind="catalogue",
-        object_id="resources",
-        before={x: _plain(offered[x]) for x in touched if x in offered},
-        after={x: _plain(wanted[x]) for x in touched if x in put},
-        about=tuple(("resource", x) for x in touched),
-    )
-
-
-def _plain(record: str | None) -> object:
+def plain(record: str | None) -> object:
+    """A record as the audit keeps it; None where none stood."""
     return None if record is None else msgspec.json.decode(record)
 
 
-async def _withdraw(connection: AwaitedConnection, tenant: str, ids: set[str], at: datetime) -> None:
-    table = tables.resources
-    for x_id in sorted(ids):
-        gone = update(table).where(table.c.tenant == tenant, table.c.record_id == x_id).values(withdrawn_us=to_us(at))
-        await connection.execute(gone)
-
-
-def _ended(resource: Resource, at: datetime) -> Resource:
-    return replace(resource, available_until=min(at, resource.available_until or at))
-
-
-async def _touch(connection: AwaitedConnection, database: Database, tenant: str, *, by: int = 1) -> None:
+async def touch(connection: AwaitedConnection, database: Database, tenant: str, *, by: int = 1) -> None:
     """Count a change of the offer; also takes the tenant's lock until the transaction ends."""
     insert = database.insert(tables.tenants).values(tenant=tenant, seq=0, catalogue_version=by)
     counted = {"catalogue_version": tables.tenants.c.catalogue_version + by}

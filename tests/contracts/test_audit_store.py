@@ -239,7 +239,7 @@ def test_a_change_that_fails_leaves_no_entry_and_an_entry_that_fails_no_change(
     def breaks(*_: Any) -> None:
         raise RuntimeError("no room left")
 
-    for module in ("keys", "records"):
+    for module in ("keys", "catalogue", "records"):
         monkeypatch.setattr(f"serving.storage.{module}.write_entries", breaks)
     with pytest.raises(RuntimeError):
         room.run(room.store.people.put_learners(room.t, [Learner(learner_id="lena")], act=ACT))

@@ -2,7 +2,7 @@
 
 import asyncio
 import itertools
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -520,3 +520,59 @@ def test_a_file_that_is_no_store_is_refused_in_words(tmp_path: Path) -> None:
     (tmp_path / "store.db").write_bytes(b"not a database at all" * 100)
     with pytest.raises(Unavailable, match="not a database"), opened(f"sqlite+aiosqlite:///{tmp_path / 'store.db'}"):
         pass
+
+
+def test_one_resource_comes_changes_and_goes_alone(room: Room) -> None:
+    catalogue = room.store.catalogue
+    a, b = (Resource(resource_id=x, title=x.upper(), available_from=T0) for x in ("a/ü", "b"))
+
+    def version() -> int:
+        return int(room.run(room.store.events.context(room.t, "x")).catalogue_version)
+
+    def moved(deed: Awaitable[object]) -> tuple[object, int]:
+        before = version()
+        return room.run(_done(deed)), version() - before
+
+    def broken(_: Resource) -> Resource:
+        raise BadInput("no")
+
+    assert moved(catalogue.put_resources(room.t, [a, b])) == (None, 1)
+    assert moved(catalogue.put_resources(room.t, [a])) == (None, 0)
+    assert moved(catalogue.change_resource(room.t, "a/ü", lambda r: replace(r, title="new"))) == (
+        replace(a, title="new"),
+        1,
+    )
+    assert moved(catalogue.change_resource(room.t, "a/ü", lambda r: r)) == (replace(a, title="new"), 0)
+    with pytest.raises(BadInput):
+        room.run(catalogue.change_resource(room.t, "a/ü", broken))
+    assert moved(catalogue.change_resource(room.u, "a/ü", broken)) == (None, 0)
+    assert moved(catalogue.withdraw_resource(room.u, "a/ü", at=T0)) == (None, 0)
+    assert moved(catalogue.withdraw_resource(room.t, "a/ü", at=T0)) == (replace(a, title="new"), 1)
+    assert moved(catalogue.withdraw_resource(room.t, "a/ü", at=T0)) == (None, 0)
+    assert moved(catalogue.change_resource(room.t, "a/ü", broken)) == (None, 0)
+    assert room.run(catalogue.resources(room.t)) == [b]
+    assert room.run(catalogue.withdrawn(room.t)) == [replace(a, title="new", available_until=T0)]
+    # A sync withdraws it no second time, and whoever puts it offers it again.
+    assert room.run(catalogue.sync_resources(room.t, [b], at=T0)).withdrawn == 0
+    assert moved(catalogue.put_resources(room.t, [a])) == (None, 1)
+    assert room.run(catalogue.resources(room.t)) == [a, b]
+    assert room.run(catalogue.withdrawn(room.t)) == []
+
+
+def test_of_changes_of_one_resource_at_once_none_is_lost(room: Room) -> None:
+    catalogue = room.store.catalogue
+    room.run(catalogue.put_resources(room.t, [Resource(resource_id="a", title="A")]))
+
+    def tagged(n: int) -> Callable[[Resource], Resource]:
+        return lambda r: replace(r, tags=(*r.tags, f"{n}"))
+
+    async def together() -> None:
+        await asyncio.gather(*(catalogue.change_resource(room.t, "a", tagged(n)) for n in range(12)))
+
+    room.run(together())
+    (kept,) = room.run(catalogue.resources(room.t))
+    assert sorted(map(int, kept.tags)) == list(range(12))
+
+
+async def _done(deed: Awaitable[object]) -> object:
+    return await deed

@@ -28,7 +28,7 @@ def without_made_ids(answer: object) -> object:
 
 def test_the_examples_for_app_developers_run_as_they_stand(tmp_path: Path) -> None:
     examples = DOOR.findall((DOCS / "app-developer.md").read_text())
-    assert len(examples) == 22
+    assert len(examples) == 25
     headers = {"Authorization": f"Bearer {key_for(tmp_path, 'admin')}"}
     app = create_app(Settings(data=tmp_path))
     with TestClient(app, headers=headers) as client:

@@ -66,7 +66,7 @@ def service() -> Iterator[tuple[str, Seen]]:
             seen.times.append(time.monotonic())
             seen.next_answer()(self)
 
-        do_GET = do_POST = do_PUT = do_DELETE = _answer  # noqa: N815
+        do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _answer  # noqa: N815
 
         def log_message(self, *arguments: object) -> None:
             """Stay quiet."""
@@ -243,6 +243,28 @@ def test_the_catalogue_classes_and_learners_are_put_by_their_ids(service: tuple[
     assert body["resources"][0]["skills"] == ["ratio-1"]
     assert class_body == {"starts_at": "2026-04-27T08:00:00Z"}
     assert learner_body == {"classes": ["7b"]}
+
+
+def test_one_resource_is_put_changed_and_withdrawn_by_its_id(service: tuple[str, Seen]) -> None:
+    url, seen = service
+    kept = {"resource_id": "a/b", "title": "T", "format": "video", "skills": ["s"], "minutes": 4.0}
+    seen.answers = [
+        answering(200, kept),
+        answering(200, kept),
+        answering(200, kept),
+        answering(404, {"detail": "gone"}),
+    ]
+    with client(url) as trailmate:
+        put = trailmate.put_resource(Resource(resource_id="a/b", title="T", skills=("s",)))
+        changed = trailmate.change_resource("a/b", title="T", position=None)
+        assert trailmate.withdraw_resource("a/b") == put == changed
+        with pytest.raises(Unknown, match="gone"):
+            trailmate.withdraw_resource("a/b")
+    assert put == Resource(resource_id="a/b", title="T", format="video", skills=("s",), minutes=4.0)
+    assert [path for _, path, _, _ in seen.requests] == ["/v1/resources/a%2Fb"] * 4
+    assert [method for method, *_ in seen.requests] == ["PUT", "PATCH", "DELETE", "DELETE"]
+    assert "resource_id" not in seen.requests[0][3]
+    assert seen.requests[1][3] == {"title": "T", "position": None}
 
 
 def test_what_is_known_of_a_learner_is_typed_and_asked_for_in_the_words_of_the_reader(

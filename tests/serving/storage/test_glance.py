@@ -11,6 +11,7 @@ import pytest
 
 from engine.domain.interaction import Interaction
 from engine.domain.learner import Learner, SchoolClass
+from engine.domain.resource import Resource
 from serving.storage.contexts import look_briefly, look_up
 from serving.storage.glance import Glance
 from serving.storage.opening import open_store
@@ -35,7 +36,7 @@ STILL: dict[str, Deed] = {
     "another feature": lambda store: store.people.put_learners("school", [Learner(learner_id="kim", classes=("7b",))]),
     "another title": lambda store: store.people.put_classes("school", [SchoolClass(class_id="7b", title="Ünits “2”")]),
     "a class that is asked for": lambda store: store.people.put_classes("school", [SchoolClass(class_id="9c")]),
-    "a catalogue": lambda store: store.catalogue.put_resources("school", []),
+    "a catalogue": lambda store: store.catalogue.put_resources("school", [Resource(resource_id="r", title="R")]),
 }
 MORE: dict[str, Deed] = {
     "an event": lambda store: store.events.append("school", [viewed("e2")], stamp=NOW),
