@@ -66,10 +66,10 @@ def reasons_of(
 
 
 def in_order(*reasons: Reason | None) -> tuple[Reason, ...]:
-    """The weightiest reason first; last what is alike for all."""
+    """What speaks for it, then what speaks against it, each by its weight; last what is alike for all."""
     found = [r for r in reasons if r is not None]
-    weights = [(r.code == "usual", -abs(r.contribution)) for r in found]
-    return tuple([found[place] for place in sorted(range(len(found)), key=weights.__getitem__)])
+    keys = [(r.code == "usual", r.contribution < 0, -abs(r.contribution)) for r in found]
+    return tuple([found[place] for place in sorted(range(len(found)), key=keys.__getitem__)])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -180,7 +180,7 @@ def _options(settled: Settled, answered: Answered) -> Iterator[Option]:
             propensity=slate.chances[slot][position],
             p_success=None,
             expected_minutes=None,
-            reasons=(*in_order(*reasons, *by_rules), *_placed(slate, slot, inquiry=bool(answered.inquiry[row]))),
+            reasons=in_order(*reasons, *by_rules, *_placed(slate, slot, inquiry=bool(answered.inquiry[row]))),
             near_ties=ties.considered(slot),
             origin=placed[slot].origin,
             status=placed[slot].status,

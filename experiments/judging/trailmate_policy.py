@@ -9,7 +9,7 @@ from engine.bundle import Bundle
 from engine.domain.decision import Request
 from engine.domain.history import NO_TIME, history_of
 from engine.domain.interaction import Interaction
-from engine.domain.query import query_with
+from engine.domain.query import Query, query_with
 from engine.learner.fold import caught_up
 from engine.learner.preferences import MAX_SAID, Goal, value_of
 from engine.learner.state import LearnerState
@@ -44,6 +44,13 @@ class Trailmate:
             candidates=self._ids,
             minutes_ahead=view.steps_left * self._usual_minutes,
         )
+        decision = recommend(
+            request, self._query(view), self._recommender, decision_id="", now=view.now or _NO_MOMENT, state=self._state
+        )
+        return decision.slate[0].resource_id if decision.slate else view.useful()[0].resource_id
+
+    def _query(self, view: View) -> Query:
+        """Who asks, and when."""
         query = query_with(
             view.learner_id,
             learner=None,
@@ -51,12 +58,7 @@ class Trailmate:
             classes={},
             now=view.now or _NO_MOMENT,
         )
-        if view.now is None:
-            query = replace(query, now_us=NO_TIME)
-        decision = recommend(
-            request, query, self._recommender, decision_id="", now=view.now or _NO_MOMENT, state=self._state
-        )
-        return decision.slate[0].resource_id if decision.slate else view.useful()[0].resource_id
+        return query if view.now is not None else replace(query, now_us=NO_TIME)
 
     def _hear(self, view: View) -> None:
         """Catch up with what happened since the last choice; before the first one the goal is set."""

@@ -5,7 +5,11 @@ from datetime import datetime
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from engine.domain.decision import Reason
+from engine.explanations import in_order
 from engine.phrases import PHRASES
 from engine.ranking.relevance import FAMILIES
 from engine.ranking.weights import ObjectiveWeights
@@ -69,8 +73,7 @@ def test_where_relevance_is_the_score_what_is_alike_for_all_is_told_last(lesson)
         *first, last = option.reasons
         assert last.code == "usual"
         assert sum(r.contribution for r in option.reasons) == pytest.approx(option.score, abs=1e-9)
-        sizes = [abs(r.contribution) for r in first]
-        assert sizes == sorted(sizes, reverse=True)
+        assert "usual" not in {r.code for r in first}
 
 
 def test_one_learner_is_told_as_one_and_where_they_were_counted(lesson):
@@ -94,3 +97,29 @@ def test_evidence_holds_every_fact_apart_from_words(lesson):
     assert (review["answers"], review["right"], review["of"]) == (2.0, 1.0, 2.0)
     assert datetime.fromisoformat(str(review["last_at"])) == events[1].at
     assert set(told["information"].evidence) == {"p_success"}
+
+
+WEIGHTS = st.one_of(st.sampled_from([0.0, -0.0, 0.5, -0.5]), st.floats(-9, 9))
+
+
+@given(told=st.lists(st.tuples(st.sampled_from(["gain", "challenge", "voice", "usual"]), WEIGHTS) | st.none()))
+def test_what_speaks_for_it_leads_by_weight_then_what_speaks_against_it_and_last_what_is_alike_for_all(told):
+    given_ = [x and Reason(code=x[0], contribution=x[1], text_learner="", text_teacher="") for x in told]
+    ordered = in_order(*given_)
+    assert sorted(map(id, ordered)) == sorted(id(r) for r in given_ if r is not None)
+    own = [r.contribution for r in ordered if r.code != "usual"]
+    assert [r.code == "usual" for r in ordered] == sorted(r.code == "usual" for r in ordered)
+    speaks_for = [x for x in own if x >= 0]
+    against = [x for x in own if x < 0]
+    assert own == speaks_for + against
+    assert speaks_for == sorted(speaks_for, reverse=True)
+    assert against == sorted(against)
+
+
+@pytest.mark.parametrize("objective", ["learning", "uptake"])
+def test_no_option_leads_with_what_speaks_against_it_where_anything_speaks_for_it(lesson, objective):
+    for seed in range(4):
+        for option in ask(lesson, practice(lesson, seed, n=6 * seed), k=50, objective=objective).slate:
+            first = option.reasons[0].contribution
+            assert first >= 0 or all(r.contribution < 0 for r in option.reasons)
+            assert sum(r.contribution for r in option.reasons) == pytest.approx(option.score, abs=1e-6)

@@ -120,7 +120,7 @@ def test_variety_puts_a_second_format_into_the_slate_and_says_why(bundle):
     seen = ["r00", "r02", "r04", "r06"]
     varied = ask(bundle, [*videos, talk], seen=seen, k=3, objective="learning")
     assert ids(varied)[-1] == "talk"
-    assert varied.slate[-1].reasons[-1].code == "variety"
+    assert "variety" in {r.code for r in varied.slate[-1].reasons}
     plain = ask(bundle, [*videos, talk], seen=seen, k=3, objective="uptake")
     assert "talk" not in ids(plain)
     assert ids(plain)[:2] == ids(varied)[:2]
