@@ -16,6 +16,7 @@ from engine.learner.mastery import evidence_of
 from engine.learner.menu import Menu
 from engine.learner.rows import skill_key
 from engine.learner.state import LearnerState
+from engine.learner.tracing import MASTERED
 from engine.phrases import reason
 from engine.ranking.learning import REPEATED_WITHIN, TERMS, Learning
 from engine.ranking.newcomers import Newcomers
@@ -265,10 +266,18 @@ def _gain(contribution: float, best: tuple[int, dict[str, float | str]] | None, 
     skill, facts = best
     if contribution < 0:
         return reason("gain", "gain_lost", contribution, **facts)
-    if skill in told.learning.worth.opens:
-        opens = told.title(told.learning.worth.opens[skill])
-        return reason("gain", "gain_opens", contribution, opens=opens, **facts)
-    return reason("gain", "gain", contribution, **facts)
+    worth, known, needed = told.learning.worth, told.learning.known.known, told.menu.needed_by(skill)
+    opens = worth.opens.get(skill)
+    phrase = "gain" if opens is None else "gain_opens"
+    if opens is not None:
+        facts["opens"] = told.title(opens)
+    elif known[skill] >= MASTERED:
+        return reason("practice", "practice", contribution, known=float(known[skill]), **facts)
+    if len(needed) and (missing := [q for q in needed.tolist() if known[q] < MASTERED]):
+        weakest = min(missing, key=lambda q: (known[q], q))
+        early = {"before": told.title(weakest), "before_id": told.menu.skills[weakest]}
+        return reason("gain", f"{phrase}_early", contribution, reach=float(worth.readiness[skill]), **early, **facts)
+    return reason("gain", phrase, contribution, **facts)
 
 
 def _challenge(contribution: float, p: float, band: tuple[float, float]) -> Reason | None:

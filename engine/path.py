@@ -1,6 +1,6 @@
 """A plan to a goal through the graph of skills: what comes next, how long it takes, what a check could skip."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
@@ -11,7 +11,7 @@ from engine.domain.decision import Request
 from engine.domain.history import History
 from engine.domain.interaction import Interaction
 from engine.domain.query import Query
-from engine.learner.menu import Known, known_of, usual_time
+from engine.learner.menu import Known, Menu, known_of, usual_time
 from engine.learner.pace_line import pace_line, week_minutes
 from engine.learner.preferences import Goal
 from engine.learner.state import LearnerState
@@ -20,14 +20,17 @@ from engine.learner.voices import DAY_US, standing
 from engine.learner.weeks import USUAL_WEEK_MINUTES, days_of
 from engine.ranking.candidates import candidates_of
 from engine.ranking.learning import Teaching
+from engine.ranking.way import Shelf, shelf_of, way_through
 from engine.ranking.worth import Worth, worth_of
 from engine.recommender import Recommender
 
-STATUSES = ("next", "ready", "waiting")
+STATUSES = ("next", "ready", "within_reach", "waiting")
 # Known as surely as this, a short check may show that a skill can be skipped.
 CHECKABLE = 0.7
-# Steps on one skill that a plan foresees at most: what takes longer is planned again long before.
-_MOST_STEPS = 40.0
+# What wins so much of what it would win if nothing were missing may be tried before.
+_WITHIN_REACH = 0.5
+# So many resources are named for each skill.
+_NAMED = 3
 _EPOCH = date(1970, 1, 1)
 
 Ints = NDArray[np.int64]
@@ -37,6 +40,9 @@ Floats = NDArray[np.float64]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PathStep:
     """One skill on the way. `status`: the `next` one, others that are `ready` too, or `waiting` for `waits_for`.
+
+    `within_reach` is what waits by the graph, and on which a step now is expected to win at least half of what it would
+    then, by the learner's own answers or by what the log shows of such steps: a slate may begin with it.
 
     `mastery` is the chance of success on its usual items, `known` that it is known, by which it counts as mastered.
     `steps` and `minutes` are expected until then, `minutes_so_far` with everything before it on the path. `resources`
@@ -102,13 +108,14 @@ def path_of(
     aims = np.array(sorted({menu.number[s] for s in goal.skills if s in menu.number}), np.int64)
     way = np.array(menu.closure(aims.tolist()), np.int64)
     known, worth = _looked_at(way, aims, teaching, recommender, state, query)
-    # What only leads to a skill that is mastered is not needed any more.
-    needed = menu.closure([int(k) for k in aims if known.known[k] < MASTERED])
-    left = [k for k in needed if known.known[k] < MASTERED]
+    shelf = shelf_of(menu, known, teaching.gains)
+    waits = _waiting(aims, known, menu)
     chosen = _accepted(state, recommender, query.now_us) if choose is None else [menu.number.get(choose, -1)]
-    order = _ordered(left, known, worth, teaching, chosen=chosen)
+    wins = teaching.gains.unready + (1.0 - teaching.gains.unready) * worth.readiness
+    reach = frozenset(k for k in waits if wins[k] >= _WITHIN_REACH)
+    order = _ordered(waits, known, worth, menu, chosen=[k for k in chosen if k in reach or not waits.get(k, True)])
     usual, sd = usual_time(menu, np.array(order, np.int64), state=state, model=teaching.model, now_us=query.minute_us)
-    steps = _steps(order, known, worth, teaching, recommender, aims, usual)
+    steps = _steps([(k, waits[k], k in reach) for k in order], known, shelf, recommender, aims, usual)
     return _timed(goal, steps, sd, [menu.skills[k] for k in way if known.known[k] >= MASTERED], events, query.now_us)
 
 
@@ -139,75 +146,69 @@ def _accepted(state: LearnerState, recommender: Recommender, now_us: int) -> lis
     return [k for key in yes if key in row_of_key for k in menu.skills_of(row_of_key[key]).tolist()]
 
 
-def _ordered(left: list[int], known: Known, worth: Worth, teaching: Teaching, *, chosen: Sequence[int]) -> list[int]:
+def _waiting(aims: Ints, known: Known, menu: Menu) -> dict[int, frozenset[int]]:
+    """The skills that are left, each with those of them that it waits for.
+
+    What only leads to a skill of the goal that is mastered is not needed any more.
+    """
+    needed = menu.closure([int(k) for k in aims if known.known[k] < MASTERED])
+    left = frozenset(k for k in needed if known.known[k] < MASTERED)
+    return {k: left.intersection(menu.needed_by(k).tolist()) for k in sorted(left)}
+
+
+def _ordered(
+    waits: Mapping[int, frozenset[int]], known: Known, worth: Worth, menu: Menu, *, chosen: Sequence[int]
+) -> list[int]:
     """The skills left in an order in which none stands before what it waits for, the most worthwhile first.
 
-    The first of the `chosen` that waits for nothing begins.
+    The first of the `chosen`, which are ready or within reach, begins.
     """
-    menu = teaching.menu
     rate = np.zeros(len(menu.skills))
     minutes = np.maximum(known.takes.with_those(worth.place)[worth.place], 0.25)
     np.maximum.at(rate, worth.skill, worth.gain * worth.value[worth.skill] / minutes)
-    waiting = {k: {int(q) for q in menu.needed_by(k)} & set(left) for k in left}
-    order: list[int] = []
+    order = list(chosen[:1])
+    waiting = {k: needs for k, needs in waits.items() if k not in order}
     while waiting:
         free = [k for k, needs in waiting.items() if not needs - set(order)]
-        wished = [] if order else [k for k in chosen if k in free]
-        best = wished[0] if wished else min(free, key=lambda k: (-rate[k], menu.skills[k]))
-        order.append(best)
-        del waiting[best]
+        order.append(min(free, key=lambda k: (-rate[k], menu.skills[k])))
+        del waiting[order[-1]]
     return order
 
 
 def _steps(
-    order: list[int],
+    order: Sequence[tuple[int, frozenset[int], bool]],
     known: Known,
-    worth: Worth,
-    teaching: Teaching,
+    shelf: Shelf,
     recommender: Recommender,
     aims: Ints,
     usual_minutes: Floats,
 ) -> tuple[PathStep, ...]:
-    menu, left, so_far = teaching.menu, set(order), 0.0
+    """The steps in `order`: each skill, what it waits for, and whether it is within reach all the same."""
+    assert recommender.teaching is not None, "a path needs a bundle"
+    menu, so_far = recommender.teaching.menu, 0.0
     found: list[PathStep] = []
-    for k, usual in zip(order, usual_minutes.tolist(), strict=True):
-        steps, minutes, best = _way_through(k, known, worth, usual, teaching.gains.tracing.span)
-        so_far += steps * minutes
-        waits = tuple(menu.skills[int(q)] for q in menu.needed_by(k) if int(q) in left)
+    for (k, needs, reached), usual in zip(order, usual_minutes.tolist(), strict=True):
+        through = way_through(k, shelf, usual)
+        minutes = through.steps * through.minutes
+        so_far += minutes
+        early = "within_reach" if reached else "waiting"
         found.append(
             PathStep(
                 skill_id=menu.skills[k],
                 title=recommender.titles.get(menu.skills[k], menu.skills[k]),
-                status="waiting" if waits else "ready" if found else "next",
+                status="next" if not found else early if needs else "ready",
                 mastery=float(known.mastery[k]),
                 known=float(known.known[k]),
-                waits_for=waits,
+                waits_for=tuple(menu.skills[q] for q in sorted(needs)),
                 is_goal=k in aims,
                 can_be_checked=bool(known.known[k] >= CHECKABLE) and len(menu.answering(k)) > 0,
-                steps=steps,
-                minutes=steps * minutes,
+                steps=through.steps,
+                minutes=minutes,
                 minutes_so_far=so_far,
-                resources=tuple(recommender.catalogue.resource_map.ids[int(known.rows[p])] for p in best),
+                resources=tuple(recommender.catalogue.resource_map.ids[row] for row in through.rows[:_NAMED]),
             )
         )
     return tuple(found)
-
-
-def _way_through(skill: int, known: Known, worth: Worth, usual: float, span: float) -> tuple[float, float, list[int]]:
-    """Steps until a skill is mastered, minutes of one, and the places of the three best resources for it.
-
-    `span`: how much more often who knows a skill is right, as gains are of chances.
-    """
-    pairs = np.flatnonzero(worth.skill == skill)
-    room = span * (MASTERED - float(known.known[skill]))
-    if not len(pairs):
-        return min(room / 0.02, _MOST_STEPS), usual, []
-    takes = known.takes.with_those(worth.place[pairs])
-    minutes = np.maximum(takes[worth.place[pairs]], 0.25)
-    order = pairs[np.lexsort((known.rows[worth.place[pairs]], -worth.gain[pairs] / minutes))]
-    best = [int(worth.place[p]) for p in order[:3]]
-    gain = max(float(worth.gain[order[0]]), room / _MOST_STEPS)
-    return max(room / gain, 1.0), float(takes[best[0]]), best
 
 
 def _timed(

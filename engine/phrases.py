@@ -99,6 +99,24 @@ PHRASES = {
         "{opens} waits for {skill}: expected gain {gain:.1%} of mastery in about {minutes:.0f} minutes; mastery of "
         "{skill} now {mastery:.0%}.",
     ),
+    # A step on what waits by the graph: the plan calls it waiting, so the reason says why it is shown all the same.
+    "gain_early": Phrase(
+        "You can try {skill} already, about {minutes:.0f} minutes, though {before} is not mastered yet.",
+        "Expected gain on {skill}: {gain:.1%} of mastery in about {minutes:.0f} minutes, although {before} is not "
+        "mastered yet: the chance that it is within reach is {reach:.0%}; mastery now {mastery:.0%}, chance of success "
+        "{p_success:.0%}.",
+    ),
+    "gain_opens_early": Phrase(
+        "It gets you ready for {opens}; you can try it already, though {before} is not mastered yet.",
+        "{opens} waits for {skill}: expected gain {gain:.1%} of mastery in about {minutes:.0f} minutes, although "
+        "{before} is not mastered yet: the chance that it is within reach is {reach:.0%}; mastery of {skill} now "
+        "{mastery:.0%}.",
+    ),
+    "practice": Phrase(
+        "Practice on {skill}, which you have mastered, about {minutes:.0f} minutes.",
+        "{skill} counts as mastered ({known:.0%} sure), so this is practice, in case the estimate errs: what it may "
+        "still add, some {gain:.1%} of mastery, counts by its share of the most that anything on offer adds a minute.",
+    ),
     "challenge_hard": Phrase(
         "This may be hard just now.",
         "The chance of success, {p_success:.0%}, lies below the band from {low:.0%} to {high:.0%}.",

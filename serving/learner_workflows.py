@@ -47,8 +47,10 @@ async def set_preferences(
 async def set_goal(
     learner_id: str, given: GoalIn, *, tenant: str, store: Store, bundles: CurrentBundle, now: datetime
 ) -> GoalSetOut:
-    """Keep the goal, and say when it is reached if weeks go on as they went; raises UnknownName for unknown skills."""
-    event = _said("goal_set", learner_id, goal_in(given))
+    """Keep the goal, and say when it is reached if weeks go on as they went; raises UnknownName for unknown skills,
+    BadInput for a day that is over.
+    """
+    event = _said("goal_set", learner_id, goal_in(given, now=now))
     before = await read_learner(tenant, event.learner_id, store=store, bundles=bundles)
     require_skills(given.skills, before.recommender, field="skills")
     known = await tell(event, tenant=tenant, store=store, bundles=bundles, now=now)

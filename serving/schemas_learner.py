@@ -116,7 +116,8 @@ class UndoneOut(msgspec.Struct):
 
 
 class PathOut(msgspec.Struct, kw_only=True):
-    """The plan to a goal: skills in order, none before what it waits for; `choices` may come next instead.
+    """The plan to a goal: skills in order, none before what it waits for but one that is chosen; `choices` may come
+    next instead.
 
     `minutes` are all that is expected, `minutes_p90` suffice in nine cases of ten, `mastered` are skills of the way
     that need no more. Days are those by whose end the goal is reached; `on_track` is the minutes there will be before

@@ -1,10 +1,11 @@
 """Between the wire and what is known of a learner and said by them."""
 
 import uuid
+from datetime import datetime
 
 from engine.domain.errors import BadInput
 from engine.domain.interaction import Interaction
-from engine.learner.preferences import Goal, Preferences
+from engine.learner.preferences import Goal, Preferences, is_past
 from engine.path import Path, ready_skills
 from engine.portrait import FormatPortrait, Portrait
 from serving.known_learner import KnownLearner
@@ -34,16 +35,19 @@ def preferences_in(given: PreferencesIn) -> Preferences:
     )
 
 
-def goal_in(given: GoalIn) -> Goal:
-    """The goal; raises BadInput where floor and ceiling leave no room."""
+def goal_in(given: GoalIn, *, now: datetime) -> Goal:
+    """The goal; raises BadInput where floor and ceiling leave no room, or its day is over."""
     if given.ceiling is not None and given.floor > given.ceiling:
         raise BadInput("floor lies above ceiling; mend one of them")
-    return Goal(
+    goal = Goal(
         skills=_once(given.skills),
         by=None if given.by is None else given.by.isoformat(),
         floor=given.floor,
         ceiling=given.ceiling,
     )
+    if is_past(goal, now):
+        raise BadInput("by lies in the past; name a day that is still ahead, or leave by out")
+    return goal
 
 
 def voice_in(learner_id: str, given: VoiceIn) -> Interaction:

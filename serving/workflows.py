@@ -8,7 +8,7 @@ import msgspec
 from engine.domain.errors import BadInput, TrailmateError, Unknown
 from engine.domain.interaction import Interaction, reason_to_reject
 from engine.domain.resource import Resource
-from engine.learner.preferences import legible
+from engine.learner.preferences import goal_of, is_past, legible
 from serving.current_bundle import CurrentBundle
 from serving.schemas import (
     EventIn,
@@ -126,6 +126,9 @@ def _checked(event: EventIn, now: datetime) -> Interaction:
         raise BadInput(reason)
     if interaction.kind in ("goal_set", "preferences_set") and not legible(interaction.kind, interaction.value):
         raise BadInput(f"value cannot be read as that of {interaction.kind}; use the learner's own doors instead")
+    goal = goal_of(interaction.value) if interaction.kind == "goal_set" else None
+    if goal is not None and is_past(goal, interaction.at or now):
+        raise BadInput("by in value was over when the goal was set; name a day that was still ahead, or leave by out")
     return interaction
 
 

@@ -238,7 +238,7 @@ class Undone:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PathStep:
-    """One skill on the way: the `next` one, others that are `ready` too, or `waiting` for `waits_for`."""
+    """One skill on the way: the `next` one, others that are `ready`, `waiting` for `waits_for`, or `within_reach`."""
 
     skill_id: str
     title: str

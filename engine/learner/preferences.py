@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import TypeVar
 
 import msgspec
@@ -13,6 +13,7 @@ from engine.domain.history import microseconds
 from engine.domain.interaction import Interaction
 
 MAX_SAID = 50
+_EPOCH, _HALF_DAY_US = date(1970, 1, 1), 12 * 3_600_000_000
 Said = TypeVar("Said")
 
 
@@ -66,6 +67,12 @@ def legible(kind: str, value: str | None) -> bool:
     what was said.
     """
     return value is None or _read(value, Goal if kind == "goal_set" else Preferences) is not None
+
+
+def is_past(goal: Goal, at: datetime) -> bool:
+    """Whether the goal's day is over at this moment everywhere: the last place on earth is half a day late."""
+    today = (microseconds(at) - _HALF_DAY_US) // (2 * _HALF_DAY_US)
+    return goal.by is not None and (date.fromisoformat(goal.by) - _EPOCH).days < today
 
 
 def value_of(said: Preferences | Goal) -> str:

@@ -9,11 +9,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.domain.decision import Reason
+from engine.domain.history import history_of
+from engine.domain.query import query_with
 from engine.explanations import in_order
+from engine.learner.fold import folded
+from engine.learner.preferences import Goal
+from engine.learner.tracing import MASTERED
+from engine.path import path_of
 from engine.phrases import PHRASES
 from engine.ranking.relevance import FAMILIES
 from engine.ranking.weights import ObjectiveWeights
-from tests.lessons import ask, event, practice
+from tests.lessons import NOW, ask, event, practice
 
 # The sign that the words of a phrase of relevance stand for; those of what is new speak neither for nor against.
 SIGN = {
@@ -123,3 +129,44 @@ def test_no_option_leads_with_what_speaks_against_it_where_anything_speaks_for_i
             first = option.reasons[0].contribution
             assert first >= 0 or all(r.contribution < 0 for r in option.reasons)
             assert sum(r.contribution for r in option.reasons) == pytest.approx(option.score, abs=1e-6)
+
+
+def test_what_comes_before_its_time_and_what_is_mastered_are_called_so(lesson):
+    menu, said = lesson.teaching.menu, defaultdict(int)
+    for seed in range(12):
+        events = practice(lesson, seed, n=10)
+        aims = tuple(sorted(lesson.skill_rows)[seed::5])
+        for option in ask(lesson, events, goal=aims, k=50).slate:
+            for told in option.reasons:
+                if not told.phrase.startswith(("gain", "practice")) or told.phrase == "gain_lost":
+                    continue
+                facts, skill = told.evidence, menu.number[told.evidence["skill_id"]]
+                said[told.phrase] += 1
+                assert (told.code == "practice") == (told.phrase == "practice")
+                if told.phrase == "practice":
+                    assert facts["known"] >= MASTERED
+                    assert "mastered" in told.text_learner
+                elif told.phrase.endswith("_early"):
+                    assert menu.number[facts["before_id"]] in menu.needed_by(skill)
+                    assert "is not mastered yet" in told.text_learner
+                    assert 0.0 <= facts["reach"] <= 1.0
+    assert {"gain", "gain_early"} <= said.keys()
+
+
+def test_what_the_path_calls_waiting_or_within_reach_a_slate_shows_with_its_reason(lesson):
+    skills, seen = sorted(lesson.skill_rows), set()
+    for seed in range(12):
+        events, aims = practice(lesson, seed, n=10), tuple(skills[seed::5])
+        state = folded(events, lesson.learner, lesson.offer)
+        history = history_of(events, lesson.catalogue.resource_map)
+        query = query_with("lena", learner=None, history=history, classes={}, now=NOW)
+        path = path_of(Goal(skills=aims), state, events, lesson, query=query)
+        of_skill = {s.skill_id: s for s in path.steps}
+        for option in ask(lesson, events, goal=aims, k=50).slate:
+            for told in option.reasons:
+                step = of_skill.get(told.evidence.get("skill_id"))
+                if told.code == "gain" and told.phrase != "gain_lost" and step is not None:
+                    seen.add(step.status)
+                    assert bool(step.waits_for) == told.phrase.endswith("_early")
+                    assert not step.waits_for or told.evidence["before_id"] in step.waits_for
+    assert seen & {"waiting", "within_reach"}

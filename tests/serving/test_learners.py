@@ -1,14 +1,19 @@
 """The doors of the open learner model, asked in one process without a bundle, and what they refuse."""
 
 import asyncio
+import json
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
 from engine.domain.errors import Unavailable
+from engine.learner.preferences import Goal, is_past
 from serving.app import create_app
 from serving.settings import Settings
 from serving.storage.opening import open_store
@@ -64,6 +69,7 @@ def test_each_door_asks_for_its_own_scope(client: TestClient, folder: Path, meth
         ("/goal", {}, 422, "skills"),
         ("/goal", {"skills": ["s"], "by": "soon"}, 422, "by"),
         ("/goal", {"skills": ["s"], "by": "2026-02-30"}, 422, "by"),
+        ("/goal", {"skills": ["s"], "by": "2020-02-20"}, 422, "by lies in the past"),
         ("/goal", {"skills": ["s"], "floor": -1}, 422, "floor"),
         ("/goal", {"skills": ["s"], "ceiling": 1e9}, 422, "ceiling"),
         ("/goal", {"skills": ["s"], "floor": 60, "ceiling": 30}, 422, "floor lies above ceiling"),
@@ -239,6 +245,28 @@ def test_an_id_may_hold_a_slash_on_every_door(client: TestClient) -> None:
     told = client.get("/v1/learners/a%2Fb").json()
     assert (told["learner_id"], told["n_events"], told["preferences"]["formats"]) == ("a/b", 3, ["video"])
     assert detail(client.get("/v1/learners/a"), 404)
+
+
+@given(at=st.datetimes(timezones=st.just(UTC)), days=st.integers(-3, 3), skills=st.sampled_from([("s",), ()]))
+def test_a_goal_is_past_when_its_day_is_over_everywhere(at: datetime, days: int, skills: tuple[str, ...]) -> None:
+    try:
+        by = at.date() + timedelta(days=days)
+    except OverflowError:
+        return
+    behind = is_past(Goal(skills=skills, by=by.isoformat()), at)
+    # The day ends last where clocks are twelve hours behind.
+    assert behind == (days < -1 or (days == -1 and at.hour >= 12))
+    assert not is_past(Goal(skills=skills), at)
+
+
+def test_an_event_may_say_a_goal_that_was_ahead_when_it_was_said(client: TestClient) -> None:
+    def sent(at: str, by: str) -> Any:
+        event = {"learner_id": "past", "kind": "goal_set", "at": at, "value": json.dumps({"skills": ["s"], "by": by})}
+        return client.post("/v1/events", json={"events": [event]}).json()
+
+    assert sent("2020-02-01T08:00:00Z", "2020-02-20")["accepted"] == 1
+    assert "by in value" in sent("2020-03-01T08:00:00Z", "2020-02-20")["rejected"][0]["reason"]
+    assert sent("0001-01-01T00:00:00Z", "0001-01-02")["accepted"] in (0, 1)
 
 
 def test_whatever_an_event_says_of_goals_and_wants_never_breaks_an_answer(client: TestClient) -> None:
