@@ -1,13 +1,13 @@
 """Why there is nothing to show, or nothing for the goal: one sentence with the next step, worked out only then."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.domain.catalogue import Catalogue
-from engine.domain.decision import Request
+from engine.domain.decision import Request, Said
 from engine.domain.query import Query
 from engine.learner.menu import Menu
 from engine.learner.tracing import MASTERED
@@ -23,6 +23,12 @@ GOAL_RULED_OUT = "Rules keep what is on offer for the skills of this goal from b
 GOAL_MASTERED = (
     "The skills of this goal are mastered, so what is offered on them is practice: it is time for another goal."
 )
+NOTHING_NEW = (
+    "There is nothing new on offer for {skills}: what was done least lately is offered again. Add resources with PUT "
+    "/v1/resources."
+)
+ALL_OF_IT = "Nothing on offer{goal} meets all of this at once ({conditions}): loosen some of it."
+RULED_OUT_CODE, MASTERED_CODE = "goal_ruled_out", "goal_mastered"
 # What may stand in the way, the easiest to change first; `{goal}` is empty or says that it is asked for a goal.
 IN_THE_WAY = {
     "exclude": "Everything left to show{goal} is excluded by the request: exclude less.",
@@ -60,61 +66,62 @@ class Gained:
     titles: Mapping[str, str]
 
 
-def why_nothing(request: Request, query: Query, catalogue: Catalogue) -> str:
+def why_nothing(request: Request, query: Query, catalogue: Catalogue) -> Said:
     """Why no resource at all can be shown to this learner now."""
     resources = catalogue.resources
     if not any(resources):
-        return EMPTY
+        return Said(code="empty", text=EMPTY)
     if request.candidates is not None:
         if not request.candidates:
-            return NAMED_NONE
+            return Said(code="named_none", text=NAMED_NONE)
         rows = catalogue.resource_map.rows(request.candidates)
         if all(row < 0 or resources[row] is None for row in rows.tolist()):
-            return NAMED_UNKNOWN
+            return Said(code="named_unknown", text=NAMED_UNKNOWN)
     if not catalogue.available(query.now_us).any():
-        return NOT_NOW
+        return Said(code="not_now", text=NOT_NOW)
     return _in_the_way(request, query, catalogue, None)
 
 
-def _came_back(gained: Gained) -> list[str]:
-    """The names of skills with nothing new left of which something done before is shown."""
+def _came_back(gained: Gained) -> tuple[str, ...]:
+    """The skills with nothing new left of which something done before is shown."""
     if not gained.spent or not len(gained.again):
-        return []
+        return ()
     back = {gained.menu.skills[k] for k in gained.menu.pairs(gained.again)[1].tolist()}
-    return [gained.titles.get(s, s) for s in gained.spent if s in back]
+    return tuple(s for s in gained.spent if s in back)
 
 
-def why_no_gain(request: Request, query: Query, gained: Gained, catalogue: Catalogue) -> str | None:
+def why_no_gain(request: Request, query: Query, gained: Gained, catalogue: Catalogue) -> Said | None:
     """Why nothing here is worth something new for the goal; None where something is, or no goal was named."""
     if not gained.goal:
         return None
     menu, learning = gained.menu, gained.learning
     if not learning.has_goal or not menu.teaching.lengths[learning.aims].any():
-        return GOAL_UNTAUGHT
+        return Said(code="goal_untaught", text=GOAL_UNTAUGHT)
     if (learning.known.known[learning.aims] >= MASTERED).all():
-        return GOAL_MASTERED
+        return Said(code=MASTERED_CODE, text=GOAL_MASTERED)
     if spent := _came_back(gained):
-        return (
-            f"There is nothing new on offer for {_listed(spent)}: what was done least lately is offered again. "
-            "Add resources with PUT /v1/resources."
-        )
+        names = tuple(gained.titles.get(s, s) for s in spent)
+        text = NOTHING_NEW.format(skills=_listed(names))
+        return Said(code="nothing_new", text=text, facts={"skill_ids": spent, "skills": names})
     if float(learning.worth.rate.max(initial=0.0)) > 0:
         return None
     return _in_the_way(request, query, catalogue, np.unique(menu.teaching.gathered(learning.aims)[1]))
 
 
-def _in_the_way(request: Request, query: Query, catalogue: Catalogue, rows: Ints | None) -> str:
+def _in_the_way(request: Request, query: Query, catalogue: Catalogue, rows: Ints | None) -> Said:
     """The one condition without which something could be shown, of `rows` alone where given; else all that hold."""
-    goal = "" if rows is None else _OF_GOAL
+    goal, of_what = ("", "anything") if rows is None else (_OF_GOAL, "goal")
     without = _without(request, query)
     for name, (one, of, welcome) in without.items():
         allowed = candidates_of(one, of, catalogue, welcome=welcome)
         if (allowed if rows is None else allowed[rows]).any():
-            return IN_THE_WAY[name].format(goal=goal)
+            return Said(
+                code="in_the_way", text=IN_THE_WAY[name].format(goal=goal), facts={"conditions": (name,), "of": of_what}
+            )
     if not without:
-        return NOT_NOW
-    named = _listed([_CALLED[name] for name in without])
-    return f"Nothing on offer{goal} meets all of this at once ({named}): loosen some of it."
+        return Said(code="not_now", text=NOT_NOW)
+    text = ALL_OF_IT.format(goal=goal, conditions=_listed([_CALLED[name] for name in without]))
+    return Said(code="in_the_way", text=text, facts={"conditions": tuple(without), "of": of_what})
 
 
 def _without(request: Request, query: Query) -> dict[str, tuple[Request, Query, Ints | None]]:
@@ -133,5 +140,5 @@ def _without(request: Request, query: Query) -> dict[str, tuple[Request, Query, 
     return {name: one for name, (holds, one) in asked.items() if holds}
 
 
-def _listed(names: list[str]) -> str:
+def _listed(names: Sequence[str]) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

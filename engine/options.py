@@ -9,7 +9,7 @@ from msgspec.structs import replace as replaced
 from numpy.typing import NDArray
 
 from engine.domain.catalogue import Catalogue
-from engine.domain.decision import Flag, NearTie, Option, Reason, RuleHeld
+from engine.domain.decision import Flag, NearTie, Option, Reason, RuleHeld, Said
 from engine.domain.query import Query
 from engine.domain.rule import Rule
 from engine.explanations import (
@@ -138,7 +138,7 @@ class Settled:
     seen: list[tuple[LearnerState | None, int, Sequence[ResourceOutlook]]] = field(default_factory=list)
     shown: list[tuple[Sequence[ResourceOutlook], tuple[Option, ...]]] = field(default_factory=list)
     flagged: list[tuple[Flag, ...]] = field(default_factory=list)
-    messages: list[str | None] = field(default_factory=list)
+    messages: list[Said | None] = field(default_factory=list)
     beside: dict[str, Any] = field(default_factory=dict)
 
 

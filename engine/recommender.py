@@ -10,15 +10,15 @@ import numpy as np
 
 from engine.asked import Ask, Asked, asked_of
 from engine.assembly import Recommender, recommender_of
-from engine.domain.decision import Decision, Request
+from engine.domain.decision import Decision, Request, Said
 from engine.domain.query import Query
-from engine.emptiness import GOAL_MASTERED, GOAL_RULED_OUT, Gained, why_no_gain, why_nothing
+from engine.emptiness import GOAL_RULED_OUT, MASTERED_CODE, RULED_OUT_CODE, Gained, why_no_gain, why_nothing
 from engine.last_stage import LastStage, Rules, under_rules
 from engine.learner.mastery import ResourceOutlook
 from engine.learner.preferences import Preferences
 from engine.learner.state import LearnerState
 from engine.learner.voices import Spoken
-from engine.options import Ranked, Settled, flags_of, options_of, outlooks_of
+from engine.options import Ranked, Ruled, Settled, flags_of, options_of, outlooks_of
 from engine.ranking.relevance import FirstStage
 from engine.rules.preview import Slate as Foreseen
 
@@ -93,7 +93,7 @@ def _firsts(asked: Sequence[Asked], recommender: Recommender) -> list[FirstStage
 
 def _decision(asked: Asked, settled: Settled, outlooks: Sequence[ResourceOutlook]) -> Decision:
     request, query, recommender, ruled = asked.ask.request, asked.ask.query, asked.asking.recommender, settled.ruled
-    said = ruled.message if ruled is not None else None
+    said = (_of_rules(ruled) if ruled is not None else None) or _message(asked, settled)
     return Decision(
         decision_id=asked.ask.decision_id,
         learner_id=request.learner_id,
@@ -106,7 +106,8 @@ def _decision(asked: Asked, settled: Settled, outlooks: Sequence[ResourceOutlook
         flags=flags_of(settled, asked.answered),
         rules=ruled.held if ruled is not None else (),
         conflict=ruled.conflict if ruled is not None else (),
-        message=said or _message(asked, settled),
+        message=None if said is None else said.text,
+        told=said,
         beside=settled.beside,
     )
 
@@ -171,14 +172,21 @@ def mode_of(request: Request, query: Query, recommender: Recommender) -> str:
     return "personalised" if len(query.history.resource_index) else "cold"
 
 
-def _message(asked: Asked, settled: Settled) -> str | None:
+def _of_rules(ruled: Ruled) -> Said | None:
+    """What rules have to say of the slate as a whole; which they are stands in `rules` and `conflict`."""
+    if ruled.message is None:
+        return None
+    return Said(code="rules_conflict" if ruled.conflict else "rules_leave_nothing", text=ruled.message)
+
+
+def _message(asked: Asked, settled: Settled) -> Said | None:
     """What the learner should know of beside this slate; said once where it is kept."""
     if not settled.messages:
         settled.messages[:] = [_said(asked, settled, asked.stage)]
     return settled.messages[0]
 
 
-def _said(asked: Asked, settled: Settled, stage: LastStage | None) -> str | None:
+def _said(asked: Asked, settled: Settled, stage: LastStage | None) -> Said | None:
     """Why there is nothing in this slate, or nothing for the goal; None where all is as hoped."""
     ranked, who, query = settled.ranked, asked.asking, asked.ask.query
     request, learner, recommender, for_goal = who.request, who.learner, who.recommender, None
@@ -187,10 +195,10 @@ def _said(asked: Asked, settled: Settled, stage: LastStage | None) -> str | None
         again = shown[np.isin(shown, who.again.rows)] if who.again.spent else shown[:0]
         gained = Gained(learner.goal, who.again.spent, again, ranked.learning, menu, recommender.titles)
         for_goal = why_no_gain(request, query, gained, recommender.catalogue)
-        if stage is not None and for_goal not in (None, GOAL_MASTERED):
+        if stage is not None and for_goal is not None and for_goal.code != MASTERED_CODE:
             rows = menu.teaching.gathered(ranked.learning.aims)[1]
             ruled_out = (asked.allowed[rows] & ~stage.looked_at[rows]).any() and not np.isin(rows, shown).any()
-            for_goal = GOAL_RULED_OUT if ruled_out else for_goal
-    if len(ranked.rows) or for_goal == GOAL_MASTERED:
+            for_goal = Said(code=RULED_OUT_CODE, text=GOAL_RULED_OUT) if ruled_out else for_goal
+    if len(ranked.rows) or (for_goal is not None and for_goal.code == MASTERED_CODE):
         return for_goal
     return why_nothing(request, query, recommender.catalogue)

@@ -8,10 +8,10 @@ import numpy as np
 from msgspec import structs
 
 from engine.asked import Ask
-from engine.domain.decision import Decision, Option
+from engine.domain.decision import Decision, Option, Said
 from engine.domain.history import microseconds
 from engine.domain.interaction import Interaction
-from engine.learner.evidence import day_of
+from engine.learner.evidence import day_of, time_of
 from engine.learner.fold import caught_up, folded, place_of
 from engine.learner.menu import Known, known_of
 from engine.learner.model import LearnerModel
@@ -29,6 +29,10 @@ _ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", 
 
 # What would be asked of these events instead, whose state is given.
 Imagined = Callable[[Sequence[Interaction], LearnerState], Ask]
+
+
+# How an answer is called, with what is known of it.
+_Answer = dict[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +60,7 @@ def what_if_of(
     recommender: Recommender,
     *,
     imagined: Imagined,
-) -> dict[str, tuple[str, ...]]:
+) -> dict[str, tuple[Said, ...]]:
     """For each option what would be different, in sentences for the learner; none where nothing would.
 
     `ask` led to the `decision`, and `events` are all of the learner's; `imagined` is the same ask of other events.
@@ -78,7 +82,7 @@ def what_if_of(
     }
 
 
-def _if_done(option: Option, state: LearnerState, asking: _Asking, base: Sequence[str]) -> list[str]:
+def _if_done(option: Option, state: LearnerState, asking: _Asking, base: Sequence[str]) -> list[Said]:
     """What this option, done and right, would open, change and bring next; of what is never answered, only the last.
 
     `base` is what comes now.
@@ -96,7 +100,7 @@ def _if_done(option: Option, state: LearnerState, asking: _Asking, base: Sequenc
     following = asking.slate(asking.imagined(events, after))[:1]
     if following and following != [option.resource_id] and following != list(base[:1]):
         title = recommender.catalogue.title(recommender.catalogue.resource_map.row(following[0]))
-        told.append(WHAT_IF["next" if answerable else "done"].format(title=title))
+        told.append(_said("next" if answerable else "done", title=title, resource_id=following[0]))
     return told
 
 
@@ -119,7 +123,7 @@ def _done(resource_id: str, state: LearnerState, now: datetime, *, answered: boo
 
 def _opened(
     skills: "np.ndarray[tuple[int], np.dtype[np.int64]]", state: LearnerState, after: LearnerState, asking: _Asking
-) -> list[str]:
+) -> list[Said]:
     """Skills that would be ready then and are not now; where there is none, how the estimate would move."""
     menu = asking.teaching.menu
     waiting = [k for k in range(len(menu.skills)) if set(menu.needed_by(k).tolist()) & set(skills.tolist())]
@@ -135,15 +139,16 @@ def _opened(
         and now[k] < MASTERED
     ]
     if opened:
-        names = " and ".join(_title(menu.skills[k], asking) for k in opened[:2])
-        return [WHAT_IF["opens"].format(skills=names)]
+        ids = tuple(menu.skills[k] for k in opened[:2])
+        return [_said("opens", skills=" and ".join(_title(x, asking) for x in ids), skill_ids=ids)]
     now, then = before.mastery, later.mastery
     change = then[skills] - now[skills]
     best = int(np.argmax(np.abs(change)))
     if abs(float(change[best])) < _LEAST_CHANGE:
         return []
     k = int(skills[best])
-    return [WHAT_IF["moves"].format(skill=_title(menu.skills[k], asking), now=float(now[k]), then=float(then[k]))]
+    title, skill_id = _title(menu.skills[k], asking), menu.skills[k]
+    return [_said("moves", skill=title, skill_id=skill_id, now=float(now[k]), then=float(then[k]))]
 
 
 def _known(state: LearnerState, skills: "np.ndarray[tuple[int], np.dtype[np.int64]]", asking: _Asking) -> Known:
@@ -153,8 +158,8 @@ def _known(state: LearnerState, skills: "np.ndarray[tuple[int], np.dtype[np.int6
     )  # fmt: skip
 
 
-def _without_answers(asking: _Asking) -> list[tuple[str, list[str]]]:
-    """For each of the last answers how it is called, and what would be shown had it not been given."""
+def _without_answers(asking: _Asking) -> list[tuple[_Answer, list[str]]]:
+    """For each of the last answers what it is, and what would be shown had it not been given."""
     recommender, events = asking.recommender, asking.events
     voided = {e.voids for e in events if e.kind == "voided"}
     answers = sorted((e for e in events if e.outcome is not None and e.event_id not in voided), key=place_of)
@@ -169,7 +174,7 @@ def _without_answers(asking: _Asking) -> list[tuple[str, list[str]]]:
     return found
 
 
-def _called(answers: Sequence[Interaction], nth: int, asking: _Asking) -> str | None:
+def _called(answers: Sequence[Interaction], nth: int, asking: _Asking) -> _Answer | None:
     """An answer by its resource and day; None where words would not say which of several is meant."""
     answer, title = answers[nth], _resource_title(answers[nth], asking)
     if title is None:
@@ -178,9 +183,12 @@ def _called(answers: Sequence[Interaction], nth: int, asking: _Asking) -> str | 
     if nth != alike[-1]:
         return None
     whose = "your answer" if len(alike) == 1 else "your last answer"
+    facts = {"answer_id": answer.event_id, "title": title, "resource_id": answer.resource_id or ""}
     if answer.at is None:
-        return f"{whose} on “{title}”"
-    return f"{whose} on “{title}” {day_of(microseconds(answer.at), asking.ask.query.now_us)}"
+        return {"answer": f"{whose} on “{title}”", **facts}
+    at_us = microseconds(answer.at)
+    said = f"{whose} on “{title}” {day_of(at_us, asking.ask.query.now_us)}"
+    return {"answer": said, **facts, "answered_at": time_of(at_us)}
 
 
 def _resource_title(answer: Interaction, asking: _Asking) -> str | None:
@@ -194,17 +202,22 @@ def _day(answer: Interaction) -> date | None:
 
 
 def _if_not_been(
-    resource_id: str, base: Sequence[str], without: Sequence[tuple[str, Sequence[str]]], asking: _Asking
-) -> list[str]:
+    resource_id: str, base: Sequence[str], without: Sequence[tuple[_Answer, Sequence[str]]], asking: _Asking
+) -> list[Said]:
     """The answer without which this would stand elsewhere, the one that matters most."""
     k, rank = asking.ask.request.k, base.index(resource_id) + 1
     ranks = [(called, slate.index(resource_id) + 1 if resource_id in slate else k + 1) for called, slate in without]
-    answer, then = max(ranks, key=lambda one: abs(one[1] - rank), default=("", rank))
+    answer, then = max(ranks, key=lambda one: abs(one[1] - rank), default=({}, rank))
     if then == rank:
         return []
     if then > k:
-        return [WHAT_IF["gone"].format(answer=answer, n=k)]
-    return [WHAT_IF["moved"].format(answer=answer, place=_ORDINALS[then - 1] if then <= 10 else f"number {then}")]
+        return [_said("gone", **answer, n=k)]
+    place = _ORDINALS[then - 1] if then <= 10 else f"number {then}"
+    return [_said("moved", **answer, place=place, rank=then)]
+
+
+def _said(code: str, **facts: str | float | tuple[str, ...]) -> Said:
+    return Said(code=code, text=WHAT_IF[code].format(**facts), facts=facts)
 
 
 def _title(skill_id: str, asking: _Asking) -> str:

@@ -211,7 +211,12 @@ def _flag(title: str, unmet: tuple[str, ...], titles: Mapping[str, str]) -> Flag
     names = ", ".join(titles.get(x, x) for x in unmet[:_MOST_NAMES]) + (" …" if len(unmet) > _MOST_NAMES else "")
     lie = "1 skill that is not mastered lies" if len(unmet) == 1 else f"{len(unmet)} skills that are not mastered lie"
     words = f"“{title}” waits for your word and is not shown: {lie} before it ({names})."
-    return Flag(code=FLAG, skill_id=unmet[0], text_teacher=words)
+    facts: dict[str, str | float | tuple[str, ...]] = {
+        "title": title,
+        "skill_ids": unmet,
+        "skills": tuple(titles.get(x, x) for x in unmet),
+    }
+    return Flag(code=FLAG, skill_id=unmet[0], text_teacher=words, facts=facts)
 
 
 def _json(value: object) -> str:

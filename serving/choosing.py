@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 
-from engine.domain.decision import Decision, Request
+from engine.domain.decision import Decision, Request, Said
 from engine.domain.errors import BadInput, Unknown
 from engine.domain.interaction import Interaction
 from engine.learner.state import LearnerState
@@ -46,7 +46,7 @@ class Chosen:
     decision: Decision
     seq: int
     known: KnownLearner
-    what_if: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    what_if: Mapping[str, tuple[Said, ...]] = field(default_factory=dict)
     is_away: bool = False
     waited_s: float | None = None
 
@@ -77,7 +77,7 @@ async def recommend_next(
     asks = asks_of(ask, barred)
     made = approved(asks, await deciding.decisions(asks, known.recommender), barred, known=known, permits=permits)
     decision = reached.labelled(made.decision)
-    told: Mapping[str, tuple[str, ...]] = {}
+    told: Mapping[str, tuple[Said, ...]] = {}
     if asked.what_if:
         imagined = partial(_imagined, request, known, in_force, permits, now=now)
         told = await asyncio.to_thread(_what_if, asks[0], known, made.decision, imagined)
@@ -169,7 +169,7 @@ def _barred(ask: Ask, known: KnownLearner, permits: Permits) -> dict[str, tuple[
     return barred_for(known, ask.query, None if ask.rules is None else ask.rules.plan, permits)
 
 
-def _what_if(ask: Ask, known: KnownLearner, decision: Decision, imagined: Imagined) -> Mapping[str, tuple[str, ...]]:
+def _what_if(ask: Ask, known: KnownLearner, decision: Decision, imagined: Imagined) -> Mapping[str, tuple[Said, ...]]:
     """What would be different; nothing where no state says what is so, or none was asked."""
     if known.state is None or ask.request.non_personalised:
         return {}

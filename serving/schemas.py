@@ -99,10 +99,18 @@ class BatchIn(ChoiceIn, kw_only=True, forbid_unknown_fields=True):
     learner_ids: Annotated[tuple[Id, ...], msgspec.Meta(min_length=1, max_length=MAX_LEARNERS)] | None = None
 
 
+class FactsOut(msgspec.Struct):
+    """What a sentence says apart from words: its `code`, and all that it names."""
+
+    code: str
+    facts: dict[str, str | float | tuple[str, ...]]
+
+
 class OptionOut(msgspec.Struct):
     """One option of the slate; the contributions of its reasons add up to its score.
 
     `origin` says whose word put it there, `status` whether it is recommended, assigned (perhaps `due`) or required.
+    `what_if_facts` say the same as `what_if`, one for each sentence.
     """
 
     resource_id: str
@@ -118,12 +126,14 @@ class OptionOut(msgspec.Struct):
     reasons: tuple[Reason, ...]
     what_if: tuple[str, ...] = ()
     due: str | None = None
+    what_if_facts: tuple[FactsOut, ...] = ()
 
 
 class RecommendationOut(msgspec.Struct):
     """One decision, as it was recorded.
 
     `rules` are those that touched it; `conflict` names the smallest set of rules that could not all hold.
+    `message_facts` say the same as `message`.
     """
 
     decision_id: str
@@ -136,6 +146,7 @@ class RecommendationOut(msgspec.Struct):
     seen_token: str
     message: str | None
     conflict: tuple[str, ...] = ()
+    message_facts: FactsOut | None = None
 
 
 class BatchOut(msgspec.Struct):

@@ -9,12 +9,12 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from engine.domain.decision import Decision, Option, Request
+from engine.domain.decision import Decision, Option, Request, Said
 from engine.domain.errors import BadInput
 from engine.domain.interaction import MAX_ID_BYTES, Interaction, usable_duration
 from engine.domain.learner import Learner, SchoolClass
 from serving.errors import NotJson, WrongShape
-from serving.schemas import ChoiceIn, ClassIn, EventIn, Id, LearnerIn, OptionOut, RecommendationOut
+from serving.schemas import ChoiceIn, ClassIn, EventIn, FactsOut, Id, LearnerIn, OptionOut, RecommendationOut
 from serving.unknown import field_named
 
 Body = TypeVar("Body", bound=msgspec.Struct)
@@ -130,7 +130,7 @@ def class_in(class_id: str, given: ClassIn) -> SchoolClass:
 
 
 def recommendation_out(
-    decision: Decision, *, seen_token: str, what_if: Mapping[str, tuple[str, ...]] | None = None
+    decision: Decision, *, seen_token: str, what_if: Mapping[str, tuple[Said, ...]] | None = None
 ) -> RecommendationOut:
     """The answer to a recommendation: the slate of the decision, unchanged, and what would be different by resource."""
     told, (reasons, rules) = what_if or {}, _encoded(decision)
@@ -145,6 +145,7 @@ def recommendation_out(
         seen_token=seen_token,
         message=decision.message,
         conflict=decision.conflict,
+        message_facts=None if decision.told is None else _facts_out(decision.told),
     )
 
 
@@ -157,7 +158,7 @@ def _encoded(decision: Decision) -> tuple[list[Any], Any]:
     return made
 
 
-def _slate_out(decision: Decision, reasons: list[Any], told: Mapping[str, tuple[str, ...]]) -> Any:
+def _slate_out(decision: Decision, reasons: list[Any], told: Mapping[str, tuple[Said, ...]]) -> Any:
     """The options; their bytes, made once for the very options, where nothing more is to be told of them."""
     kept: tuple[tuple[Option, ...], Any] | None = decision.beside.get("slate")
     if not told and kept is not None and kept[0] is decision.slate:
@@ -171,7 +172,7 @@ def _slate_out(decision: Decision, reasons: list[Any], told: Mapping[str, tuple[
     return slate
 
 
-def _option_out(option: Option, reasons: Any, what_if: tuple[str, ...]) -> OptionOut:
+def _option_out(option: Option, reasons: Any, what_if: tuple[Said, ...]) -> OptionOut:
     return OptionOut(
         resource_id=option.resource_id,
         title=option.title,
@@ -184,9 +185,14 @@ def _option_out(option: Option, reasons: Any, what_if: tuple[str, ...]) -> Optio
         expected_minutes=option.expected_minutes,
         propensity=option.propensity,
         reasons=reasons,
-        what_if=what_if,
+        what_if=tuple([said.text for said in what_if]),
         due=option.due,
+        what_if_facts=tuple([_facts_out(said) for said in what_if]),
     )
+
+
+def _facts_out(said: Said) -> FactsOut:
+    return FactsOut(said.code, said.facts)
 
 
 def token_of(seq: int) -> str:

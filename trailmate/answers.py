@@ -24,6 +24,15 @@ class Flag:
     code: str
     skill_id: str
     text_teacher: str
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What a sentence says apart from words: its `code`, and all that it names."""
+
+    code: str
+    facts: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +60,7 @@ class Option:
     expected_minutes: float | None = None
     reasons: tuple[Reason, ...] = ()
     what_if: tuple[str, ...] = ()
+    what_if_facts: tuple[Facts, ...] = ()
     due: str | None = None
 
 
@@ -68,6 +78,7 @@ class Recommendation:
     flags: tuple[Flag, ...] = ()
     seen_token: str | None = None
     message: str | None = None
+    message_facts: Facts | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -54,6 +54,14 @@ class Reason(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     phrase: str = ""
 
 
+class Said(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """A sentence in English, and what it says apart from words: its `code`, and in `facts` all that it names."""
+
+    code: str
+    text: str
+    facts: dict[str, str | float | tuple[str, ...]] = {}
+
+
 class NearTie(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A candidate that was considered for a slot, with the probability it had of being chosen there."""
 
@@ -81,11 +89,15 @@ class Option(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Flag(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """Something a teacher should know of: a `loop` is a skill on which the last steps brought no progress."""
+    """Something a teacher should know of: a `loop` is a skill on which the last steps brought no progress.
+
+    `facts` holds all that the text names.
+    """
 
     code: str
     skill_id: str
     text_teacher: str
+    facts: dict[str, str | float | tuple[str, ...]] = {}
 
 
 class RuleHeld(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -100,8 +112,9 @@ class RuleHeld(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 class Decision(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What the engine chose: the slate, the mode it was made in, and the versions it stands on.
 
-    `rules` are those that touched it; `conflict` names the smallest set of rules that could not all hold. `beside` is
-    room for what others make of the slate, its reasons and `rules`: where the same slate is decided again, it is there.
+    `rules` are those that touched it; `conflict` names the smallest set of rules that could not all hold. `told` says
+    what `message` does apart from words. `beside` is room for what others make of the slate, its reasons and `rules`:
+    where the same slate is decided again, it is there.
     """
 
     decision_id: str
@@ -116,4 +129,5 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     rules: tuple[RuleHeld, ...] = ()
     conflict: tuple[str, ...] = ()
     message: str | None = None
+    told: Said | None = None
     beside: dict[str, Any] = {}

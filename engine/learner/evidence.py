@@ -33,7 +33,7 @@ def facts_of(evidence: Evidence) -> dict[str, float | str]:
         "answers": float(evidence.n), "of": float(of), "right": float(right), "seen": float(evidence.seen)
     }  # fmt: skip
     if evidence.last_us is not None:
-        facts["last_at"] = (_EPOCH + timedelta(microseconds=evidence.last_us)).isoformat().replace("+00:00", "Z")
+        facts["last_at"] = time_of(evidence.last_us)
     return facts
 
 
@@ -47,6 +47,11 @@ def learner_text(evidence: Evidence, title: str, now_us: int) -> str:
         return f"{told}{_when(evidence, now_us, ', ')}."
     of_yours = f"your last {of}" if evidence.n > of else f"your {of}"
     return f"You got {right} of {of_yours} on {title} right{_when(evidence, now_us)}."
+
+
+def time_of(at_us: int) -> str:
+    """The moment as ISO 8601 in UTC."""
+    return (_EPOCH + timedelta(microseconds=at_us)).isoformat().replace("+00:00", "Z")
 
 
 def day_of(at_us: int, now_us: int) -> str:

@@ -26,6 +26,11 @@ def test_it_ends_with_time_with_other_work_and_with_a_right_answer(lesson, stuck
     [flag] = ask(lesson, failed).flags
     assert (flag.code, flag.skill_id) == ("loop", skill)
     assert "today" in flag.text_teacher
+    facts = flag.facts
+    assert (facts["n"], facts["skill"]) == (3.0, lesson.titles.get(skill, skill))
+    assert str(facts["last_at"]).startswith(f"{NOW:%Y-%m-%d}")
+    assert (facts["done"], facts["title"]) != ("nothing", "") or flags.RESTS[1] in flag.text_teacher
+    assert str(facts["title"]) in flag.text_teacher
     [later] = ask(lesson, failed, now=NOW + timedelta(days=STANDS_DAYS - 1)).flags
     assert "on 1 June" in later.text_teacher
     assert ask(lesson, failed, now=NOW + timedelta(days=STANDS_DAYS)).flags == ()
@@ -47,14 +52,14 @@ def test_the_approach_is_called_another_only_where_the_slate_holds_another(lesso
         return decision.flags[0].text_teacher, decision.slate[0].title
 
     text, title = said(failed[0].resource_id)
-    assert flags.ALIKE.format(title=title) in text
+    assert flags.ALIKE[1].format(title=title) in text
     text, _ = said(elsewhere)
-    assert flags.RESTS in text
+    assert flags.RESTS[1] in text
     before = [x for needed in lesson.graph[skill] for x in resources_of(lesson, needed)]
     others = [x for x in resources_of(lesson, skill) if formats[x] not in tried] + before
     assert others
     text, title = said(others[0])
-    assert flags.CHANGED.format(title=title) in text
+    assert flags.CHANGED[1].format(title=title) in text
 
 
 def test_what_was_tried_is_all_since_the_first_wrong_answer_in_a_row(lesson, stuck):

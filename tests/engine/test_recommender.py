@@ -90,6 +90,7 @@ def test_no_reason_speaks_for_what_counts_against(bundle):
 def test_an_empty_catalogue_gets_an_empty_slate_and_the_next_step(bundle):
     decision = ask(bundle, [], k=5)
     assert decision.slate == ()
+    assert (decision.told.code, decision.told.text) == ("empty", decision.message)
     assert "PUT /v1/resources" in decision.message
 
 

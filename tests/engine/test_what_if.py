@@ -12,6 +12,7 @@ from engine.domain.decision import Request
 from engine.domain.history import history_of
 from engine.domain.query import query_with
 from engine.learner.fold import folded
+from engine.phrases import WHAT_IF
 from engine.recommender import recommend_each
 from engine.what_if import what_if_of
 from tests.lessons import NOW, event, practice
@@ -40,7 +41,10 @@ def told(recommender, request, events):
         asked, events, decision, recommender,
         imagined=lambda others, state: ask_of(recommender, request, others, state),
     )  # fmt: skip
-    return decision.slate, [(option, sentence) for option in decision.slate for sentence in said[option.resource_id]]
+    for sentence in (one for of_option in said.values() for one in of_option):
+        # The code and the facts are enough to say it, in whatever language.
+        assert WHAT_IF[sentence.code].format(**sentence.facts) == sentence.text
+    return decision.slate, [(option, one.text) for option in decision.slate for one in said[option.resource_id]]
 
 
 def shown(recommender, request, events):

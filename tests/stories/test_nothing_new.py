@@ -63,6 +63,8 @@ def test_a_goal_with_nothing_new_is_practised_again_the_longest_ago_first_and_th
     assert taken[0] > taken[-1] >= -0.15 - 0.15
     assert TITLE in after["message"]
     assert "nothing new" in after["message"]
+    assert after["message_facts"]["code"] == "nothing_new"
+    assert after["message_facts"]["facts"]["skills"] == [TITLE]
     # Nothing else comes back: what was done for another skill stays done.
     do(app, clock, others[0])
     assert others[0] not in ids(recommended(app, "kim", goal=[SKILL], exclude=others[1:]))
@@ -97,6 +99,7 @@ def test_who_has_done_everything_still_gets_the_check_that_was_promised(
     do(app, clock, *teaching(told, SKILL), outcome=1.0)
     empty = recommended(app, "kim")
     assert (empty["slate"], empty["message"]) == ([], emptiness.IN_THE_WAY["seen"].format(goal=""))
+    assert empty["message_facts"] == {"code": "in_the_way", "facts": {"conditions": ["seen"], "of": "anything"}}
     heard = app.post("/v1/learners/kim/voice", json={"voice": "know_it", "skills": [SKILL]}).json()
     checked = recommended(app, "kim", k=3, seen_token=heard["seen_token"])
     assert len(checked["slate"]) == 3
