@@ -16,6 +16,7 @@ from experiments.bench.learner import attempts, speed
 from experiments.bench.learning import learning
 from experiments.bench.memory import memory
 from experiments.bench.peers_speed import peers_speed
+from experiments.bench.plans import plans
 from experiments.bench.preview import preview
 from experiments.bench.relevance import relevance
 from experiments.bench.rules import rules
@@ -48,6 +49,7 @@ PARTS: dict[str, Callable[[argparse.Namespace], str]] = {
     "preview": lambda given: preview(given.work / "decision"),
     "groups": lambda _given: groups(),
     "peers": lambda given: "\n\n".join([who_answers(given.shared / "data"), acceptance(), peers_speed()]),
+    "plans": lambda given: plans(given.work / "plans", n_learners=50),
     "offers": lambda _given: first_offers(),
     "learning": lambda given: learning(given.work / "learning", n_learners=given.learners),
 }

@@ -1,12 +1,12 @@
 """How steady the minutes of a path are from step to step, and how true of learners who follow it."""
 
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from engine.bundle import read_bundle
 from engine.domain.interaction import Interaction
 from engine.learner.preferences import Goal
 from engine.path import path_of
@@ -81,9 +81,8 @@ def plans(work: Path, *, n_learners: int, by_slate: bool = False) -> str:
 def follow(name: str, folder: Path, *, n_learners: int, by_slate: bool) -> list[Followed]:
     """Learners of a world who do what the plan says."""
     world = world_of(f"experiments.worlds.{name}:world")
+    folder.mkdir(parents=True, exist_ok=True)
     schooling = Schooling(seed=SEED, bundle=folder / "bundle")
-    from engine.bundle import read_bundle
-
     choices, _, _ = prepared("trailmate", world, schooling, lambda _what, _share: None)
     recommender = recommender_for(read_bundle(folder / "bundle"), choices)
     found = []
@@ -118,7 +117,7 @@ def row(followed: list[Followed]) -> list[str]:
             if right:
                 rises.append((after - before) / before)
     arrived = [one for one in followed if one.arrived and one.took]
-    planned, took = (np.array([f(one) for one in arrived]) for f in (_first, _taken))
+    planned, took = np.array([one.planned[0] for one in arrived]), np.array([sum(one.took) for one in arrived])
     ratio = planned / took
     ranks = np.corrcoef(np.argsort(np.argsort(planned)), np.argsort(np.argsort(took)))[0, 1]
     return [
@@ -131,7 +130,3 @@ def row(followed: list[Followed]) -> list[str]:
         f"{ranks:.2f}",
         f"{len(arrived)}/{len(followed)}",
     ]
-
-
-_first: Callable[[Followed], float] = lambda one: one.planned[0]  # noqa: E731
-_taken: Callable[[Followed], float] = lambda one: sum(one.took)  # noqa: E731
