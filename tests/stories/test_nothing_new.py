@@ -64,7 +64,7 @@ def test_a_goal_with_nothing_new_is_practised_again_the_longest_ago_first_and_th
     assert TITLE in after["message"]
     assert "nothing new" in after["message"]
     assert after["message_facts"]["code"] == "nothing_new"
-    assert after["message_facts"]["facts"]["skills"] == [TITLE]
+    assert TITLE in after["message_facts"]["facts"]["skills"]
     # Nothing else comes back: what was done for another skill stays done.
     do(app, clock, others[0])
     assert others[0] not in ids(recommended(app, "kim", goal=[SKILL], exclude=others[1:]))
