@@ -1,18 +1,14 @@
 """What can be asked of Trailmate, one function each; what it needs are its arguments."""
 
-import hashlib
 from datetime import datetime
 
 import msgspec
 
 from engine.domain.errors import BadInput, TrailmateError, Unknown
-from engine.domain.interaction import Interaction, reason_to_reject
 from engine.domain.resource import Resource
-from engine.learner.preferences import goal_of, is_past, legible
+from serving.batch import Batch
 from serving.current_bundle import CurrentBundle
 from serving.schemas import (
-    EventIn,
-    EventsIn,
     EventsOut,
     RejectedOut,
     ResourcesIn,
@@ -20,30 +16,19 @@ from serving.schemas import (
 )
 from serving.storage.acts import Act
 from serving.storage.port import CatalogueStore, EventStore, Store
-from serving.wire import decoded, interaction_in, token_of, valid_id
+from serving.wire import decoded, token_of, valid_id
 from serving.wire_resource import resource_changed, resource_of, resource_put
 
 
-async def append_events(batch: EventsIn, *, tenant: str, events: EventStore, now: datetime) -> EventsOut:
+async def append_events(batch: Batch, *, tenant: str, events: EventStore, now: datetime) -> EventsOut:
     """Keep the good events of a batch; when this returns they are on disk."""
-    good: list[Interaction] = []
-    places: list[int] = []
-    rejected: list[RejectedOut] = []
-    for index, raw in enumerate(batch.events):
-        try:
-            interaction = _checked(decoded(raw, EventIn), now)
-        except BadInput as problem:
-            rejected.append(RejectedOut(index, str(problem)))
-        else:
-            good.append(interaction)
-            places.append(index)
-    kept = await events.append(tenant, good, stamp=now)
-    rejected += [RejectedOut(places[i], reason) for i, reason in kept.rejected]
+    kept = await events.append(tenant, batch.good, stamp=now)
+    rejected = batch.rejected
+    if kept.rejected:
+        rejected = [*rejected, *(RejectedOut(batch.places[i], reason) for i, reason in kept.rejected)]
+        rejected.sort(key=lambda r: r.index)
     return EventsOut(
-        accepted=kept.accepted,
-        duplicates=kept.duplicates,
-        rejected=sorted(rejected, key=lambda r: r.index),
-        seen_token=token_of(kept.seq),
+        accepted=kept.accepted, duplicates=kept.duplicates, rejected=rejected, seen_token=token_of(kept.seq)
     )
 
 
@@ -117,23 +102,6 @@ async def readiness(store: Store, bundles: CurrentBundle, refused: tuple[str, st
     if n := store.waiting():
         state["outbox"] = f"{n} entries wait for the store"
     return state
-
-
-def _checked(event: EventIn, now: datetime) -> Interaction:
-    interaction = interaction_in(event, now=now, new_id=_content_id)
-    reason = reason_to_reject(interaction, now=now)
-    if reason is not None:
-        raise BadInput(reason)
-    if interaction.kind in ("goal_set", "preferences_set") and not legible(interaction.kind, interaction.value):
-        raise BadInput(f"value cannot be read as that of {interaction.kind}; use the learner's own doors instead")
-    goal = goal_of(interaction.value) if interaction.kind == "goal_set" else None
-    if goal is not None and is_past(goal, interaction.at or now):
-        raise BadInput("by in value was over when the goal was set; name a day that was still ahead, or leave by out")
-    return interaction
-
-
-def _content_id(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()[:32]
 
 
 def _legible_id(raw: msgspec.Raw) -> str:

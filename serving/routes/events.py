@@ -5,11 +5,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from serving import workflows
+from serving.batch import batch_in
 from serving.house import House, house_of
 from serving.openapi import door
 from serving.routes.doorway import once, tenant_of
 from serving.schemas import EventsIn, EventsOut
-from serving.wire import decoded
 
 router = APIRouter(tags=["events"])
 
@@ -24,8 +24,9 @@ async def post_events(request: Request) -> Response:
 
 async def kept_of(content: bytes, tenant: str, house: House) -> EventsOut:
     """What became of the events in this body, within the quota and counted; raises BadInput, OverQuota, Unavailable."""
-    batch, now = decoded(content, EventsIn), house.clock()
-    house.quotas.require_room(tenant, len(batch.events), now)
+    now = house.clock()
+    batch = batch_in(content, now)
+    house.quotas.require_room(tenant, len(batch), now)
     kept = await workflows.append_events(batch, tenant=tenant, events=house.store.events, now=now)
     house.quotas.count_events(tenant, kept.accepted, now)
     house.metrics.heard({"accepted": kept.accepted, "duplicate": kept.duplicates, "rejected": len(kept.rejected)})
