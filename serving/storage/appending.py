@@ -3,17 +3,27 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, delete, select, update
+import msgspec
 
 from serving.storage import tables
+from serving.storage.glance import Looking
 from serving.storage.inserting import insert_new, insert_numbered, next_seq, numbered
 from serving.storage.port import Appended
 from serving.storage.rows import InteractionRow
 
 OTHER_CONTENT = "event_id was used before for an event with other content; give each event its own id"
 _READ_BACK = 500
-_events = tables.interactions.c
-_tenants = tables.tenants.c
+_TAKE_BACK_FROM = "DELETE FROM interactions WHERE tenant = {} AND seq >= {}"
+_TAKE_BACK = {"sqlite": _TAKE_BACK_FROM.format("?", "?"), "postgresql": _TAKE_BACK_FROM.format("$1", "$2")}
+_STAND = "UPDATE tenants SET seq = {1} WHERE tenant = {0}"
+_STAND_AT = {"sqlite": _STAND.format("?1", "?2"), "postgresql": _STAND.format("$1", "$2")}
+# The concatenation keeps SQLite from walking the whole tenant by its primary key.
+_STANDING = {
+    "sqlite": "SELECT event_id, content_hash, at_us FROM interactions "
+    "WHERE event_id IN (SELECT value FROM json_each(?2)) AND tenant || '' = ?1",
+    "postgresql": "SELECT event_id, content_hash, at_us FROM interactions "
+    "WHERE event_id = ANY($2::text[]) AND tenant || '' = $1",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +47,7 @@ class _Kept:
     is_new: bool
 
 
-def append_all(connection: Connection, batches: Sequence[Batch]) -> list[Appended]:
+def append_all(connection: Looking, batches: Sequence[Batch]) -> list[Appended]:
     """Write batches as if one had come after the other; tenants in one order, so that nobody waits in a ring."""
     answers: dict[int, Appended] = {}
     for tenant in sorted({batch.tenant for batch in batches}):
@@ -46,8 +56,8 @@ def append_all(connection: Connection, batches: Sequence[Batch]) -> list[Appende
     return [answers[i] for i in range(len(batches))]
 
 
-def _appended(connection: Connection, tenant: str, batches: Sequence[Batch]) -> list[Appended]:
-    first: dict[str, InteractionRow] = {}
+def _appended(connection: Looking, tenant: str, batches: Sequence[Batch]) -> list[Appended]:
+    dialect, first = connection.dialect.name, dict[str, InteractionRow]()
     for batch in batches:
         for row in batch.rows:
             first.setdefault(row.event_id, row)
@@ -59,11 +69,11 @@ def _appended(connection: Connection, tenant: str, batches: Sequence[Batch]) -> 
     kept: dict[str, _Kept] = {}
     if n_new != len(first):
         # Some stood there: take the others back, so that they are numbered as if those had never been sent again.
-        connection.execute(delete(tables.interactions).where(_events.tenant == tenant, _events.seq >= begin))
+        connection.exec_driver_sql(_TAKE_BACK[dialect], (tenant, begin))
         kept = _standing(connection, tenant, list(first))
         new = [row for event_id, row in first.items() if event_id not in kept]
         last = begin - 1 + len(new)
-        connection.execute(update(tables.tenants).where(_tenants.tenant == tenant).values(seq=last))
+        connection.exec_driver_sql(_STAND_AT[dialect], (tenant, last))
         insert_new(connection, tables.interactions, numbered(new, begin))
     elif len(first) == sum(map(len, batches)):
         # Nothing of it was ever told before, which is so nearly always: there is nothing to judge.
@@ -72,16 +82,15 @@ def _appended(connection: Connection, tenant: str, batches: Sequence[Batch]) -> 
     return [_judged(batch, kept, last) for batch in batches]
 
 
-def _standing(connection: Connection, tenant: str, event_ids: list[str]) -> dict[str, _Kept]:
+def _standing(connection: Looking, tenant: str, event_ids: list[str]) -> dict[str, _Kept]:
     """What stands under these ids."""
-    columns = select(_events.event_id, _events.content_hash, _events.at_us)
     kept = {}
+    dialect = connection.dialect.name
     for start in range(0, len(event_ids), _READ_BACK):
         some = event_ids[start : start + _READ_BACK]
-        # The concatenation keeps SQLite from walking the whole tenant by its primary key.
-        theirs = _events.tenant.concat("") == tenant
-        found = connection.execute(columns.where(_events.event_id.in_(some), theirs))
-        kept.update({row.event_id: _Kept(row.content_hash, row.at_us, is_new=False) for row in found})
+        given = (tenant, some if dialect == "postgresql" else msgspec.json.encode(some).decode())
+        found = connection.exec_driver_sql(_STANDING[dialect], given).fetchall()
+        kept.update({event_id: _Kept(told, at_us, is_new=False) for event_id, told, at_us in found})
     return kept
 
 

@@ -1,6 +1,7 @@
 """One database: its connections, its durability, its errors in our own words."""
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from functools import partial
@@ -156,7 +157,7 @@ class Database:
             raise Unavailable(self._words("it was away a moment ago"))
         try:
             yield
-        except (SQLAlchemyError, OSError, TimeoutError) as problem:
+        except (SQLAlchemyError, sqlite3.Error, OSError, TimeoutError) as problem:
             if self._is_away(problem):
                 self._went_away()
             raise Unavailable(self._words(_cause(problem))) from None

@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import msgspec
-from sqlalchemy import Connection, select
+from sqlalchemy import select
 
 from engine.domain.decision import Decision
 from serving.storage import tables
 from serving.storage.database import Database
+from serving.storage.glance import Looking
 from serving.storage.inserting import insert_new, next_seq
 from serving.storage.port import Slot
 from serving.storage.rows import Row, known_time, to_us
@@ -46,7 +47,7 @@ class _Told:
         return len(self.decisions)
 
 
-def record_all(connection: Connection, told: Sequence[_Told]) -> list[None]:
+def record_all(connection: Looking, told: Sequence[_Told]) -> list[None]:
     """Decisions of several askers, tenant by tenant in one order so that nobody waits in a ring."""
     by_tenant: dict[str, dict[str, Decision]] = {}
     for one in told:

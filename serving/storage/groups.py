@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol
 
-from sqlalchemy import Connection
-
 from engine.domain.errors import Unavailable
+from serving.storage.glance import Looking
 
 
 class Item(Protocol):
@@ -24,8 +23,8 @@ class Item(Protocol):
 
 
 # Writes several items in the order they came, inside a transaction that somebody else ends: one answer for each.
-Apply = Callable[[Connection, Sequence[Any]], list[Any]]
-Work = Callable[[Connection], list[Any]]
+Apply = Callable[[Looking, Sequence[Any]], list[Any]]
+Work = Callable[[Looking], list[Any]]
 # So many rows in one transaction, or a little more: the first should not wait for tens of thousands of others.
 _MOST = 2_000
 
@@ -95,7 +94,7 @@ class Groups:
         return None
 
 
-def _applied(connection: Connection, group: Sequence[_Waiting]) -> list[Any]:
+def _applied(connection: Looking, group: Sequence[_Waiting]) -> list[Any]:
     """Things of one kind are written together, and kinds in one order, so that no two servers wait in a ring."""
     places: dict[Apply, list[int]] = {}
     for place, one in enumerate(group):
@@ -108,7 +107,7 @@ def _applied(connection: Connection, group: Sequence[_Waiting]) -> list[Any]:
     return answers
 
 
-def _lock(connection: Connection, tenants: Sequence[str]) -> None:
+def _lock(connection: Looking, tenants: Sequence[str]) -> None:
     """Take the locks of several tenants in the order of their names; of one alone, its first write takes it."""
     if len(tenants) > 1 and connection.dialect.name == "postgresql":
         locking = "SELECT 1 FROM tenants WHERE tenant = ANY($1::text[]) ORDER BY tenant FOR UPDATE"

@@ -9,6 +9,7 @@ from sqlalchemy.dialects.sqlite import dialect as sqlite_dialect
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from serving.storage import tables
+from serving.storage.glance import Looking
 from serving.storage.rows import InteractionRow
 
 _SEQ = InteractionRow._fields.index("seq")
@@ -30,7 +31,7 @@ def insert_of(dialect: str) -> Callable[[Table], Any]:
     return sqlite_insert
 
 
-def insert_new(connection: Connection, table: Table, rows: Sequence[tuple[Any, ...]]) -> int:
+def insert_new(connection: Looking, table: Table, rows: Sequence[tuple[Any, ...]]) -> int:
     """Insert rows, each a tuple in the order of the columns, and give how many went in.
 
     Goes to the driver without looking at each value again, which halves the time of a large batch.
@@ -39,11 +40,12 @@ def insert_new(connection: Connection, table: Table, rows: Sequence[tuple[Any, .
         return 0
     if connection.dialect.name == "postgresql":
         # One array for each column: one statement and one answer, however many rows.
-        return connection.exec_driver_sql(_unnested(table), tuple(map(list, zip(*rows, strict=True)))).rowcount
-    return connection.exec_driver_sql(_valued(table), list(rows)).rowcount
+        columns = tuple(map(list, zip(*rows, strict=True)))
+        return int(connection.exec_driver_sql(_unnested(table), columns).rowcount)
+    return int(connection.exec_driver_sql(_valued(table), list(rows)).rowcount)
 
 
-def insert_numbered(connection: Connection, tenant: str, rows: Sequence[tuple[Any, ...]]) -> tuple[int, int]:
+def insert_numbered(connection: Looking, tenant: str, rows: Sequence[tuple[Any, ...]]) -> tuple[int, int]:
     """Take a number of the tenant for each row of the log and insert those that are new.
 
     Gives the last number, and how many went in. Holds the tenant's lock until the transaction ends. Rows are tuples in
@@ -52,7 +54,7 @@ def insert_numbered(connection: Connection, tenant: str, rows: Sequence[tuple[An
     if connection.dialect.name == "postgresql":
         # In one statement, because each way to a server and back takes as long as the work.
         given = (tenant, len(rows), *map(list, zip(*rows, strict=True)))
-        last, n_new = connection.exec_driver_sql(_taken_and_unnested(), given).one()
+        last, n_new = connection.exec_driver_sql(_taken_and_unnested(), given).fetchall()[0]
         return int(last), int(n_new)
     last = next_seq(connection, tenant, len(rows))
     first = last - len(rows) + 1
@@ -64,9 +66,10 @@ def numbered(rows: Iterable[tuple[Any, ...]], first: int) -> list[tuple[Any, ...
     return [row[:_SEQ] + (seq,) + row[_SEQ + 1 :] for seq, row in enumerate(rows, first)]  # noqa: RUF005 - twice as fast
 
 
-def next_seq(connection: Connection, tenant: str, n: int) -> int:
+def next_seq(connection: Looking, tenant: str, n: int) -> int:
     """Take `n` numbers of the tenant and give the last; holds the tenant's lock until the transaction ends."""
-    return int(connection.exec_driver_sql(_TAKES[connection.dialect.name], (tenant, n)).scalar_one())
+    # Read to its end: SQLite commits no statement that is under way.
+    return int(connection.exec_driver_sql(_TAKES[connection.dialect.name], (tenant, n)).fetchall()[0][0])
 
 
 def rules_counted(connection: Connection, tenant: str) -> int:

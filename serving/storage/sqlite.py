@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
@@ -15,7 +16,8 @@ from sqlalchemy.pool import AsyncAdaptedQueuePool
 
 from engine.domain.errors import Unavailable
 from serving.storage.awaited import AwaitedEngine
-from serving.storage.glance import Glance
+from serving.storage.glance import Glance, Looking
+from serving.storage.writer import Writer
 
 Found = TypeVar("Found")
 
@@ -36,17 +38,17 @@ _N_READERS = 4
 class SqliteThreads:
     """Plain connections in threads of their own: a thread hop for each transaction, not for each statement."""
 
-    def __init__(self, engine: Engine, turn: IO[bytes], glance: Glance) -> None:
+    def __init__(self, engine: Engine, path: str, turn: IO[bytes]) -> None:
         self._engine = engine
-        self._writing = engine.execution_options(writes=True)
-        self.glance = glance
+        self.glance = Glance(path)
+        self._writer = Writer(partial(_connected, path))
         self._turn = turn
-        self._writer = ThreadPoolExecutor(1, thread_name_prefix="store-writer")
+        self._writing = ThreadPoolExecutor(1, thread_name_prefix="store-writer")
         self._readers = ThreadPoolExecutor(_N_READERS, thread_name_prefix="store-reader")
 
-    async def transact(self, work: Callable[[Connection], Found]) -> Found:
-        """Run `work` in one transaction, on disk when this returns."""
-        return await asyncio.get_running_loop().run_in_executor(self._writer, self._written, work)
+    def transact(self, work: Callable[[Looking], Found]) -> "asyncio.Future[Found]":
+        """Run `work` in one transaction, on disk when this is done."""
+        return asyncio.get_running_loop().run_in_executor(self._writing, self._written, work)
 
     async def read(self, look: Callable[[Connection], Found]) -> Found:
         """What `look` finds."""
@@ -54,17 +56,17 @@ class SqliteThreads:
 
     def close(self) -> None:
         """End the threads, then the connections."""
-        for pool in (self._writer, self._readers):
+        for pool in (self._writing, self._readers):
             pool.shutdown()
+        self._writer.close()
         self.glance.close()
         self._engine.dispose()
 
-    def _written(self, work: Callable[[Connection], Found]) -> Found:
+    def _written(self, work: Callable[[Looking], Found]) -> Found:
         # Several servers on one file take turns: SQLite itself only looks again, up to a tenth of a second later.
         fcntl.flock(self._turn, fcntl.LOCK_EX)
         try:
-            with self._writing.begin() as connection:
-                return work(connection)
+            return self._writer.transact(work)
         finally:
             fcntl.flock(self._turn, fcntl.LOCK_UN)
 
@@ -79,13 +81,13 @@ def sqlite_engines(url: str) -> Iterator[tuple[AwaitedEngine, SqliteThreads]]:
     require_writable(url)
     # Parameters hold learners' data, and errors may reach a log.
     awaited = create_engine(url, hide_parameters=True, poolclass=AsyncAdaptedQueuePool, pool_size=4)
-    plain = create_engine(url.replace("+aiosqlite", ""), hide_parameters=True, pool_size=_N_READERS + 1)
+    plain = create_engine(url.replace("+aiosqlite", ""), hide_parameters=True, pool_size=_N_READERS)
     for one in (awaited, plain):
         event.listen(one, "connect", _set_up)
         event.listen(one, "begin", _begin)
     path = make_url(url).database or ""
     with Path(f"{path}-turn").open("wb") as turn:
-        threads = SqliteThreads(plain, turn, Glance(path))
+        threads = SqliteThreads(plain, path, turn)
         try:
             yield AwaitedEngine(awaited), threads
         finally:
@@ -108,6 +110,12 @@ def require_writable(url: str) -> None:
         raise Unavailable(
             f"the store cannot be written ({reason}); name a folder that can in TRAILMATE_DATA, or mend its rights"
         ) from None
+
+
+def _connected(path: str) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, check_same_thread=False)
+    _set_up(connection, None)
+    return connection
 
 
 def _set_up(connection: Any, _record: Any) -> None:

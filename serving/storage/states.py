@@ -2,15 +2,20 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from sqlalchemy import Connection, delete
+from sqlalchemy import delete
 
 from serving.storage import tables
 from serving.storage.copies import Copies
 from serving.storage.database import Database
-from serving.storage.inserting import insert_of
+from serving.storage.glance import Looking
 from serving.storage.port import KeptState
+
+_NEWER_ROW = (
+    "INSERT INTO learner_states (tenant, learner_id, seq, content) VALUES ({}) ON CONFLICT (tenant, learner_id) "
+    "DO UPDATE SET seq = excluded.seq, content = excluded.content WHERE learner_states.seq <= excluded.seq"
+)
+_NEWER = {"sqlite": _NEWER_ROW.format("?, ?, ?, ?"), "postgresql": _NEWER_ROW.format("$1, $2, $3, $4")}
 
 
 class SqlStates:
@@ -48,19 +53,9 @@ class _States:
         return len(self.states)
 
 
-def write_states(connection: Connection, given: Sequence[_States]) -> list[None]:
+def write_states(connection: Looking, given: Sequence[_States]) -> list[None]:
     """One statement for each, so of two at once the later `seq` stays, whoever comes first."""
-    insert: Any = insert_of(connection.dialect.name)(tables.learner_states)
-    newer = insert.on_conflict_do_update(
-        index_elements=["tenant", "learner_id"],
-        set_={"seq": insert.excluded.seq, "content": insert.excluded.content},
-        where=tables.learner_states.c.seq <= insert.excluded.seq,
-    )
     # In one order, so that two at once never wait for each other in a ring.
-    rows = [
-        {"tenant": one.tenant, "learner_id": learner_id, "seq": state.seq, "content": state.content}
-        for one in given
-        for learner_id, state in one.states.items()
-    ]
-    connection.execute(newer, sorted(rows, key=lambda row: (row["tenant"], row["learner_id"])))
+    rows = sorted((one.tenant, x, state.seq, state.content) for one in given for x, state in one.states.items())
+    connection.exec_driver_sql(_NEWER[connection.dialect.name], rows)
     return [None] * len(given)
