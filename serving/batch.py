@@ -97,27 +97,15 @@ def _read_at_once(content: bytes, now: datetime) -> Batch | None:
             kind = "viewed" if outcome is None else "attempted"
         if event.resource_id is None and kind in RESOURCE_KINDS:
             return None
-        good.append(
-            Interaction(
-                event_id=event.event_id,
-                learner_id=event.learner_id,
-                kind=kind,
-                source=event.source,
-                resource_id=event.resource_id,
-                at=at,
-                order=event.order,
-                outcome=None if outcome is None else single(outcome),
-                duration_s=None if duration_s is None else usable_duration(single(duration_s)),
-                item_id=event.item_id,
-                skills=event.skills,
-                class_id=event.class_id,
-                decision_id=event.decision_id,
-                with_learner_ids=event.with_learner_ids,
-                group_id=event.group_id,
-                value=event.value,
-                voids=event.voids,
-            )
-        )
+        outcome = None if outcome is None else single(outcome)
+        duration_s = None if duration_s is None else usable_duration(single(duration_s))
+        # fmt: off
+        good.append(Interaction(
+            event.event_id, event.learner_id, kind, event.source, event.resource_id, at, event.order, outcome,
+            duration_s, event.item_id, event.skills, event.class_id, event.decision_id, event.with_learner_ids,
+            event.group_id, event.value, event.voids,
+        ))
+        # fmt: on
     return Batch(good, range(len(good)), [])
 
 

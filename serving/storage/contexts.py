@@ -26,7 +26,7 @@ _TENANT, _CLASS = {"sqlite": "?2", "postgresql": "$3"}, {"sqlite": "?3", "postgr
 _NO_BYTES = {"sqlite": "NULL", "postgresql": "NULL::bytea"}
 _EVENT, _STATE, _LEARNER, _CLASS_RECORD, _STAND = range(5)
 # Rows are those of the log, with two columns more; what is no event uses the columns of its kind and leaves the rest.
-_COLUMNS = InteractionRow._fields
+_COLUMNS = InteractionRow.__struct_fields__
 _PART, _CONTENT = len(_COLUMNS), len(_COLUMNS) + 1
 _LEARNER_ID, _SEQ, _EVENT_ID, _ORDER, _VALUE, _AT = (
     _COLUMNS.index(name) for name in ("learner_id", "seq", "event_id", "order", "value", "at_us")

@@ -14,7 +14,7 @@ from serving.storage.copies import Copies
 from serving.storage.database import Database
 from serving.storage.gathering import GatheredLooks
 from serving.storage.port import Appended, LearnerContext
-from serving.storage.rows import content_of, holds_nul, interaction_of, interaction_row, to_us
+from serving.storage.rows import content_of, holding_nul, interaction_of, interaction_row, to_us
 
 NUL = "a text of this event holds the character NUL; leave it out"
 # So many learners at hand, about a class, are looked at without a thread, or together with others.
@@ -35,10 +35,9 @@ class SqlEvents:
     ) -> Appended:
         """Written with whatever else is waiting; when this returns it is on disk."""
         contents, stamp_us = [content_of(e) for e in interactions], to_us(stamp)
-        told = list(zip(interactions, contents, strict=True))
-        nul = tuple((i, NUL) for i, (e, content) in enumerate(told) if holds_nul(e, content))
-        if nul:
-            return await self._append_others(tenant, interactions, stamp, nul)
+        if nul := holding_nul(interactions, contents):
+            return await self._append_others(tenant, interactions, stamp, tuple((i, NUL) for i in nul))
+        told = zip(interactions, contents, strict=True)
         rows = [interaction_row(tenant, e, stamp_us, content) for e, content in told]
         timeless = frozenset(i for i, e in enumerate(interactions) if e.at is None)
         appended: Appended = await self._database.write(append_all, Batch(tenant, rows, timeless))

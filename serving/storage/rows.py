@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from operator import attrgetter
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 
@@ -22,30 +22,33 @@ _content = attrgetter(
     "decision_id", "with_learner_ids", "group_id", "value", "voids",
 )  # fmt: skip
 
+# What is always given stands between what may be left out, and what is as by default is not encoded.
+_NEVER, _NEVER_HASH = "\0", 2**63
 
-class InteractionRow(NamedTuple):
-    """The columns of the table `interactions`; a test holds both equal."""
+
+class InteractionRow(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
+    """The columns of the table `interactions`; a test holds both equal. `seq` is 0 while it is not numbered yet."""
 
     tenant: str
     learner_id: str
     seq: int
     event_id: str
-    resource_id: str | None
-    at_us: int | None
-    order: int | None
-    kind: str
-    outcome: float | None
-    duration_s: float | None
-    item_id: str | None
-    skills: str | None
-    class_id: str | None
-    decision_id: str | None
-    with_learner_ids: str | None
-    group_id: str | None
-    value: str | None
-    voids: str | None
-    source: str
-    content_hash: int
+    resource_id: str | None = None
+    at_us: int | None = None
+    order: int | None = None
+    kind: str = _NEVER
+    outcome: float | None = None
+    duration_s: float | None = None
+    item_id: str | None = None
+    skills: str | None = None
+    class_id: str | None = None
+    decision_id: str | None = None
+    with_learner_ids: str | None = None
+    group_id: str | None = None
+    value: str | None = None
+    voids: str | None = None
+    source: str = _NEVER
+    content_hash: int = _NEVER_HASH
 
 
 def to_us(at: datetime | None) -> int | None:
@@ -87,18 +90,18 @@ def interaction_of(row: Sequence[Any]) -> Interaction:
     """The event of one line, its values in the order of the columns."""
     r = row
     return Interaction(
-        learner_id=r[1], event_id=r[3], resource_id=r[4], at=from_us(r[5]), order=r[6], kind=r[7], outcome=r[8],
-        duration_s=r[9], item_id=r[10], skills=_list(r[11]), class_id=r[12], decision_id=r[13],
-        with_learner_ids=_list(r[14]), group_id=r[15], value=r[16], voids=r[17], source=r[18],
+        r[3], r[1], r[7], r[18], r[4], from_us(r[5]), r[6], r[8], r[9], r[10], _list(r[11]), r[12], r[13], _list(r[14]),
+        r[15], r[16], r[17],
     )  # fmt: skip
 
 
-def holds_nul(interaction: Interaction, content: bytes) -> bool:
-    """Whether any text in it, whose content this is, holds the character NUL, which PostgreSQL cannot keep."""
+def holding_nul(interactions: Sequence[Interaction], contents: Sequence[bytes]) -> list[int]:
+    """The places of those that hold the character NUL in any text, which PostgreSQL cannot keep."""
     # As JSON writes it; a backslash before it may make it something else, so only then is each text looked at.
-    if b"\\u0000" in content and any("\0" in text for text in _texts(interaction)):
-        return True
-    return "\0" in interaction.event_id or "\0" in interaction.source
+    beside = "".join([e.event_id + e.source for e in interactions])
+    if "\0" not in beside and b"\\u0000" not in b"".join(contents):
+        return []
+    return [i for i, interaction in enumerate(interactions) if any("\0" in text for text in _texts(interaction))]
 
 
 def _texts(interaction: Interaction) -> Iterator[str]:

@@ -54,7 +54,7 @@ def test_a_time_comes_back_from_the_store_exactly(at: datetime) -> None:
 
 
 def test_a_row_has_the_columns_of_its_table() -> None:
-    assert list(InteractionRow._fields) == [column.name for column in tables.interactions.columns]
+    assert list(InteractionRow.__struct_fields__) == [column.name for column in tables.interactions.columns]
     assert list(DecisionRow._fields) == [column.name for column in tables.decisions.columns]
 
 
