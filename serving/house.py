@@ -93,6 +93,7 @@ async def open_house(
     """
     bundles, log = bundles or bundle_at(settings.bundle), json_log()
     async with AsyncExitStack() as stack:
+        stack.callback(log.flush)
         if traces is not None:
             stack.callback(traces.close)
         metrics = stack.enter_context(_counting(counting_in))
