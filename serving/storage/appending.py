@@ -4,11 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import msgspec
-from msgspec.structs import astuple
 
-from serving.storage import tables
 from serving.storage.glance import Looking
-from serving.storage.inserting import insert_new, insert_numbered, next_seq, numbered
+from serving.storage.inserting import insert_events, insert_numbered, next_seq
 from serving.storage.port import Appended
 from serving.storage.rows import InteractionRow
 
@@ -75,7 +73,7 @@ def _appended(connection: Looking, tenant: str, batches: Sequence[Batch]) -> lis
         new = [row for event_id, row in first.items() if event_id not in kept]
         last = begin - 1 + len(new)
         connection.exec_driver_sql(_STAND_AT[dialect], (tenant, last))
-        insert_new(connection, tables.interactions, numbered(map(astuple, new), begin))
+        insert_events(connection, new, begin)
     elif len(first) == sum(map(len, batches)):
         # Nothing of it was ever told before, which is so nearly always: there is nothing to judge.
         return [Appended(accepted=len(batch), duplicates=0, rejected=(), seq=last) for batch in batches]
