@@ -9,7 +9,8 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, CursorResult, Dialect, Engine, Executable
+from sqlalchemy import Connection, CursorResult, Dialect, Engine, Executable, PoolProxiedConnection
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.util import greenlet_spawn
 
 Found = TypeVar("Found")
@@ -54,6 +55,19 @@ class AwaitedEngine:
     def dialect(self) -> Dialect:
         """How this database speaks SQL."""
         return self._plain.dialect
+
+    @property
+    def driver(self) -> Any:
+        """The module of the driver beneath PostgreSQL."""
+        dbapi: Any = self._plain.dialect.dbapi
+        return dbapi.asyncpg
+
+    async def lend(self) -> PoolProxiedConnection:
+        """A connection of the pool as the driver knows it, until it is closed."""
+        try:
+            return await greenlet_spawn(self._plain.raw_connection)
+        except self._plain.dialect.loaded_dbapi.Error as problem:
+            raise DBAPIError(None, None, problem, connection_invalidated=True) from None
 
     def execution_options(self, **options: Any) -> "AwaitedEngine":
         """The same connections with these options."""

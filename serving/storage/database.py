@@ -17,6 +17,7 @@ from serving.storage.breaker import Breaker
 from serving.storage.glance import Looking
 from serving.storage.groups import Apply, Groups, Item, Work
 from serving.storage.inserting import insert_of
+from serving.storage.lines import Lines
 from serving.storage.postgres import postgres_engine
 from serving.storage.sqlite import SqliteThreads, sqlite_engines
 
@@ -53,6 +54,7 @@ class Database:
         self._breaker = Breaker(failures=1)
         self._probing: asyncio.Task[None] | None = None
         self._groups = Groups(self._transact)
+        self._lines = Lines(engine)
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AwaitedConnection]:
@@ -86,6 +88,13 @@ class Database:
         found: Found = await self._in_time(partial(self._looked, look), self._patience_s / 2)
         return found
 
+    async def look(self, look: Callable[[Looking], Found]) -> Found:
+        """The same where `look` asks in the driver's own words."""
+        if self._threads is not None:
+            return await self.read(look)
+        found: Found = await self._in_time(partial(self._lines.read, look), self._patience_s / 2)
+        return found
+
     def glance(self, look: Callable[[Looking], Found]) -> Found | None:
         """What `look` finds of a few rows by their keys, without a thread; None where that cannot be had at once."""
         return None if self._threads is None else self._threads.glance.at(look)
@@ -111,6 +120,7 @@ class Database:
         await self._groups.close()
         if self._probing is not None:
             self._probing.cancel()
+        await self._lines.close()
         await self._engine.dispose()
 
     async def _looked(self, look: Callable[[Connection], Found]) -> Found:
@@ -129,13 +139,11 @@ class Database:
 
     async def _written(self, work: Work) -> list[Any]:
         try:
-            async with self._engine.begin() as connection:
-                return await connection.run_sync(work)
+            return await self._lines.transact(work)
         except DBAPIError as problem:
             if _cause(problem) not in _AGAIN:
                 raise
-        async with self._engine.begin() as connection:
-            return await connection.run_sync(work)
+        return await self._lines.transact(work)
 
     async def _in_time(self, ask: Callable[[], Awaitable[Any]], patience_s: float) -> Any:
         """The answer, or Unavailable when patience ends: a driver may take longer than that to let go of a dead line.

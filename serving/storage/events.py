@@ -83,7 +83,7 @@ class SqlEvents:
     async def _looked(
         self, tenant: str, known: Mapping[str, LearnerContext | None], class_id: str | None
     ) -> dict[str, LearnerContext]:
-        return await self._database.read(partial(look_up, tenant=tenant, known=known, class_id=class_id))
+        return await self._database.look(partial(look_up, tenant=tenant, known=known, class_id=class_id))
 
     async def _append_others(
         self,

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from sqlalchemy import create_engine
+from sqlalchemy import create_engine, event
+from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.pool import AsyncAdaptedQueuePool
 
 from serving.storage import tables
@@ -34,4 +35,11 @@ def postgres_engine(url: str, *, patience_s: float) -> AwaitedEngine:
         pool_use_lifo=True,
         connect_args=given,
     )
+    event.listen(plain, "checkout", _require_open)
     return AwaitedEngine(plain)
+
+
+def _require_open(connection: Any, _record: Any, _lent: Any) -> None:
+    """Have the pool make another one where the driver knows that the server has gone."""
+    if connection.driver_connection.is_closed():
+        raise DisconnectionError
