@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from engine.domain.errors import TrailmateError
 from serving.current_bundle import CurrentBundle
@@ -99,7 +100,9 @@ class _Doors(FastAPI):
 
     def __init__(self, **given: Any) -> None:
         super().__init__(**given)
-        self.hot: ASGIApp = HotDoor(super().__call__)
+        # Who asks, and by which scheme, is nothing to the hot door: what proxies say of it is read behind it.
+        trusted = os.environ.get("FORWARDED_ALLOW_IPS", "127.0.0.1")
+        self.hot: ASGIApp = HotDoor(ProxyHeadersMiddleware(super().__call__, trusted_hosts=trusted))  # type: ignore[arg-type]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         scope["app"] = self

@@ -86,6 +86,8 @@ class InForce:
 
     def _frozen(self, plan: Plan, learner_id: str) -> frozenset[str] | None:
         """What stood on the path when it was frozen, by all rules that froze it; None where no path was known."""
+        if not self.frozen:
+            return None
         freezing = [r.rule_id for r in plan.rules if r.verb == "freeze_path" and not r.what.of_content]
         paths = [own[learner_id] for x in freezing if learner_id in (own := self.frozen.get(x, {}))]
         return frozenset.intersection(*paths) if paths else None

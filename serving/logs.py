@@ -22,37 +22,38 @@ class JsonLog:
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
-        self._lines: list[bytes] = []
-        self._n_bytes = 0
+        self._waiting: list[dict[str, object]] = []
 
     def info(self, event: str, **fields: object) -> None:
         """What went as it should."""
-        line = _line("info", event, fields)
-        try:
-            loop = asyncio.get_running_loop()
-        except RuntimeError:
-            return self._write(line)
-        if self._n_bytes + len(line) > _PIECE:
-            self.flush()
-        if not self._lines:
-            loop.call_soon(self.flush)
-        self._lines.append(line)
-        self._n_bytes += len(line)
+        fields |= {"event": event, "level": "info", "timestamp": datetime.now(UTC)}
+        if not self._waiting:
+            try:
+                asyncio.get_running_loop().call_soon(self.flush)
+            except RuntimeError:
+                return self._write(_line(fields))
+        self._waiting.append(fields)
         return None
 
     def warning(self, event: str, **fields: object) -> None:
         """What somebody should look at one day."""
-        self._write(_line("warning", event, fields))
+        self._write(_line(fields | {"event": event, "level": "warning", "timestamp": datetime.now(UTC)}))
 
     def error(self, event: str, **fields: object) -> None:
         """What went wrong."""
-        self._write(_line("error", event, fields))
+        self._write(_line(fields | {"event": event, "level": "error", "timestamp": datetime.now(UTC)}))
 
     def flush(self) -> None:
         """Write what waits for the end of the turn; for the thread of the loop."""
-        if self._lines:
-            lines, self._lines, self._n_bytes = self._lines, [], 0
-            self._write(b"".join(lines))
+        piece, self._waiting, waiting = b"", [], self._waiting
+        for fields in waiting:
+            line = _line(fields)
+            if piece and len(piece) + len(line) > _PIECE:
+                self._write(piece)
+                piece = b""
+            piece += line
+        if piece:
+            self._write(piece)
 
     def _write(self, lines: bytes) -> None:
         try:
@@ -87,10 +88,5 @@ class LibraryLogs(logging.Handler):
         self._log.warning("library", logger=record.name, template=str(record.msg))
 
 
-def _line(level: str, event: str, fields: dict[str, object]) -> bytes:
-    fields |= {"event": event, "level": level, "timestamp": _now()}
+def _line(fields: dict[str, object]) -> bytes:
     return _encode(fields) + b"\n"
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="microseconds")[: -len("+00:00")] + "Z"

@@ -120,7 +120,9 @@ def _serve_here(
     from serving.app import create_app
 
     app = create_app(settings, bundles, counting_in=counting_in)
-    config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", http="httptools", backlog=1024)
+    config = uvicorn.Config(
+        app, log_config=None, access_log=False, lifespan="off", http="httptools", backlog=1024, proxy_headers=False
+    )
     server = uvicorn.Server(config)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(_serving(server, app, listener, (ready, beat)))
