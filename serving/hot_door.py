@@ -56,12 +56,14 @@ class HotDoor:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or pass it on."""
         door = _DOORS.get(scope["path"]) if scope["type"] == "http" else None
-        asked = None if door is None else _plain(scope, door)
-        if door is None or asked is None:
+        if door is None:
             await self._app(scope, receive, send)
             return
-        began = time.perf_counter()
-        house = house_of(scope)
+        began, house = time.perf_counter(), house_of(scope)
+        asked = _plain(scope, door, house)
+        if asked is None:
+            await self._app(scope, receive, send)
+            return
         request_id = request_id_of_caller(asked.get(b"x-request-id"))
         scope.setdefault("state", {})["request_id"] = request_id
         content = await _body(receive)
@@ -98,7 +100,7 @@ async def _refused(problem: Exception, request_id: str, scope: Scope, receive: R
     return response.status_code
 
 
-def _plain(scope: Scope, door: _Plain) -> dict[bytes, bytes] | None:
+def _plain(scope: Scope, door: _Plain, house: House) -> dict[bytes, bytes] | None:
     """The headers of a plain request to this door; None where it is another one."""
     if scope["method"] != "POST" or scope["query_string"]:
         return None
@@ -106,7 +108,7 @@ def _plain(scope: Scope, door: _Plain) -> dict[bytes, bytes] | None:
     length = headers.get(b"content-length", b"")
     if b"idempotency-key" in headers or not length.isdigit():
         return None
-    if int(length) > min(door.most_bytes, house_of(scope).settings.max_body_bytes):
+    if int(length) > min(door.most_bytes, house.settings.max_body_bytes):
         return None
     # Of a header that is sent twice the route takes the first.
     return headers if len(headers) == len(scope["headers"]) else None

@@ -1,6 +1,7 @@
 """Nouns as rows and back."""
 
 import hashlib
+import struct
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from operator import attrgetter
@@ -14,6 +15,7 @@ Row = dict[str, Any]
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _encode = msgspec.json.Encoder().encode
+_first_number = struct.Struct(">q").unpack_from
 _strings = msgspec.json.Decoder(tuple[str, ...]).decode
 
 # All an event says, but its id and its time: the id names it, and a time may be left out by the sender.
@@ -73,7 +75,8 @@ def content_of(interaction: Interaction) -> bytes:
 
 def hash_of(content: bytes) -> int:
     """A signed 64-bit number that differs where the content does."""
-    return int.from_bytes(hashlib.sha256(content).digest()[:8], signed=True)
+    number: int = _first_number(hashlib.sha256(content).digest())[0]
+    return number
 
 
 def interaction_row(tenant: str, interaction: Interaction, stamp_us: int | None, content: bytes) -> InteractionRow:
@@ -81,8 +84,9 @@ def interaction_row(tenant: str, interaction: Interaction, stamp_us: int | None,
     i = interaction
     return InteractionRow(
         tenant, i.learner_id, 0, i.event_id, i.resource_id, stamp_us if i.at is None else to_us(i.at), i.order,
-        i.kind, i.outcome, i.duration_s, i.item_id, _json(i.skills), i.class_id, i.decision_id,
-        _json(i.with_learner_ids), i.group_id, i.value, i.voids, i.source, hash_of(content),
+        i.kind, i.outcome, i.duration_s, i.item_id, None if i.skills is None else _json(i.skills), i.class_id,
+        i.decision_id, None if i.with_learner_ids is None else _json(i.with_learner_ids), i.group_id, i.value, i.voids,
+        i.source, hash_of(content),
     )  # fmt: skip
 
 
@@ -115,8 +119,8 @@ def to_record(noun: Any) -> str:
     return _encode(noun).decode()
 
 
-def _json(values: tuple[str, ...] | None) -> str | None:
-    return None if values is None else _encode(values).decode()
+def _json(values: tuple[str, ...]) -> str:
+    return _encode(values).decode()
 
 
 def _list(text: str | None) -> tuple[str, ...] | None:
