@@ -90,7 +90,7 @@ class Lines:
             line.driver.terminate()
             await greenlet_spawn(line.lent.invalidate)
             driver = self._engine.driver
-            if isinstance(problem, driver.PostgresError | driver.InterfaceError):
+            if isinstance(problem, driver.PostgresError | driver.InterfaceError | driver.InternalClientError):
                 raise DBAPIError(None, None, problem, connection_invalidated=is_gone) from None
             raise
         if len(self._free) < _HELD:
