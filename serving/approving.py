@@ -5,7 +5,7 @@ import uuid
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import msgspec
@@ -33,15 +33,14 @@ FLAG = "waits_for_approval"
 _MOST_NAMES = 3
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Permits:
+class Permits(msgspec.Struct, frozen=True, kw_only=True):
     """What classes leave to their teachers, and what was said of the learners of one request.
 
     `settings` by class. `said`: by learner and resource, every question about a jump. `ahead` knows what comes first.
     """
 
-    settings: Mapping[str, Setting] = field(default_factory=dict)
-    said: Mapping[tuple[str, str], Approval] = field(default_factory=dict)
+    settings: Mapping[str, Setting] = msgspec.field(default_factory=dict)
+    said: Mapping[tuple[str, str], Approval] = msgspec.field(default_factory=dict)
     ahead: Ahead | None = None
 
     def limit(self, class_id: str | None) -> int | None:
@@ -106,8 +105,7 @@ class CurrentApprovals:
         return settings
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Approved:
+class Approved(msgspec.Struct, frozen=True, kw_only=True):
     """A decision without anything that waits, the request that it answers, and the questions to put."""
 
     decision: Decision

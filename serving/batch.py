@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Literal
 
@@ -31,8 +30,7 @@ _Kind = Literal[tuple(kind for kind in KINDS if kind not in _CLOSELY)]  # type: 
 _Short = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_ID_BYTES // 4)]
 
 
-@dataclass(frozen=True, slots=True)
-class Batch:
+class Batch(msgspec.Struct, frozen=True):
     """The events of a batch that can be kept, the place of each in it, and what is wrong with the others."""
 
     good: list[Interaction]

@@ -2,9 +2,10 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
+
+import msgspec
 
 from engine.domain.decision import Decision, Request, Said
 from engine.domain.errors import BadInput, Unknown
@@ -35,8 +36,7 @@ from serving.storage.port import Store
 from serving.wire import request_in, seq_of
 
 
-@dataclass(frozen=True, slots=True)
-class Chosen:
+class Chosen(msgspec.Struct, frozen=True):
     """A decision for somebody, the `seq` it has seen, and what would be different by resource.
 
     Its record is left to make. `is_away` where it stands on what was last known; `waited_s` for the events of its
@@ -46,7 +46,7 @@ class Chosen:
     decision: Decision
     seq: int
     known: KnownLearner
-    what_if: Mapping[str, tuple[Said, ...]] = field(default_factory=dict)
+    what_if: Mapping[str, tuple[Said, ...]] = msgspec.field(default_factory=dict)
     is_away: bool = False
     waited_s: float | None = None
 

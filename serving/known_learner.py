@@ -4,9 +4,11 @@ import asyncio
 from bisect import bisect_right
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
+
+import msgspec
+from msgspec.structs import replace
 
 from engine.domain.errors import BadInput, Unavailable
 from engine.domain.history import history_of
@@ -26,8 +28,7 @@ from serving.storage.port import KeptState, LearnerContext, Store
 _MANY = 300
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KnownLearner:
+class KnownLearner(msgspec.Struct, frozen=True, kw_only=True):
     """What is kept of a learner beside the recommender that answers them.
 
     `made` is what their events come to. `is_new` says that its state holds more than the one that is kept.

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import msgspec
 
@@ -15,8 +14,7 @@ from serving.storage.port import LearnerContext, Store
 _SEEN_WITHIN_S, _PAUSE_S = 0.1, 0.005
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reached:
+class Reached(msgspec.Struct, frozen=True, kw_only=True):
     """What is known of each learner asked for; `is_away` where that is only what was last known of them.
 
     `waited_s` is the pauses made for events that had not arrived.

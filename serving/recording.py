@@ -8,7 +8,8 @@ import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from contextvars import Context
-from dataclasses import dataclass
+
+import msgspec
 
 from engine.domain.decision import Decision
 from serving.known_learner import KnownLearner
@@ -21,8 +22,7 @@ _MOST, _TOGETHER = 2_000, 200
 _GATHER_S = 0.02
 
 
-@dataclass(frozen=True, slots=True)
-class _Told:
+class _Told(msgspec.Struct, frozen=True):
     tenant: str
     decision: Decision
     known: KnownLearner

@@ -16,7 +16,7 @@ from serving.schemas import (
 )
 from serving.storage.acts import Act
 from serving.storage.port import CatalogueStore, EventStore, Store
-from serving.wire import decoded, token_of, valid_id
+from serving.wire import token_of, valid_id
 from serving.wire_resource import resource_changed, resource_of, resource_put
 
 

@@ -25,8 +25,7 @@ _STANDING = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Batch:
+class Batch(msgspec.Struct, frozen=True):
     """The rows of one batch, not numbered yet; `timeless` are the places of events that came without a time."""
 
     tenant: str

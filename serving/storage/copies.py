@@ -6,8 +6,9 @@ few rows more and a lost one costs a whole read; none can make an answer differ.
 
 from collections import OrderedDict
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
 from typing import Protocol
+
+from msgspec.structs import replace
 
 from serving.storage.port import KeptState, LearnerContext
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
+import msgspec
+
 from engine.domain.decision import Decision, NearTie, RuleHeld
 from engine.domain.grouping import Grouping
 from engine.domain.interaction import Interaction
@@ -19,8 +21,7 @@ from serving.storage.chosen import GroupingStore
 from serving.storage.questions import ApprovalStore
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Appended:
+class Appended(msgspec.Struct, frozen=True, kw_only=True):
     """What became of a batch: counts, (index, reason) of what was refused, and the tenant's last `seq`."""
 
     accepted: int
@@ -37,8 +38,7 @@ class KeptState:
     content: bytes
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LearnerContext:
+class LearnerContext(msgspec.Struct, frozen=True, kw_only=True):
     """Everything kept of one learner that a decision needs, and how far the store had come when it was read.
 
     `arrived` are the `seq` of the interactions, ascending. `rules_version` counts changes of the tenant's rules.
