@@ -84,16 +84,16 @@ class Asked:
         return is_kept(self.asking, self.stage)
 
     def settled(self, first: FirstStage | None) -> Settled:
-        """The slate and what it was chosen from; kept with the history while nothing that enters it is another.
+        """The slate and what it was chosen from; what was kept of it while nothing that enters it is another.
 
         `first` is what the cheap scorers say, where that is known already.
         """
-        if self._recalled is not None:
-            return self._recalled
-        made, kept_by = self._settled(first), self._kept_by
-        if kept_by is not None and len(made.ranked.rows) <= self.asking.n:
-            self.asking.query.history.keep(*kept_by, made)
-        return made
+        return self._settled(first) if self._recalled is None else self._recalled
+
+    def keep(self, settled: Settled) -> None:
+        """Keep with the history what was said of this slate, after everything was."""
+        if self._recalled is None and self._kept_by is not None:
+            self.asking.query.history.keep(*self._kept_by, settled.once_said())
 
     @cached_property
     def _kept_by(self) -> tuple[str, tuple[object, ...]] | None:

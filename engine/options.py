@@ -1,7 +1,7 @@
 """The options of a slate, each with its chances, its minutes and its reasons."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -72,6 +72,11 @@ class Ranked:
             self.again, self.told, self.usual,
         )  # fmt: skip
 
+    def only(self, places: NDArray[np.int64]) -> "Ranked":
+        """Some of the rows with their scores, and nothing of what these were made from."""
+        nothing = np.empty((0, len(places)))
+        return Ranked(self.rows[places], nothing, None, np.zeros(len(places)), self.scores[places], self.span)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answered:
@@ -140,6 +145,19 @@ class Settled:
     flagged: list[tuple[Flag, ...]] = field(default_factory=list)
     messages: list[Said | None] = field(default_factory=list)
     beside: dict[str, Any] = field(default_factory=dict)
+
+    def once_said(self) -> "Settled":
+        """The same for who asks again, after everything was said of it: of all that was looked at, what was chosen.
+
+        A tenth of the memory, which is held for each learner at hand.
+        """
+        chosen = np.array(self.slate.chosen, np.int64)
+        return replace(
+            self,
+            ranked=self.ranked.only(chosen),
+            slate=Slate(tuple(range(len(chosen))), frozenset(), (), ()),
+            ruled=None if self.ruled is None else replace(self.ruled, placed=(), lifts=(), by_id={}),
+        )
 
 
 def options_of(settled: Settled, answered: Answered, outlooks: Sequence[ResourceOutlook]) -> tuple[Option, ...]:

@@ -77,7 +77,10 @@ def decided(asked: Sequence[Asked], recommender: Recommender) -> list[Decision]:
     firsts = _firsts(asked, recommender)
     settled = [one.settled(first) for one, first in zip(asked, firsts, strict=True)]
     outlooks = outlooks_of([(one.answered, found) for one, found in zip(asked, settled, strict=True)])
-    return [_decision(*of) for of in zip(asked, settled, outlooks, strict=True)]
+    made = [_decision(*of) for of in zip(asked, settled, outlooks, strict=True)]
+    for one, found in zip(asked, settled, strict=True):
+        one.keep(found)
+    return made
 
 
 def _firsts(asked: Sequence[Asked], recommender: Recommender) -> list[FirstStage | None]:
