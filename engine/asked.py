@@ -9,7 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.assembly import Recommender
-from engine.closer_look import Asking, Look, accepted_rows, conditions_of, is_kept, learner_led, looked_at
+from engine.closer_look import (
+    Asking,
+    Look,
+    accepted_rows,
+    conditions_of,
+    forget_pool,
+    is_kept,
+    learner_led,
+    looked_at,
+)
 from engine.domain.decision import Request
 from engine.domain.history import History
 from engine.domain.query import Query
@@ -94,6 +103,9 @@ class Asked:
         """Keep with the history what was said of this slate, after everything was."""
         if self._recalled is None and self._kept_by is not None:
             self.asking.query.history.keep(*self._kept_by, settled.once_said())
+            if self.asking.learner is None:
+                # It follows from the very same things: whoever asks for it is answered by the slate.
+                forget_pool(self.asking)
 
     @cached_property
     def _kept_by(self) -> tuple[str, tuple[object, ...]] | None:

@@ -106,10 +106,19 @@ def conditions_of(
     )  # fmt: skip
 
 
+def forget_pool(asking: Asking) -> None:
+    """Keep no pool for what is asked any more."""
+    asking.query.history.forget(_pool_name(asking))
+
+
+def _pool_name(asking: Asking) -> str:
+    return f"pool for {asking.request.objective}"
+
+
 def _pool(asking: Asking, look: Look) -> Pool:
     """The pool, kept with the learner's history until anything that it follows from is another."""
     return asking.query.history.kept(
-        f"pool for {asking.request.objective}",
+        _pool_name(asking),
         _made_of(asking, look.stage, look.times),
         lambda: _made(asking, look),
         lambda pool: len(pool.rows) <= asking.n,
@@ -118,8 +127,7 @@ def _pool(asking: Asking, look: Look) -> Pool:
 
 def is_kept(asking: Asking, stage: LastStage | None) -> bool:
     """Whether a usual look needs nothing of the cheap scorers any more."""
-    name = f"pool for {asking.request.objective}"
-    return asking.query.history.recalled(name, _made_of(asking, stage, 1)) is not None
+    return asking.query.history.recalled(_pool_name(asking), _made_of(asking, stage, 1)) is not None
 
 
 def _made_of(asking: Asking, stage: LastStage | None, times: int) -> tuple[object, ...]:

@@ -24,7 +24,10 @@ _MOST = 1_000
 
 @dataclass(slots=True, kw_only=True)
 class Made:
-    """What the events of one learner come to beside one recommender; `kept` is what of it is known to be stored."""
+    """What the events of one learner come to beside one recommender.
+
+    `kept` is what of it is known to be stored, `made_content` the bytes of the state where they were made already.
+    """
 
     interactions: Sequence[Interaction]
     recommender: Recommender
@@ -33,16 +36,16 @@ class Made:
     state: LearnerState | None
     spoken: tuple[Spoken, ...] | None
     kept: KeptState | None
-    _content: bytes | None = None
+    made_content: bytes | None = None
     _seats: Seats | None = None
 
     @property
     def content(self) -> bytes:
         """The state in its bytes, made once; only where there is a state."""
-        if self._content is None:
+        if self.made_content is None:
             assert self.state is not None
-            self._content = self.state.to_bytes()
-        return self._content
+            self.made_content = self.state.to_bytes()
+        return self.made_content
 
     @property
     def seats(self) -> Seats:

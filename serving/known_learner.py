@@ -147,8 +147,12 @@ def imagined_learner(known: KnownLearner, events: Sequence[Interaction], state: 
 def _made(context: LearnerContext, recommender: Recommender) -> Made:
     """What the events of this context come to."""
     kept = _readable(context.state)
-    state = _state(kept, context, recommender)
+    state, content = _state(kept, context, recommender), None
     events = context.interactions
+    if state is not None and state is not kept and events:
+        # Both are kept at hand: the bytes for the store, the numbers for answers.
+        content = state.to_bytes()
+        state = state.lying_in(content)
     return Made(
         interactions=events,
         recommender=recommender,
@@ -158,6 +162,7 @@ def _made(context: LearnerContext, recommender: Recommender) -> Made:
         # What they said of resources, where no state holds it.
         spoken=all_heard(events) if state is None else None,
         kept=context.state if state is kept else None,
+        made_content=content,
     )
 
 

@@ -133,14 +133,14 @@ def recommendation_out(
     decision: Decision, *, seen_token: str, what_if: Mapping[str, tuple[Said, ...]] | None = None
 ) -> RecommendationOut:
     """The answer to a recommendation: the slate of the decision, unchanged, and what would be different by resource."""
-    told, (reasons, rules) = what_if or {}, _encoded(decision)
+    told = what_if or {}
     return RecommendationOut(
         decision_id=decision.decision_id,
         learner_id=decision.learner_id,
         mode=decision.mode,
         model_version=decision.bundle,
-        slate=_slate_out(decision, reasons, told),
-        rules=rules,
+        slate=_slate_out(decision, told),
+        rules=_rules_out(decision),
         flags=decision.flags,
         seen_token=seen_token,
         message=decision.message,
@@ -149,30 +149,26 @@ def recommendation_out(
     )
 
 
-def _encoded(decision: Decision) -> tuple[list[Any], Any]:
-    """The reasons of each option, and the rules, in the bytes they go out in: made once for a slate that is kept."""
-    made: tuple[list[Any], Any] | None = decision.beside.get("wire")
-    if made is None:
-        reasons = [msgspec.Raw(_encode(option.reasons)) for option in decision.slate]
-        made = decision.beside["wire"] = reasons, msgspec.Raw(_encode(decision.rules))
-    return made
+def _rules_out(decision: Decision) -> Any:
+    """The rules in the bytes they go out in: made once for a slate that is kept."""
+    rules = decision.beside.get("wire")
+    if rules is None:
+        rules = decision.beside["wire"] = msgspec.Raw(_encode(decision.rules))
+    return rules
 
 
-def _slate_out(decision: Decision, reasons: list[Any], told: Mapping[str, tuple[Said, ...]]) -> Any:
+def _slate_out(decision: Decision, told: Mapping[str, tuple[Said, ...]]) -> Any:
     """The options; their bytes, made once for the very options, where nothing more is to be told of them."""
     kept: tuple[tuple[Option, ...], Any] | None = decision.beside.get("slate")
     if not told and kept is not None and kept[0] is decision.slate:
         return kept[1]
-    slate = [
-        _option_out(option, said, told.get(option.resource_id, ()))
-        for option, said in zip(decision.slate, reasons, strict=True)
-    ]
+    slate = [_option_out(option, told.get(option.resource_id, ())) for option in decision.slate]
     if not told:
         decision.beside["slate"] = decision.slate, msgspec.Raw(_encode(slate))
     return slate
 
 
-def _option_out(option: Option, reasons: Any, what_if: tuple[Said, ...]) -> OptionOut:
+def _option_out(option: Option, what_if: tuple[Said, ...]) -> OptionOut:
     return OptionOut(
         resource_id=option.resource_id,
         title=option.title,
@@ -184,7 +180,7 @@ def _option_out(option: Option, reasons: Any, what_if: tuple[Said, ...]) -> Opti
         p_success=option.p_success,
         expected_minutes=option.expected_minutes,
         propensity=option.propensity,
-        reasons=reasons,
+        reasons=option.reasons,
         what_if=tuple([said.text for said in what_if]),
         due=option.due,
         what_if_facts=tuple([_facts_out(said) for said in what_if]),

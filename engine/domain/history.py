@@ -101,6 +101,10 @@ class History:
         """Keep what was made of these things, in the place of what was kept under this name; see `kept`."""
         self._kept[name] = (made_of, made)
 
+    def forget(self, name: str) -> None:
+        """Keep nothing under this name."""
+        self._kept.pop(name, None)
+
 
 def _are_same(some: tuple[object, ...], others: tuple[object, ...]) -> bool:
     return len(some) == len(others) and all(map(_is_same, some, others))

@@ -14,7 +14,7 @@ All numbers are little-endian. A state can always be thrown away: it is the fold
 import struct
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import msgspec
@@ -97,6 +97,12 @@ class LearnerState:
         return content + zlib.crc32(content).to_bytes(4, "little")
 
 
+    def lying_in(self, content: bytes) -> "LearnerState":
+        """The same state in the memory of these bytes, which are its own: whoever keeps both holds one."""
+        whole, blocks, _ = _arrays(content, len(self.blocks))
+        return replace(self, whole=whole, blocks=blocks)
+
+
 class _Tail(msgspec.Struct):
     event_id: str
     style: Style
@@ -123,8 +129,7 @@ def state_from(content: bytes) -> LearnerState:
             raise BadInput("a learner's state is of another version: fold it again from the log")
         if zlib.crc32(content[:-4]).to_bytes(4, "little") != content[-4:]:
             raise ValueError
-        whole, rest = _taken(content, _HEADER.size, SELF, 1)
-        blocks, rest = _taken(content, rest, BLOCK, sizes[0])
+        whole, blocks, rest = _arrays(content, sizes[0])
         memories, rest = _taken(content, rest, _MEMORY, sizes[1])
         tail = msgspec.json.decode(content[rest : rest + sizes[2]], type=_Tail)
     except (struct.error, ValueError, msgspec.DecodeError):
@@ -138,6 +143,13 @@ def state_from(content: bytes) -> LearnerState:
         memories={int(m["key"]): Memory(*(m[name].item() for name in _REVIEW)) for m in memories},
         **{name: getattr(tail, name) for name in _TAIL},
     )
+
+
+def _arrays(content: bytes, n_blocks: int) -> tuple[NDArray[np.void], NDArray[np.void], int]:
+    """The learner as a whole, the blocks, and where they end."""
+    whole, rest = _taken(content, _HEADER.size, SELF, 1)
+    blocks, rest = _taken(content, rest, BLOCK, n_blocks)
+    return whole, blocks, rest
 
 
 def _taken(content: bytes, start: int, kind: np.dtype[Any], n: int) -> tuple[NDArray[Any], int]:

@@ -5,6 +5,7 @@ import struct
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from operator import attrgetter
+from sys import intern
 from typing import Any
 
 import msgspec
@@ -91,11 +92,14 @@ def interaction_row(tenant: str, interaction: Interaction, stamp_us: int | None,
 
 
 def interaction_of(row: Sequence[Any]) -> Interaction:
-    """The event of one line, its values in the order of the columns."""
-    r = row
+    """The event of one line, its values in the order of the columns.
+
+    Names that events share are one text: they are kept in memory for many learners, and would be half of what they take.
+    """
+    r, resource_id = row, row[4]
     return Interaction(
-        r[3], r[1], r[7], r[18], r[4], from_us(r[5]), r[6], r[8], r[9], r[10], _list(r[11]), r[12], r[13], _list(r[14]),
-        r[15], r[16], r[17],
+        r[3], intern(r[1]), intern(r[7]), intern(r[18]), None if resource_id is None else intern(resource_id),
+        from_us(r[5]), r[6], r[8], r[9], r[10], _list(r[11]), r[12], r[13], _list(r[14]), r[15], r[16], r[17],
     )  # fmt: skip
 
 
