@@ -81,6 +81,11 @@ class Pool:
     usual: Floats
     told: dict[int, tuple[Reason, ...]]
 
+    @property
+    def n_bytes(self) -> int:
+        """About how much memory it takes."""
+        return self.rows.nbytes + self.relevant.nbytes + self.plain.nbytes + 2_000
+
 
 def looked_at(asking: Asking, look: Look) -> Ranked:
     """A closer look at the best of what is shown to it."""

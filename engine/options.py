@@ -40,6 +40,8 @@ from engine.ranking.selection import Slate
 from engine.rules.outcome import Placed
 
 _MODEL = Placed(position=-1)
+# About what an option that is kept takes in memory, and each of its reasons, with their bytes as JSON.
+_OPTION, _REASON = 700, 870
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +147,11 @@ class Settled:
     flagged: list[tuple[Flag, ...]] = field(default_factory=list)
     messages: list[Said | None] = field(default_factory=list)
     beside: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def n_bytes(self) -> int:
+        """About how much memory it takes once it was said, with what others make of it: that is its reasons."""
+        return 2_000 + sum([_OPTION + _REASON * len(option.reasons) for option in self.told])
 
     def once_said(self) -> "Settled":
         """The same for who asks again, after everything was said of it: of all that was looked at, what was chosen.

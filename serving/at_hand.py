@@ -18,15 +18,18 @@ from engine.recommender import Recommender
 from serving.in_group import Seats, seats_in
 from serving.storage.port import KeptState
 
-# Some 20 KB each, and some 60 more once they were answered with both objectives.
-_MOST = 1_000
+# So much memory, about: 1,100 learners with 40 events who ask for one thing, half as many who ask with both objectives.
+_MOST_BYTES = 48_000_000
+# What is held of each in any case, and of each skill they answered on.
+_BARE, _MEMORY = 2_500, 120
 
 
 @dataclass(slots=True, kw_only=True)
 class Made:
     """What the events of one learner come to beside one recommender.
 
-    `kept` is what of it is known to be stored, `made_content` the bytes of the state where they were made already.
+    `kept` is what of it is known to be stored, `made_content` the bytes of the state where they were made already,
+    `counted` the bytes that it was last counted with.
     """
 
     interactions: Sequence[Interaction]
@@ -37,7 +40,14 @@ class Made:
     spoken: tuple[Spoken, ...] | None
     kept: KeptState | None
     made_content: bytes | None = None
+    counted: int = 0
     _seats: Seats | None = None
+
+    @property
+    def n_bytes(self) -> int:
+        """About how much memory is held of them, beside their events."""
+        of_state = 0 if self.state is None else self.state.blocks.nbytes + _MEMORY * len(self.state.memories)
+        return _BARE + of_state + self.history.n_bytes
 
     @property
     def content(self) -> bytes:
@@ -62,11 +72,11 @@ class Made:
 
 
 class AtHand:
-    """The learners asked for last, by tenant and id; any thread may ask."""
+    """The learners asked for last, by tenant and id, as many as `most_bytes` hold; any thread may ask."""
 
-    def __init__(self, *, most: int = _MOST) -> None:
+    def __init__(self, *, most_bytes: int = _MOST_BYTES) -> None:
         self._made: OrderedDict[tuple[str, str], Made] = OrderedDict()
-        self._most = most
+        self._most_bytes, self._n_bytes = most_bytes, 0
         self._turn = threading.Lock()
 
     def of(
@@ -78,17 +88,28 @@ class AtHand:
             if made is None or made.interactions is not interactions or made.recommender is not recommender:
                 return None
             self._made.move_to_end((tenant, learner_id))
+            # Answers are kept with it: it was smaller when it was counted last.
+            self._count(made)
             return made
 
     def keep(self, tenant: str, learner_id: str, made: Made) -> None:
         """In place of what was made of them before; who was not asked for longest goes."""
         with self._turn:
+            before = self._made.pop((tenant, learner_id), None)
+            self._n_bytes -= before.counted if before is not None else 0
             self._made[tenant, learner_id] = made
-            self._made.move_to_end((tenant, learner_id))
-            if len(self._made) > self._most:
-                self._made.popitem(last=False)
+            self._count(made)
 
     def clear(self) -> None:
         """Forget everybody."""
         with self._turn:
             self._made.clear()
+            self._n_bytes = 0
+
+    def _count(self, made: Made) -> None:
+        n_bytes = made.n_bytes
+        self._n_bytes += n_bytes - made.counted
+        made.counted = n_bytes
+        while self._n_bytes > self._most_bytes and len(self._made) > 1:
+            _, oldest = self._made.popitem(last=False)
+            self._n_bytes -= oldest.counted

@@ -17,6 +17,8 @@ _MICROSECOND = timedelta(microseconds=1)
 # What is compared by what it says; everything else only by whether it is the very same object.
 _PLAIN = (int, float, str, tuple, frozenset)
 Made = TypeVar("Made")
+# About what a small thing takes with what it was made of, and each name in it: bytes.
+_BARE, _NAME = 1_000, 64
 
 
 def microseconds(at: datetime | None) -> int:
@@ -38,7 +40,7 @@ class History:
     _steps: tuple[NDArray[np.int64], NDArray[np.int64]] | None = field(
         default=None, init=False, repr=False, compare=False
     )
-    _kept: dict[str, tuple[tuple[object, ...], object]] = field(
+    _kept: dict[str, tuple[tuple[object, ...], object, int]] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
 
@@ -46,6 +48,12 @@ class History:
     def empty(cls) -> "History":
         """Nothing yet."""
         return cls(np.empty(0, np.int32), np.empty(0, np.int64))
+
+    @property
+    def n_bytes(self) -> int:
+        """About how much memory it takes with all that is kept of it."""
+        own = 4 * (self.resource_index.nbytes + self.at_us.nbytes)
+        return _BARE + own + sum([n_bytes for _, _, n_bytes in self._kept.values()])
 
     @property
     def seen(self) -> NDArray[np.int32]:
@@ -98,8 +106,12 @@ class History:
         return found[1] if found is not None and _are_same(found[0], made_of) else None
 
     def keep(self, name: str, made_of: tuple[object, ...], made: object) -> None:
-        """Keep what was made of these things, in the place of what was kept under this name; see `kept`."""
-        self._kept[name] = (made_of, made)
+        """Keep what was made of these things, in the place of what was kept under this name; see `kept`.
+
+        What is large says its `n_bytes`.
+        """
+        named = sum([len(one) for one in made_of if isinstance(one, tuple)])
+        self._kept[name] = (made_of, made, _BARE + _NAME * named + getattr(made, "n_bytes", 0))
 
     def forget(self, name: str) -> None:
         """Keep nothing under this name."""

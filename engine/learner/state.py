@@ -96,7 +96,6 @@ class LearnerState:
         content = b"".join((header, self.whole.tobytes(), self.blocks.tobytes(), memories.tobytes(), tail))
         return content + zlib.crc32(content).to_bytes(4, "little")
 
-
     def lying_in(self, content: bytes) -> "LearnerState":
         """The same state in the memory of these bytes, which are its own: whoever keeps both holds one."""
         whole, blocks, _ = _arrays(content, len(self.blocks))

@@ -12,8 +12,10 @@ from msgspec.structs import replace
 
 from serving.storage.port import KeptState, LearnerContext
 
-# Events in memory, of all learners together: some 25 MB.
-_MOST_EVENTS = 50_000
+# So much memory, about: 1,100 learners with 40 events.
+_MOST_BYTES = 32_000_000
+# What a learner takes beside their state, and each of their events.
+_BARE, _EVENT = 1_000, 390
 
 
 class SharedCopies(Protocol):
@@ -32,11 +34,11 @@ class SharedCopies(Protocol):
 class Copies:
     """The learners asked for last, in this process; behind them the shared ones."""
 
-    def __init__(self, shared: SharedCopies | None, *, most_events: int = _MOST_EVENTS) -> None:
+    def __init__(self, shared: SharedCopies | None, *, most_bytes: int = _MOST_BYTES) -> None:
         self._shared = shared
         self._near: OrderedDict[tuple[str, str], LearnerContext] = OrderedDict()
-        self._most_events = most_events
-        self._n_events = 0
+        self._most_bytes = most_bytes
+        self._n_bytes = 0
 
     async def known(self, tenant: str, learner_ids: Sequence[str]) -> dict[str, LearnerContext | None]:
         """What is at hand of each learner, in the order asked."""
@@ -74,17 +76,22 @@ class Copies:
     async def forget(self, tenant: str, learner_id: str) -> None:
         """Keep nothing of this learner."""
         gone = self._near.pop((tenant, learner_id), None)
-        self._n_events -= len(gone.interactions) + 1 if gone else 0
+        self._n_bytes -= _bytes_of(gone) if gone else 0
         if self._shared is not None:
             await self._shared.forget(tenant, learner_id)
 
     def _put(self, key: tuple[str, str], context: LearnerContext) -> None:
         before = self._near.pop(key, None)
         self._near[key] = context
-        self._n_events += len(context.interactions) + 1 - (len(before.interactions) + 1 if before else 0)
-        while self._n_events > self._most_events and len(self._near) > 1:
+        self._n_bytes += _bytes_of(context) - (_bytes_of(before) if before else 0)
+        while self._n_bytes > self._most_bytes and len(self._near) > 1:
             _, oldest = self._near.popitem(last=False)
-            self._n_events -= len(oldest.interactions) + 1
+            self._n_bytes -= _bytes_of(oldest)
+
+
+def _bytes_of(context: LearnerContext) -> int:
+    """About how much memory a context takes."""
+    return _BARE + _EVENT * len(context.interactions) + (len(context.state.content) if context.state else 0)
 
 
 def _is_whole(context: LearnerContext) -> bool:

@@ -94,7 +94,7 @@ def interaction_row(tenant: str, interaction: Interaction, stamp_us: int | None,
 def interaction_of(row: Sequence[Any]) -> Interaction:
     """The event of one line, its values in the order of the columns.
 
-    Names that events share are one text: they are kept in memory for many learners, and would be half of what they take.
+    Names that events share are one text: kept for many learners, they would be half of what events take.
     """
     r, resource_id = row, row[4]
     return Interaction(

@@ -60,12 +60,23 @@ def test_a_context_comes_back_as_it_was_packed_and_an_altered_one_not_at_all() -
     assert unpacked(b"") is None
 
 
-def test_only_so_many_events_stay_at_hand_and_the_last_asked_for_among_them() -> None:
-    copies = Copies(None, most_events=100)
+def test_only_so_many_bytes_stay_at_hand_and_the_last_asked_for_among_them() -> None:
+    copies = Copies(None, most_bytes=60_000)
     for i in range(50):
         copies.keep("t", {f"l{i}": context(8)}, unknown=())
     found = asyncio.run(copies.known("t", [f"l{i}" for i in range(50)]))
-    assert [x for x, known in found.items() if known] == [f"l{i}" for i in range(40, 50)]
+    stay = [x for x, known in found.items() if known]
+    # Each has nine events.
+    assert 10 < len(stay) < 20
+    assert stay == [f"l{i}" for i in range(50 - len(stay), 50)]
+    # A state counts with them, and one that is larger than all the room stays alone.
+    large = replace(context(8), state=KeptState(seq=9, content=bytes(30_000)), seq=10)
+    copies.keep("t", {"l49": large}, unknown=())
+    found = asyncio.run(copies.known("t", [f"l{i}" for i in range(50)]))
+    assert sum(known is not None for known in found.values()) < len(stay) * 0.6
+    copies.keep("t", {"l0": replace(large, state=KeptState(seq=9, content=bytes(90_000)))}, unknown=())
+    found = asyncio.run(copies.known("t", [f"l{i}" for i in range(50)]))
+    assert [x for x, known in found.items() if known] == ["l0"]
 
 
 def test_an_older_reading_does_not_take_the_place_of_a_newer_one() -> None:
