@@ -41,7 +41,7 @@ from engine.rules.outcome import Placed
 
 _MODEL = Placed(position=-1)
 # About what an option that is kept takes in memory, and each of its reasons, with their bytes as JSON.
-_OPTION, _REASON = 700, 870
+_OPTION, _REASON = 700, 1_000
 
 
 @dataclass(frozen=True, slots=True)

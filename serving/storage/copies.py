@@ -12,10 +12,10 @@ from msgspec.structs import replace
 
 from serving.storage.port import KeptState, LearnerContext
 
-# So much memory, about: 1,100 learners with 40 events.
+# So much memory, about: 1,000 learners with 40 events.
 _MOST_BYTES = 32_000_000
 # What a learner takes beside their state, and each of their events.
-_BARE, _EVENT = 1_000, 390
+_BARE, _EVENT = 1_000, 440
 
 
 class SharedCopies(Protocol):
