@@ -20,8 +20,9 @@ from serving.storage.port import KeptState
 
 # So much memory, about: 1,200 learners with 40 events who ask for `uptake`, 700 for `learning`, 500 for both in turns.
 _MOST_BYTES = 48_000_000
-# What is held of each in any case, and of each skill they answered on.
-_BARE, _MEMORY = 2_500, 120
+# What is held of each in any case, and of each skill they answered on; what one answer comes to, which is not kept yet
+# when somebody is counted who is about to be answered.
+_BARE, _MEMORY, _ANSWER = 2_500, 120, 30_000
 
 
 @dataclass(slots=True, kw_only=True)
@@ -47,7 +48,7 @@ class Made:
     def n_bytes(self) -> int:
         """About how much memory is held of them, beside their events."""
         of_state = 0 if self.state is None else self.state.blocks.nbytes + _MEMORY * len(self.state.memories)
-        return _BARE + of_state + self.history.n_bytes
+        return _BARE + of_state + max(self.history.n_bytes, _ANSWER)
 
     @property
     def content(self) -> bytes:

@@ -86,18 +86,21 @@ def test_what_is_counted_of_a_learner_is_what_they_take(lesson):
 
 def test_who_was_not_asked_for_longest_goes_as_soon_as_there_is_no_room(lesson):
     contexts = {f"l{n}": context_of(lesson, n) for n in range(40)}
-    at_hand = AtHand(most_bytes=400_000)
+    at_hand = AtHand(most_bytes=500_000)
     for x, context in contexts.items():
         answered(lesson, at_hand, x, context)
         at_hand.of("t", x, context.interactions, lesson)
     some = stay(at_hand, lesson, contexts)
     assert 3 < len(some) < 20
     assert some == list(contexts)[-len(some) :]
-    # More find room who were not answered yet.
-    bare = AtHand(most_bytes=400_000)
+    # Who was answered once and never came again counts with the answer.
+    once = AtHand(most_bytes=500_000)
     for x, context in contexts.items():
-        learner_in_sight("t", x, context, lesson, bare)
-    assert len(stay(bare, lesson, contexts)) > 1.5 * len(some)
+        answered(lesson, once, x, context, objectives=("uptake",))
+    others = len(stay(once, lesson, contexts))
+    assert len(some) < others < 3 * len(some)
+    taken = sum(made.n_bytes for made in once._made.values())
+    assert taken < 1.3 * 500_000
 
 
 def test_who_is_larger_than_all_the_room_is_at_hand_while_nobody_else_is_asked_for(lesson):
