@@ -1,4 +1,8 @@
-"""The doors for learning together."""
+"""The doors for learning together.
+
+What groups and peers are made with is imported when somebody first asks for them: 2 MB and a twentieth of all that a
+server would import otherwise, and many schools never ask.
+"""
 
 from typing import Annotated
 
@@ -6,7 +10,6 @@ from fastapi import APIRouter, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
-from serving import chosen_groups, collaborating, grouping
 from serving.house import house_of
 from serving.openapi import door
 from serving.routes.doorway import act_of, answer, key_of, once, tenant_of
@@ -32,6 +35,8 @@ KEEPS_GROUPS = ("catalogue",)
 )
 async def post_collaborators(request: Request) -> Response:
     """Peers for one learner, with something to do together; pupils are told of few who know something."""
+    from serving import collaborating
+
     key = await key_of(request, scope="recommend")
     house = house_of(request.scope)
     asked = decoded(await request.body(), CollaboratorsIn)
@@ -46,6 +51,8 @@ async def post_collaborators(request: Request) -> Response:
 @router.post("/v1/groups", **door("Groups for a class", GroupsIn, GroupsOut, scope="read"))
 async def post_groups(request: Request) -> Response:
     """Several proposals that keep every hard rule, each group with a task; 409 names rules that cannot all hold."""
+    from serving import grouping
+
     key = await key_of(request, scope="read")
     house = house_of(request.scope)
     asked = decoded(await request.body(), GroupsIn)
@@ -62,6 +69,8 @@ async def post_groups(request: Request) -> Response:
 )
 async def put_grouping(request: Request, grouping_id: str) -> Response:
     """Keep a grouping, or replace it, with `If-Match` only the one that was read; the next proposals learn from it."""
+    from serving import chosen_groups
+
     key = await key_of(request, scope="rules", or_one_of=KEEPS_GROUPS)
     given = decoded(await request.body(), GroupingIn)
     crowds, match = house_of(request.scope).crowds, match_in(request)
@@ -76,6 +85,8 @@ async def put_grouping(request: Request, grouping_id: str) -> Response:
 )
 async def delete_grouping(request: Request, grouping_id: str) -> Response:
     """Delete a grouping, as if it had not been kept; the answer is what it was, which PUT keeps again."""
+    from serving import chosen_groups
+
     tenant = (await key_of(request, scope="rules", or_one_of=KEEPS_GROUPS)).tenant
     store = house_of(request.scope).store
     match = match_in(request)
@@ -85,6 +96,8 @@ async def delete_grouping(request: Request, grouping_id: str) -> Response:
 @router.get("/v1/groups", **door("The groups a class had", None, GroupingsOut, scope="read"))
 async def get_groupings(request: Request, class_id: str, limit: Annotated[int, Query(ge=1, le=100)] = 20) -> Response:
     """The groupings of a class, the newest first, with repeats and how evenly helping is spread."""
+    from serving import chosen_groups
+
     tenant = await tenant_of(request, scope="read")
     house = house_of(request.scope)
     told = await chosen_groups.kept_of(class_id, limit=limit, tenant=tenant, store=house.store, now=house.clock())

@@ -191,7 +191,8 @@ def _settings(url: str, lines: dict[str, FaultProxy]) -> dict[str, str]:
 
 async def _held(books: Books, url: str, bundles: Sequence[Path], n_learners: int) -> None:
     """What was promised, against the store itself, now that nobody serves any more."""
-    async with open_store(url) as store:
+    # All of 300 learners in one look, on a machine that may be busy: it is no server that must answer.
+    async with open_store(url, patience_s=60.0) as store:
         log = [pair async for pair in _log(store)]
         # Events and decisions draw their numbers from one row: none is missing and none was given twice.
         decided = {slot.seq async for slot in _decisions(store)}

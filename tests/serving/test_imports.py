@@ -21,6 +21,8 @@ NEVER = (
     "sqlalchemy.orm",
     "sqlalchemy.dialects.postgresql",
     "rich",
+    "engine.collaborators.propose",
+    "serving.collaborating",
 )
 
 
