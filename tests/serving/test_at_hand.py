@@ -2,12 +2,12 @@
 
 import gc
 import tracemalloc
-from dataclasses import replace
 from datetime import timedelta
 
 import msgspec
 import numpy as np
 import pytest
+from msgspec.structs import astuple, replace
 
 from engine.domain.decision import Request
 from engine.learner.fold import folded
@@ -28,7 +28,7 @@ def context_of(recommender, n, n_events=40):
     rows = [interaction_row("t", replaced, None, b"") for replaced in told]
     state = folded(told, recommender.learner, recommender.offer)
     # Texts as they come from a database: each for itself.
-    events = [interaction_of([x[:1] + x[1:] if isinstance(x, str) else x for x in row]) for row in rows]
+    events = [interaction_of([x[:1] + x[1:] if isinstance(x, str) else x for x in astuple(row)]) for row in rows]
     return LearnerContext(
         learner=None,
         interactions=events,
