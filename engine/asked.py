@@ -23,6 +23,8 @@ from engine.domain.decision import Request
 from engine.domain.history import History
 from engine.domain.query import Query
 from engine.last_stage import LastStage, Rules, last_stage, under_rules
+from engine.learner.fold import fresh
+from engine.learner.menu import minutes_expected
 from engine.learner.preferences import Preferences
 from engine.learner.state import LearnerState
 from engine.learner.voices import Spoken, standing
@@ -30,12 +32,15 @@ from engine.options import Answered, Ranked, Settled
 from engine.ranking.again import NOTHING, Again, again_of
 from engine.ranking.candidates import candidates_of
 from engine.ranking.exploration import NEAR
-from engine.ranking.learning import Learner
+from engine.ranking.in_time import InTime, in_time
+from engine.ranking.learning import Learner, aims_of
 from engine.ranking.objective import band_of
 from engine.ranking.relevance import FirstStage
 from engine.ranking.selection import Exploring, Slate, Variety, slate_of
 
 _NO_SEED = 0x7472_6169_6C
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
 
@@ -67,7 +72,10 @@ class Asked:
 
     @cached_property
     def allowed(self) -> Mask:
-        """What may be shown, `(n_resources,)`: what is new, what was accepted, and what comes back."""
+        """What may be shown, `(n_resources,)`: what is new, what was accepted, and what comes back.
+
+        Of it that alone may be shown which fits into the minutes of the request, by `asking.limit`.
+        """
         asking = self.asking
         welcome = np.concatenate([accepted_rows(asking.voices, asking.recommender), asking.again.rows])
         return candidates_of(asking.request, self.ask.query, asking.recommender.catalogue, welcome=welcome)
@@ -79,7 +87,8 @@ class Asked:
 
     def under(self, rules: Rules | None) -> LastStage | None:
         """The last stage under these rules."""
-        return last_stage(rules, lambda: self.allowed, self.ask.query, self.asking.recommender.catalogue)
+        asking = self.asking
+        return last_stage(rules, lambda: self.allowed, self.ask.query, asking.recommender.catalogue, limit=asking.limit)
 
     def look(self, shown: Mask, stage: LastStage | None, times: int) -> Ranked:
         """A closer look at the best of what is `shown` to it, so many times as many as usual."""
@@ -177,7 +186,11 @@ def asked_of(ask: Ask, recommender: Recommender) -> Asked:
     voices = () if anybody else standing(state.spoken if state is not None else ask.spoken or (), query.now_us)
     learner = None if anybody else learner_led(request, asked, state, voices, recommender)
     conditions = conditions_of(request, asked, learner, voices, recommender)
-    again = _again(request, query, learner, recommender, conditions)
+    limit = _limit(request, asked, None if anybody else state, recommender)
+    if limit is not None:
+        # How long anything takes is of the minute, and of what is known of the learner.
+        conditions = (*conditions, state, query.minute_us)
+    again = _again(request, query, learner, recommender, (limit, conditions))
     answered = Answered(
         model=recommender.model,
         learner=recommender.learner,
@@ -199,22 +212,48 @@ def asked_of(ask: Ask, recommender: Recommender) -> Asked:
         voices=voices,
         wished=None if anybody or request.objective != "learning" else ask.preferences,
         again=again,
+        limit=limit,
         conditions=(*conditions, again.key),
     )
     return Asked(ask=ask, asking=asking, answered=answered)
 
 
+def _limit(request: Request, query: Query, state: LearnerState | None, recommender: Recommender) -> InTime | None:
+    """What fits into the minutes of the request, by the learner model, else by the catalogue; None without any."""
+    if request.minutes is None:
+        return None
+    teaching, declared = recommender.teaching, recommender.catalogue.minutes
+    if teaching is None:
+        return in_time(request.minutes, lambda rows: declared[rows], len(declared))
+    menu, model, known = teaching.menu, teaching.model, state or fresh(teaching.model, recommender.offer)
+
+    def takes(rows: Ints) -> Floats:
+        return minutes_expected(menu, rows, state=known, model=model, now_us=query.minute_us)
+
+    return in_time(request.minutes, takes, len(declared))
+
+
 def _again(
-    request: Request, query: Query, learner: Learner | None, recommender: Recommender, conditions: tuple[object, ...]
+    request: Request,
+    query: Query,
+    learner: Learner | None,
+    recommender: Recommender,
+    under: tuple[InTime | None, tuple[object, ...]],
 ) -> Again:
     """What comes back for a need or a goal, beside what is new and what was accepted; kept while it lasts."""
-    teaching = recommender.teaching
+    teaching, (limit, conditions) = recommender.teaching, under
     if learner is None or teaching is None or request.candidates is not None or not request.again:
         return NOTHING
 
     def found() -> Again:
         welcome = accepted_rows(learner.spoken, recommender)
-        return again_of(candidates_of(request, query, recommender.catalogue, welcome=welcome), learner, teaching)
+        allowed = candidates_of(request, query, recommender.catalogue, welcome=welcome)
+        if limit is not None:
+            # Nothing new is left where nothing new fits.
+            way = teaching.menu.closure(aims_of(learner.goal, teaching.menu).tolist())
+            rows = teaching.menu.teaching.gathered(np.array(way, np.int64))[1]
+            allowed = limit.without(allowed, rows[allowed[rows]])
+        return again_of(allowed, learner, teaching)
 
     return query.history.kept("again", conditions, found, lambda again: again.lasting)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,8 @@ from engine.learner.state import LearnerState
 from engine.learner.voices import Spoken
 from engine.options import Ranked
 from engine.ranking.again import Again, added_by_again
+from engine.ranking.best import best_rows
+from engine.ranking.in_time import InTime, picked_in_time
 from engine.ranking.learning import TERMS as LEARNING_TERMS
 from engine.ranking.learning import Learner, Teaching, aims_of, learning_of, minutes_left
 from engine.ranking.needs import Needs, needs_of
@@ -34,8 +37,9 @@ _NO_ROWS = np.empty(0, np.int64)
 class Asking:
     """One request with who it is for; `learner` is None where nothing but relevance is asked for, or no state is there.
 
-    `wished` is what they asked for where no model is served; `again` what was done before and may come back.
-    `conditions` are all that says which candidates there are and how relevant, beside rules.
+    `wished` is what they asked for where no model is served; `again` what was done before and may come back; `limit`
+    what fits into the minutes of the request, None where it names none. `conditions` are all that says which candidates
+    there are and how relevant, beside rules.
     """
 
     request: Request
@@ -45,6 +49,7 @@ class Asking:
     voices: tuple[Spoken, ...]
     wished: Preferences | None
     again: Again
+    limit: InTime | None
     conditions: tuple[object, ...]
 
     @property
@@ -158,12 +163,27 @@ def _made(asking: Asking, look: Look) -> Pool:
 
 
 def _rows(asking: Asking, look: Look, scores: Floats) -> Ints:
-    """The rows of the catalogue that are looked at closely, ascending; everything where it is few."""
-    recommender, n, shown = asking.recommender, look.times * asking.n, look.shown()
+    """The rows of the catalogue that are looked at closely, ascending; everything where it is few.
+
+    With minutes in the request those alone that fit, and what teachers put in.
+    """
+    if asking.limit is None:
+        return _best_of(look.shown(), asking, look, scores)
+    return picked_in_time(
+        partial(_best_of, asking=asking, look=look, scores=scores),
+        look.shown(),
+        asking.limit,
+        put_in=look.stage.put_in if look.stage is not None else _NO_ROWS,
+        best=partial(best_rows, scores, tie_break=asking.recommender.offered.tie_break),
+    )
+
+
+def _best_of(shown: Mask, asking: Asking, look: Look, scores: Floats) -> Ints:
+    recommender, n = asking.recommender, look.times * asking.n
     wanted: list[int] = []
     if np.count_nonzero(shown) > n:
         if look.stage is not None:
-            wanted += look.stage.wanted(scores, recommender.offered)
+            wanted += look.stage.wanted(scores, shown, recommender.offered)
         wanted += accepted_rows(asking.voices, recommender).tolist()
         if asking.learner is not None and recommender.teaching is not None:
             wanted += _due(asking.learner, recommender.teaching, shown, n)

@@ -12,6 +12,7 @@ from engine.domain.query import Query
 from engine.learner.menu import Menu
 from engine.learner.tracing import MASTERED
 from engine.ranking.candidates import candidates_of
+from engine.ranking.in_time import InTime
 from engine.ranking.learning import Learning
 
 EMPTY = "The catalogue is empty: send resources with PUT /v1/resources."
@@ -26,6 +27,10 @@ GOAL_MASTERED = (
 NOTHING_NEW = (
     "There is nothing new on offer for {skills}: what was done least lately is offered again. Add resources with PUT "
     "/v1/resources."
+)
+NOTHING_NEW_AS_ASKED = (
+    "Within what was asked for there is nothing new for {skills}: what was done least lately is offered again. "
+    "Ask for more, or add resources with PUT /v1/resources."
 )
 ALL_OF_IT = "Nothing on offer{goal} meets all of this at once ({conditions}): loosen some of it."
 RULED_OUT_CODE, MASTERED_CODE = "goal_ruled_out", "goal_mastered"
@@ -66,8 +71,8 @@ class Gained:
     titles: Mapping[str, str]
 
 
-def why_nothing(request: Request, query: Query, catalogue: Catalogue) -> Said:
-    """Why no resource at all can be shown to this learner now."""
+def why_nothing(request: Request, query: Query, catalogue: Catalogue, *, limit: InTime | None = None) -> Said:
+    """Why no resource at all can be shown to this learner now; `limit` is what fits into the minutes of the request."""
     resources = catalogue.resources
     if not any(resources):
         return Said(code="empty", text=EMPTY)
@@ -79,7 +84,7 @@ def why_nothing(request: Request, query: Query, catalogue: Catalogue) -> Said:
             return Said(code="named_unknown", text=NAMED_UNKNOWN)
     if not catalogue.available(query.now_us).any():
         return Said(code="not_now", text=NOT_NOW)
-    return _in_the_way(request, query, catalogue, None)
+    return _in_the_way(request, query, catalogue, None, limit)
 
 
 def _came_back(gained: Gained) -> tuple[str, ...]:
@@ -90,7 +95,9 @@ def _came_back(gained: Gained) -> tuple[str, ...]:
     return tuple(s for s in gained.spent if s in back)
 
 
-def why_no_gain(request: Request, query: Query, gained: Gained, catalogue: Catalogue) -> Said | None:
+def why_no_gain(
+    request: Request, query: Query, gained: Gained, catalogue: Catalogue, *, limit: InTime | None = None
+) -> Said | None:
     """Why nothing here is worth something new for the goal; None where something is, or no goal was named."""
     if not gained.goal:
         return None
@@ -101,20 +108,25 @@ def why_no_gain(request: Request, query: Query, gained: Gained, catalogue: Catal
         return Said(code=MASTERED_CODE, text=GOAL_MASTERED)
     if spent := _came_back(gained):
         names = tuple(gained.titles.get(s, s) for s in spent)
-        text = NOTHING_NEW.format(skills=_listed(names))
-        return Said(code="nothing_new", text=text, facts={"skill_ids": spent, "skills": names})
+        narrowed = request.minutes is not None or request.formats is not None or bool(request.exclude)
+        code, text = ("nothing_new_as_asked", NOTHING_NEW_AS_ASKED) if narrowed else ("nothing_new", NOTHING_NEW)
+        said = text.format(skills=_listed(names))
+        return Said(code=code, text=said, facts={"skill_ids": spent, "skills": names})
     if float(learning.worth.rate.max(initial=0.0)) > 0:
         return None
-    return _in_the_way(request, query, catalogue, np.unique(menu.teaching.gathered(learning.aims)[1]))
+    rows = np.unique(menu.teaching.gathered(learning.aims)[1])
+    return _in_the_way(request, query, catalogue, rows, limit)
 
 
-def _in_the_way(request: Request, query: Query, catalogue: Catalogue, rows: Ints | None) -> Said:
+def _in_the_way(request: Request, query: Query, catalogue: Catalogue, rows: Ints | None, limit: InTime | None) -> Said:
     """The one condition without which something could be shown, of `rows` alone where given; else all that hold."""
     goal, of_what = ("", "anything") if rows is None else (_OF_GOAL, "goal")
     without = _without(request, query)
     for name, (one, of, welcome) in without.items():
-        allowed = candidates_of(one, of, catalogue, welcome=welcome)
-        if (allowed if rows is None else allowed[rows]).any():
+        found = candidates_of(one, of, catalogue, welcome=welcome)
+        left = found.nonzero()[0] if rows is None else rows[found[rows]]
+        n_over = len(limit.over(left)) if limit is not None and one.minutes is not None else 0
+        if len(left) > n_over:
             return Said(
                 code="in_the_way", text=IN_THE_WAY[name].format(goal=goal), facts={"conditions": (name,), "of": of_what}
             )

@@ -14,6 +14,7 @@ from engine.learner.fold import fresh
 from engine.learner.menu import known_of
 from engine.options import Answered, Ranked, Ruled
 from engine.ranking.best import best_rows
+from engine.ranking.in_time import InTime
 from engine.ranking.pool import Offered
 from engine.ranking.selection import Slate
 from engine.rules.admission import Admission, LetIn, added_by_rules, let_in, lifts_of
@@ -77,25 +78,42 @@ class LastStage:
         rows = tuple(demand.row for demand in self.admission.wanted)
         return self.looked_at.tobytes(), rows, tuple(r.what.skills for r in plan.firsts), tuple(plan.quotas)
 
-    def wanted(self, scores: Floats, offered: Offered) -> list[int]:
-        """Rows that need a close look, however good they are: what is put in, comes first, or fills a quota."""
+    @property
+    def put_in(self) -> Ints:
+        """Rows that are there because rules call for them, whatever was asked for: `(n,)`."""
+        own = self.admission.own
+        return np.array([demand.row for demand in self.admission.wanted if not own[demand.row]], np.int64)
+
+    def wanted(self, scores: Floats, shown: Mask, offered: Offered) -> list[int]:
+        """Rows that need a close look, however good they are: what is put in, comes first, or fills a quota.
+
+        `shown` `(n_resources,)` is what may be looked at of what the rules let in.
+        """
         contents = self.plan.contents
         rows = [demand.row for demand in self.admission.wanted]
         for skills in (rule.what.skills for rule in self.plan.firsts):
             mine = np.zeros(len(contents), bool)
             mine[contents.rows("skills", skills)] = True
-            rows += best_rows(scores, self.looked_at & mine, offered.tie_break, _FOR_EACH).tolist()
+            rows += best_rows(scores, shown & mine, offered.tie_break, _FOR_EACH).tolist()
         for side, name in self.plan.quotas:
             if side == "min" and name in contents.formats:
                 mine = contents.format_index == contents.formats.index(name)
-                rows += best_rows(scores, self.looked_at & mine, offered.tie_break, _FOR_EACH).tolist()
+                rows += best_rows(scores, shown & mine, offered.tie_break, _FOR_EACH).tolist()
         return rows
 
 
 def last_stage(
-    rules: Rules | None, allowed: Callable[[], Mask], query: Query, catalogue: Catalogue
+    rules: Rules | None,
+    allowed: Callable[[], Mask],
+    query: Query,
+    catalogue: Catalogue,
+    *,
+    limit: InTime | None = None,
 ) -> LastStage | None:
-    """The last stage of a decision over what is `allowed` `(n_resources,)`; None where the learner is under no rule."""
+    """The last stage of a decision over what is `allowed` `(n_resources,)`; None where the learner is under no rule.
+
+    What rules call for and does not fit into the `limit` is there because of them alone.
+    """
     if rules is None:
         return None
     plan = rules.plan or rules.book.plan(rules.who, query.now_us)
@@ -103,8 +121,12 @@ def last_stage(
         return None
 
     def admission() -> LetIn:
-        offered = on_offer(query, catalogue) if plan.demands else allowed()
-        return let_in(plan, allowed(), offered=offered, history=query.history)
+        own = offered = allowed()
+        if plan.demands:
+            offered = on_offer(query, catalogue)
+            if limit is not None:
+                own = limit.without(own, np.array([d.row for d in plan.demands if d.row >= 0], np.int64))
+        return let_in(plan, own, offered=offered, history=query.history)
 
     return LastStage(rules=rules, plan=plan, _let_in=admission)
 

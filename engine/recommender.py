@@ -197,11 +197,12 @@ def _said(asked: Asked, settled: Settled, stage: LastStage | None) -> Said | Non
         menu, shown = recommender.teaching.menu, ranked.rows[list(settled.slate.chosen)]
         again = shown[np.isin(shown, who.again.rows)] if who.again.spent else shown[:0]
         gained = Gained(learner.goal, who.again.spent, again, ranked.learning, menu, recommender.titles)
-        for_goal = why_no_gain(request, query, gained, recommender.catalogue)
+        for_goal = why_no_gain(request, query, gained, recommender.catalogue, limit=who.limit)
         if stage is not None and for_goal is not None and for_goal.code != MASTERED_CODE:
             rows = menu.teaching.gathered(ranked.learning.aims)[1]
-            ruled_out = (asked.allowed[rows] & ~stage.looked_at[rows]).any() and not np.isin(rows, shown).any()
+            may = asked.allowed if who.limit is None else who.limit.without(asked.allowed, rows)
+            ruled_out = (may[rows] & ~stage.looked_at[rows]).any() and not np.isin(rows, shown).any()
             for_goal = Said(code=RULED_OUT_CODE, text=GOAL_RULED_OUT) if ruled_out else for_goal
     if len(ranked.rows) or (for_goal is not None and for_goal.code == MASTERED_CODE):
         return for_goal
-    return why_nothing(request, query, recommender.catalogue)
+    return why_nothing(request, query, recommender.catalogue, limit=who.limit)

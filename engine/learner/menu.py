@@ -239,6 +239,16 @@ def expected(
     return model.p_success(seen, menu.asked.rows.item_row[rows]), minutes
 
 
+def minutes_expected(menu: Menu, rows: Ints, *, state: LearnerState, model: LearnerModel, now_us: int) -> Floats:
+    """Minutes of rows of the menu for a state at a moment, as `expected` says them: `(n,)`, NaN where nobody says any.
+
+    Chances, which cost as much, are not asked for.
+    """
+    seen, _ = _asked(menu, rows, state, model, now_us)
+    usual = np.where(menu.tells_minutes[rows], menu.usual_minutes[rows], np.nan) * pace_of(state)
+    return Minutes(usual, menu.timed[rows], seen, model).of_all()
+
+
 def _one_after_the_other(parts: Sequence[NDArray[Number]]) -> NDArray[Number]:
     return parts[0] if len(parts) == 1 else np.concatenate(parts)
 

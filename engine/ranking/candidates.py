@@ -14,8 +14,8 @@ def candidates_of(
     """Which rows of the catalogue may be shown: `(n_resources,)` bool.
 
     Named candidates are taken as they are named, also where they were seen before; without them everything is a
-    candidate that was not yet seen or is `welcome` again (rows). Availability, access needs, languages, formats and
-    minutes hold in both cases.
+    candidate that was not yet seen or is `welcome` again (rows). Availability, access needs, languages and formats hold
+    in both cases. What fits into the minutes of a request is found out of those that are looked at (`InTime`).
     """
     available = catalogue.available(query.now_us)
     if request.candidates is not None:
@@ -46,6 +46,4 @@ def _conditions(request: Request, query: Query, catalogue: Catalogue) -> list[ND
     if request.formats is not None:
         nothing = np.zeros(len(catalogue), dtype=bool)
         conditions.append(np.logical_or.reduce([nothing, *(catalogue.of_format(x) for x in request.formats)]))
-    if request.minutes is not None:
-        conditions.append(~(catalogue.minutes > request.minutes))
     return conditions
