@@ -20,7 +20,9 @@ class Phrase:
 _COUNTED = "Learners of the {among} who took this up by the last training: {learners:.0f}. The latest count most. "
 
 PHRASES = {
-    # Relevance is told against what is usual among what could be shown: more of it speaks for, less of it against.
+    # Relevance is told against what is usual among what could be shown: more of it speaks for, less of it against. A
+    # weight says what goes together once all the rest is accounted for, so no share of learners follows from it: words
+    # on shares would be false of many an option. What was counted is said with its count.
     "others_new": Phrase(
         "This is new: nobody here has tried it yet.", "Nobody of the {among} took this up by the last training."
     ),
@@ -30,12 +32,13 @@ PHRASES = {
     ),
     "others_one": Phrase("One learner here tried this.", _COUNTED + "This speaks for it."),
     "others_few": Phrase("A few here tried this.", _COUNTED + "This speaks for it."),
-    "others_many": Phrase("Others here are taking this up.", _COUNTED + "This speaks for it."),
+    "others_many": Phrase("{learners:.0f} learners here took this up.", _COUNTED + "This speaks for it."),
     "others_past": Phrase(
-        "Just now others here turn to other things more.", _COUNTED + "This speaks for it less than for other things."
+        "What others here take up speaks for other things more.",
+        _COUNTED + "This speaks for it less than for other things.",
     ),
     "course_time_next": Phrase(
-        "This is what usually comes next at this point of the course.",
+        "Earlier classes went on to this at this point of the course.",
         "{learners:.0f} of earlier classes first took this up within four weeks after this day of the course.",
     ),
     "course_time_near": Phrase(
@@ -43,34 +46,39 @@ PHRASES = {
         "None of earlier classes first took this up within four weeks after this day of the course, but some near it.",
     ),
     "course_time_other": Phrase(
-        "Earlier classes did this at another time of the course.",
+        "At this point of the course earlier classes turned to other things more.",
         "{learners:.0f} of earlier classes first took this up within four weeks after this day of the course. "
         "Here this counts against it.",
     ),
     "own_work": Phrase(
-        "It goes well with {because_of}, which you worked on.",
-        "Learners who took up {because_of}, as this learner did, often take this up too.",
+        "Of what you worked on, {because_of} counted most for this.",
+        "Of what this learner took up, {because_of} counted most for it, by what learners take up together once all "
+        "else that they took up is accounted for.",
     ),
     "own_work_like": Phrase(
-        "It is like “{like}”, which goes well with {because_of} that you worked on.",
-        "Learners who took up {because_of}, as this learner did, often take up what is like this: “{like}”.",
+        "It is like “{like}”. Of what you worked on, {because_of} counted most for this.",
+        "Of what this learner took up, {because_of} counted most for what is like this, “{like}”, by what learners "
+        "take up together once all else that they took up is accounted for.",
     ),
     "own_work_more": Phrase(
-        "Others who worked on what you worked on turn to this more than to other things.",
-        "Learners who took up what this learner did take this up more than most of what could be shown.",
+        "What you worked on speaks for this more than for other things.",
+        "By what learners take up together, what this learner took up speaks for it more than is usual among what "
+        "could be shown.",
     ),
     "own_work_less": Phrase(
-        "Others who worked on what you worked on turn to this less than to other things.",
-        "Learners who took up what this learner did take this up less than most of what could be shown. This counts "
-        "against it.",
+        "What you worked on speaks for this less than for other things.",
+        "By what learners take up together, what this learner took up speaks for it less than is usual among what "
+        "could be shown. This counts against it.",
     ),
     "features_more": Phrase(
-        "Learners who start where you start turn to this more than to other things.",
-        "Nothing is known yet of what this learner takes up; learners with the same features take this up more.",
+        "Where you start speaks for this more than for other things.",
+        "Nothing is known yet of what this learner takes up. By what learners with the same features take up, this "
+        "counts more than is usual among what could be shown.",
     ),
     "features_less": Phrase(
-        "Learners who start where you start turn to this less than to other things.",
-        "Nothing is known yet of what this learner takes up; learners with the same features take this up less.",
+        "Where you start speaks for this less than for other things.",
+        "Nothing is known yet of what this learner takes up. By what learners with the same features take up, this "
+        "counts less than is usual among what could be shown.",
     ),
     "format_fits": Phrase(
         "Going by what you and your class take up, this way of working fits.",

@@ -1,6 +1,7 @@
 """Reasons are true: their words match their sign, and relevance counts from what is usual, within what the docs say."""
 
-from collections import defaultdict
+import re
+from collections import Counter, defaultdict
 from datetime import datetime
 
 import numpy as np
@@ -55,6 +56,25 @@ def test_nothing_says_that_it_is_unlike_what_was_worked_on(lesson):
     for option in ask(lesson, practice(lesson, 1), k=50, candidates=tuple(lesson.catalogue.resource_map.ids)).slate:
         phrases = {r.phrase for r in option.reasons}
         assert not {"again", "others_new"} <= phrases
+
+
+def test_no_word_of_relevance_claims_a_share_of_learners_and_what_was_counted_is_said_with_its_count(lesson):
+    # A weight above 0 goes together with any share, also with none.
+    claims = re.compile(
+        r"\b(often|usually|mostly|others here are|turn to|take this up (too|more|less))\b", re.IGNORECASE
+    )
+    told = [words for name, words in PHRASES.items() if name in SIGN.keys() | NEUTRAL]
+    assert not [words for words in told if claims.search(f"{words.learner} {words.teacher}")]
+    said = Counter()
+    for seed in range(1, 5):
+        for option in ask(lesson, practice(lesson, seed, n=4 * seed), k=50, objective="uptake").slate:
+            for reason in option.reasons:
+                said[reason.phrase] += 1
+                if reason.phrase == "others_many":
+                    assert reason.text_learner == f"{reason.evidence['learners']:.0f} learners here took this up."
+                if reason.phrase == "own_work":
+                    assert f"{reason.evidence['because_of']} counted most" in reason.text_learner
+    assert min(said["others_many"], said["own_work"]) > 0
 
 
 @pytest.mark.parametrize("goal", [False, True])
