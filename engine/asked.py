@@ -36,6 +36,7 @@ from engine.ranking.in_time import InTime, in_time
 from engine.ranking.learning import Learner, aims_of
 from engine.ranking.objective import band_of
 from engine.ranking.relevance import FirstStage
+from engine.ranking.said import OF_DIFFICULTY
 from engine.ranking.selection import Exploring, Slate, Variety, slate_of
 
 _NO_SEED = 0x7472_6169_6C
@@ -134,10 +135,14 @@ class Asked:
 
     @property
     def _of_the_learner(self) -> tuple[object, ...]:
-        """What leading a learner on follows from beside the conditions: their state, as it is at this minute."""
+        """What leading a learner on follows from beside the conditions: their state, as it is at this minute.
+
+        A word on difficulty moves what is alike by the chances that the state says.
+        """
         learner = self.asking.learner
         if learner is None:
-            return ()
+            difficult = any(word.kind in OF_DIFFICULTY for word in self.asking.voices)
+            return (self.asking.state, self.asking.query.minute_us) if difficult else ()
         return self.ask.state, self.asking.query.minute_us, learner.minutes_left, learner.minutes_ahead
 
     def _settled(self, first: FirstStage | None) -> Settled:
@@ -213,6 +218,7 @@ def asked_of(ask: Ask, recommender: Recommender) -> Asked:
         wished=None if anybody or request.objective != "learning" else ask.preferences,
         again=again,
         limit=limit,
+        state=None if anybody else state,
         conditions=(*conditions, again.key),
     )
     return Asked(ask=ask, asking=asking, answered=answered)

@@ -11,6 +11,8 @@ from engine.assembly import Recommender
 from engine.domain.decision import Reason, Request
 from engine.domain.query import Query
 from engine.last_stage import LastStage
+from engine.learner.fold import fresh
+from engine.learner.menu import chances_expected
 from engine.learner.preferences import Preferences, goal_of, preferences_of
 from engine.learner.state import LearnerState
 from engine.learner.voices import Spoken
@@ -19,7 +21,16 @@ from engine.ranking.again import Again, added_by_again
 from engine.ranking.best import best_rows
 from engine.ranking.in_time import InTime, picked_in_time
 from engine.ranking.learning import TERMS as LEARNING_TERMS
-from engine.ranking.learning import Learner, Teaching, aims_of, learning_of, minutes_left
+from engine.ranking.learning import (
+    Learner,
+    Teaching,
+    added_by_words,
+    aims_of,
+    alike_to,
+    learning_of,
+    minutes_left,
+    rows_of_words,
+)
 from engine.ranking.needs import Needs, needs_of
 from engine.ranking.plain import wishes
 from engine.ranking.pool import N_LEARNING, N_UPTAKE, due_rows, pool_of, way_rows
@@ -38,8 +49,8 @@ class Asking:
     """One request with who it is for; `learner` is None where nothing but relevance is asked for, or no state is there.
 
     `wished` is what they asked for where no model is served; `again` what was done before and may come back; `limit`
-    what fits into the minutes of the request, None where it names none. `conditions` are all that says which candidates
-    there are and how relevant, beside rules.
+    what fits into the minutes of the request, None where it names none; `state` what is known of them. `conditions` are
+    all that says which candidates there are and how relevant, beside rules.
     """
 
     request: Request
@@ -50,6 +61,7 @@ class Asking:
     wished: Preferences | None
     again: Again
     limit: InTime | None
+    state: LearnerState | None
     conditions: tuple[object, ...]
 
     @property
@@ -231,9 +243,29 @@ def _with_voices(asking: Asking, rows: Ints, plain: Floats, span: float) -> tupl
     voices, recommender = asking.voices, asking.recommender
     if not voices:
         return np.zeros(len(rows)), plain
-    voice = added_by_voices(voices, recommender.keys[rows], weight=recommender.weights.voice * span)
+    voice = _said_of(asking, rows, weight=recommender.weights.voice * span)
     voice += lift_of(plain + voice, voice, _accepted_places(voices, recommender, rows), asking.request.k)
     return voice, plain + voice
+
+
+def _said_of(asking: Asking, rows: Ints, *, weight: float) -> Floats:
+    """What the learner's words add to each row beside relevance: `(n,)`.
+
+    The learner model is asked only where a word on difficulty stands, and of what is alike; without one nobody can say
+    what is as easy or as hard, and a word moves what it was said of.
+    """
+    voices, recommender = asking.voices, asking.recommender
+    teaching, keys = recommender.teaching, recommender.keys[rows]
+    words = rows_of_words(voices, teaching) if teaching is not None else _NO_ROWS
+    if teaching is None or not len(words):
+        return added_by_voices(voices, keys, weight=weight)
+    state = asking.state or fresh(teaching.model, recommender.offer)
+    places = np.flatnonzero(alike_to(words, rows, teaching.menu).any(axis=0))
+    asked = np.concatenate([rows[places], words])
+    said = chances_expected(teaching.menu, asked, state=state, model=teaching.model, now_us=asking.query.minute_us)
+    p = np.full(len(rows), np.nan)
+    p[places] = said[: len(places)]
+    return added_by_words(voices, teaching, (rows, p), (words, said[len(places) :]), weight=weight)
 
 
 def _worthwhile_for(asking: Asking, learner: Learner, look: Look) -> Ranked:

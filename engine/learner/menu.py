@@ -249,6 +249,12 @@ def minutes_expected(menu: Menu, rows: Ints, *, state: LearnerState, model: Lear
     return Minutes(usual, menu.timed[rows], seen, model).of_all()
 
 
+def chances_expected(menu: Menu, rows: Ints, *, state: LearnerState, model: LearnerModel, now_us: int) -> Floats:
+    """Chance of success on rows of the menu for a state at a moment, as `expected` says it: `(n,)`."""
+    seen, _ = _asked(menu, rows, state, model, now_us)
+    return model.p_success(seen, menu.asked.rows.item_row[rows])
+
+
 def _one_after_the_other(parts: Sequence[NDArray[Number]]) -> NDArray[Number]:
     return parts[0] if len(parts) == 1 else np.concatenate(parts)
 

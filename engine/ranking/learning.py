@@ -1,7 +1,7 @@
 """All terms of the learning objective for one learner, over the few candidates that are looked at closely."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -133,18 +133,17 @@ def learning_of(rows: Ints, learner: Learner, teaching: Teaching) -> Learning:
     place, skill = menu.pairs(rows)
     if not has_goal:
         aims = np.unique(skill)
-    difficult = [w.key for w in spoken if w.kind in OF_DIFFICULTY]
-    words = [teaching.row_of_key[key] for key in difficult if key in teaching.row_of_key]
+    words = rows_of_words(spoken, teaching)
     known = known_of(
         menu,
-        np.concatenate([rows, np.array(words, np.int64)]) if words else rows,
+        np.concatenate([rows, words]) if len(words) else rows,
         _asked_about(menu, aims, has_goal),
         state=state,
         model=teaching.model,
         now_us=learner.now_us,
     )
     p_spoken = known.p[len(rows) :]
-    if words:
+    if len(words):
         known = _without(known, len(rows))
     worth = worth_of(menu, known, teaching.gains, aims, ahead=learner.minutes_ahead)
     terms = np.zeros((len(TERMS), len(rows)))
@@ -160,13 +159,56 @@ def learning_of(rows: Ints, learner: Learner, teaching: Teaching) -> Learning:
         learner.needs, menu, rows, (place, skill), weights=weights
     )
     if spoken:
-        terms[_PLACE["voice"]] = _voice(spoken, known, p_spoken, words, menu, weights.voice)
+        terms[_PLACE["voice"]] = added_by_words(
+            spoken, teaching, (rows, known.p), (words, p_spoken), weight=weights.voice
+        )
     terms[_PLACE["repeat"]] = _repeated(rows, learner.history, weight=weights.repeat)
     if learner.minutes_left is not None:
         minutes = known.minutes
         over = np.maximum(minutes - learner.minutes_left, 0.0) / np.maximum(minutes, 1.0)
         terms[_PLACE["minutes"]] = -weights.minutes * over
     return Learning(terms, known, worth, aims, has_goal, tuple(loops), learner.needs)
+
+
+def rows_of_words(spoken: Iterable[Spoken], teaching: Teaching) -> Ints:
+    """The rows of the catalogue of which words on difficulty stand: `(n_words,)`."""
+    rows = teaching.row_of_key
+    return np.array([rows[w.key] for w in spoken if w.kind in OF_DIFFICULTY and w.key in rows], np.int64)
+
+
+def alike_to(words: Ints, rows: Ints, menu: Menu) -> NDArray[np.bool_]:
+    """Which of some rows share a skill with each of the rows of words: `(n_words, n_rows)`."""
+    shares = np.zeros((len(words), len(rows)), bool)
+    place, skill = menu.pairs(rows)
+    for k, row in enumerate(words.tolist()):
+        shares[k, place[np.isin(skill, menu.skills_of(row))]] = True
+    return shares
+
+
+def added_by_words(
+    spoken: Sequence[Spoken],
+    teaching: Teaching,
+    rows: tuple[Ints, Floats],
+    words: tuple[Ints, Floats],
+    *,
+    weight: float,
+) -> Floats:
+    """What was said adds to rows of the catalogue, given with their chances of success: `(n_rows,)`.
+
+    `words` are the rows of `rows_of_words` with theirs; a chance that is NaN moves nothing that is only alike.
+    """
+    keys, place_of = teaching.menu.item_keys, {row: k for k, row in enumerate(words[0].tolist())}
+    places = [place_of.get(teaching.row_of_key.get(w.key, -1)) for w in spoken]
+    alike, p_words = alike_to(words[0], rows[0], teaching.menu), words[1]
+    nothing = np.zeros(len(rows[0]), bool)
+    return added_by_voices(
+        spoken,
+        keys[rows[0]],
+        weight=weight,
+        p=rows[1],
+        shares_skill=np.array([nothing if k is None else alike[k] for k in places]),
+        p_spoken=np.array([np.nan if k is None else p_words[k] for k in places]),
+    )
 
 
 def minutes_left(minutes_per_day: float | None, history: History, menu: Menu, now_us: int) -> float | None:
@@ -197,18 +239,3 @@ def _repeated(rows: Ints, history: History, *, weight: float) -> Floats:
         if n > 1:
             added[rows == row] = -weight * (n - 1)
     return added
-
-
-def _voice(
-    spoken: tuple[Spoken, ...], known: Known, p_words: Floats, words: list[int], menu: Menu, weight: float
-) -> Floats:
-    """What was said adds to the rows in `known`: `(n_rows,)`; `words` are the rows of words on difficulty."""
-    keys = menu.item_keys
-    row_of = {int(keys[row]): k for k, row in enumerate(words)}
-    p_spoken = np.array([p_words[row_of[w.key]] if w.key in row_of else np.nan for w in spoken])
-    shares = np.zeros((len(spoken), len(known.rows)), bool)
-    place, skill = menu.pairs(known.rows)
-    for k, word in enumerate(spoken):
-        if word.key in row_of:
-            shares[k, place[np.isin(skill, menu.skills_of(words[row_of[word.key]]))]] = True
-    return added_by_voices(spoken, keys[known.rows], weight=weight, p=known.p, shares_skill=shares, p_spoken=p_spoken)

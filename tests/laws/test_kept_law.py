@@ -50,6 +50,7 @@ def ask(recommender, r, n, book, ids, skills):
         non_personalised=r.random() < 0.1,
         candidates=tuple(r.sample(ids, 6)) if r.random() < 0.2 else None,
         exclude=tuple(r.sample(ids, 2)) if r.random() < 0.2 else (),
+        minutes=r.choice([2.0, 4.0, 8.0]) if r.random() < 0.3 else None,
     )
     return Ask(
         request=request,

@@ -102,25 +102,27 @@ def test_no_takes_a_resource_out_of_the_slate_for_as_long_as_is_said(
     assert ids(slate(app)) == ids(before)
 
 
+@pytest.mark.parametrize("objective", ["learning", "uptake"])
 @pytest.mark.parametrize(("voice", "side"), [("too_easy", 1), ("too_hard", -1)])
 def test_too_easy_and_too_hard_move_what_is_like_it_on_that_side_alone(
-    app: TestClient, told: dict[str, Any], voice: str, side: int
+    app: TestClient, told: dict[str, Any], voice: str, side: int, objective: str
 ) -> None:
     taught = {r["resource_id"]: set(r.get("skills", ())) for r in told["resources"]}
-    before = {o["resource_id"]: o for o in slate(app, k=50, candidates=list(taught))}
+    wanted = {"candidates": list(taught), "objective": objective}
+    before = {o["resource_id"]: o for o in slate(app, k=50, **wanted)}
     alike = {a: [b for b in before if b != a and taught[a] & taught[b]] for a in before}
     about = next(
         a for a in sorted(before)
         if len({side * (before[b]["p_success"] - before[a]["p_success"]) > 0 for b in alike[a]}) == 2
     )  # fmt: skip
     heard = say(app, voice, about)
-    moved = {o["resource_id"]: codes(o).get("voice", 0.0) for o in slate(app, k=50, candidates=list(taught))}
+    moved = {o["resource_id"]: codes(o).get("voice", 0.0) for o in slate(app, k=50, **wanted)}
     for other in set(alike[about]) & moved.keys():
         beyond = side * (before[other]["p_success"] - before[about]["p_success"])
         assert moved[other] < 0 if beyond >= 0 else moved[other] == 0
     assert all(moved[x] == 0 for x in moved if x != about and x not in alike[about])
     undo(app, heard["event_id"])
-    after = slate(app, k=50, candidates=list(taught))
+    after = slate(app, k=50, **wanted)
     assert ids(after) == list(before)
 
 
