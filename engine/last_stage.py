@@ -55,10 +55,14 @@ class Rules:
 
 @dataclass(frozen=True, kw_only=True)
 class LastStage:
-    """The rules of one decision; what they let in is found out once somebody asks, by `_let_in`."""
+    """The rules of one decision; what they let in is found out once somebody asks, by `_let_in`.
+
+    `limit` is what fits into the minutes of the request, None where it names none.
+    """
 
     rules: Rules
     plan: Plan
+    limit: InTime | None
     _let_in: Callable[[], LetIn]
 
     @cached_property
@@ -83,6 +87,15 @@ class LastStage:
         """Rows that are there because rules call for them, whatever was asked for: `(n,)`."""
         own = self.admission.own
         return np.array([demand.row for demand in self.admission.wanted if not own[demand.row]], np.int64)
+
+    @property
+    def n_left(self) -> int:
+        """How many of what may be scored could be shown, as far as is known."""
+        if self.limit is None:
+            return int(np.count_nonzero(self.looked_at))
+        left = self.looked_at & ~self.limit.is_over
+        left[self.put_in] = True
+        return int(np.count_nonzero(left))
 
     def wanted(self, scores: Floats, shown: Mask, offered: Offered) -> list[int]:
         """Rows that need a close look, however good they are: what is put in, comes first, or fills a quota.
@@ -128,7 +141,7 @@ def last_stage(
                 own = limit.without(own, np.array([d.row for d in plan.demands if d.row >= 0], np.int64))
         return let_in(plan, own, offered=offered, history=query.history)
 
-    return LastStage(rules=rules, plan=plan, _let_in=admission)
+    return LastStage(rules=rules, plan=plan, limit=limit, _let_in=admission)
 
 
 def on_offer(query: Query, catalogue: Catalogue) -> Mask:
@@ -155,10 +168,9 @@ def under_rules(
     given, with near-ties taking turns or not. Where rules leave too little of what was looked at, more is, and at last
     everything: what is said to be left out was looked at.
     """
-    n_all = int(np.count_nonzero(stage.looked_at))
-    for times in (1, _WIDER, n_all):
+    for times in (1, _WIDER, int(np.count_nonzero(stage.looked_at))):
         ranked, slate, ruled = _decided(stage, look(times), choose, answered, k)
-        if len(ranked.rows) >= n_all or (len(slate.chosen) >= k and not ruled.conflict and ruled.all_held):
+        if len(ranked.rows) >= stage.n_left or (len(slate.chosen) >= k and not ruled.conflict and ruled.all_held):
             break
     return ranked, slate, ruled
 
@@ -173,6 +185,9 @@ def _decided(
     situation = _situation(stage, answered)
     told = partial(RankedForRules, p=p, minutes=minutes, added=added, scale=ranked.span)
     bars = bars_of(admission, told(order=_NOBODY), situation)
+    if stage.limit is not None and bars.for_chosen.all():
+        # Rules are to blame for nothing being left only where they take out what would have fitted.
+        admission = replace(admission, candidates=stage.limit.within(admission.candidates))
     in_turn = not stage.plan.reorders
     if bars.for_chosen.any():
         free = np.flatnonzero(~bars.for_chosen)

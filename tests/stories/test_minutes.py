@@ -86,6 +86,19 @@ def test_where_nothing_fits_the_message_says_so_and_what_it_advises_helps(app: T
     assert recommended(app, again=False)["slate"]
 
 
+def test_rules_are_blamed_for_nothing_left_only_where_they_took_out_what_fits(app: TestClient) -> None:
+    options = recommended(app, candidates=ids(recommended(app))[:40])["slate"]
+    some, least = [o["resource_id"] for o in options], min(minutes(options))
+    short = [o["resource_id"] for o in options if o["expected_minutes"] <= least * 1.1]
+    draft = {"id": "none-of-these", "verb": "hide", "scope": {}, "what": {"resources": short}}
+    assert app.post("/v1/rules", json=draft).status_code == 201
+    for limit, blamed in ((least * 1.1, "none-of-these"), (least * 0.9, "minutes")):
+        answer = recommended(app, minutes=limit, candidates=some)
+        assert answer["slate"] == []
+        assert blamed in answer["message"]
+    assert "none-of-these" not in answer["message"]
+
+
 def test_where_what_is_new_is_too_long_what_was_done_before_is_offered_again(app: TestClient, clock: Clock) -> None:
     new = [{"resource_id": f"{m}-knots", "format": "exercise", "skills": ["knots"], "minutes": m} for m in (2, 90)]
     app.put("/v1/resources", json={"resources": new})
