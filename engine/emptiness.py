@@ -34,6 +34,8 @@ NOTHING_NEW_AS_ASKED = (
 )
 ALL_OF_IT = "Nothing on offer{goal} meets all of this at once ({conditions}): loosen some of it."
 RULED_OUT_CODE, MASTERED_CODE = "goal_ruled_out", "goal_mastered"
+GOAL_OF_NOBODY = "An answer for nobody in particular aims at no goal: leave out non_personalised, or goal."
+GOAL_IN_UPTAKE = "What is likeliest to be taken up aims at no goal: ask with objective learning, or leave out goal."
 # What may stand in the way, the easiest to change first; `{goal}` is empty or says that it is asked for a goal.
 IN_THE_WAY = {
     "exclude": "Everything left to show{goal} is excluded by the request: exclude less.",
@@ -69,6 +71,15 @@ class Gained:
     learning: Learning
     menu: Menu
     titles: Mapping[str, str]
+
+
+def why_no_aim(request: Request) -> Said | None:
+    """Why the goal that a request names does not count; None where it does, or none is named."""
+    if not request.goal:
+        return None
+    if request.non_personalised:
+        return Said(code="goal_of_nobody", text=GOAL_OF_NOBODY)
+    return None if request.objective == "learning" else Said(code="goal_in_uptake", text=GOAL_IN_UPTAKE)
 
 
 def why_nothing(request: Request, query: Query, catalogue: Catalogue, *, limit: InTime | None = None) -> Said:

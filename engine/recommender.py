@@ -12,7 +12,7 @@ from engine.asked import Ask, Asked, asked_of
 from engine.assembly import Recommender, recommender_of
 from engine.domain.decision import Decision, Request, Said
 from engine.domain.query import Query
-from engine.emptiness import GOAL_RULED_OUT, MASTERED_CODE, RULED_OUT_CODE, Gained, why_no_gain, why_nothing
+from engine.emptiness import GOAL_RULED_OUT, MASTERED_CODE, RULED_OUT_CODE, Gained, why_no_aim, why_no_gain, why_nothing
 from engine.last_stage import LastStage, Rules, under_rules
 from engine.learner.mastery import ResourceOutlook
 from engine.learner.preferences import Preferences
@@ -186,6 +186,8 @@ def _message(asked: Asked, settled: Settled) -> Said | None:
     """What the learner should know of beside this slate; said once where it is kept."""
     if not settled.messages:
         settled.messages[:] = [_said(asked, settled, asked.stage)]
+    if settled.messages[0] is None and asked.asking.recommender.model is not None:
+        return why_no_aim(asked.asking.request)
     return settled.messages[0]
 
 

@@ -194,3 +194,20 @@ def test_what_can_be_asked_of_a_learner_with_a_year_behind_them_is_never_silent(
     for wanted in ({}, {"goal": [SKILL]}, {"formats": ["video"]}, {"goal": [SKILL], "formats": ["video"]}):
         answer = recommended(app, LEARNER, **wanted)
         assert answer["slate"] or answer["message"]
+
+
+def test_a_goal_that_cannot_count_is_said_not_to(app: TestClient) -> None:
+    for wanted, said in (
+        ({"non_personalised": True}, emptiness.GOAL_OF_NOBODY),
+        ({"non_personalised": True, "objective": "uptake"}, emptiness.GOAL_OF_NOBODY),
+        ({"objective": "uptake"}, emptiness.GOAL_IN_UPTAKE),
+    ):
+        plain, aimed = recommended(app, **wanted), recommended(app, goal=[SKILL], **wanted)
+        assert ids(plain) == ids(aimed)
+        assert (plain["message"], aimed["message"]) == (None, said)
+        # What stands in the way of any slate comes first.
+        nothing = recommended(app, goal=[SKILL], formats=["puppet show"], **wanted)
+        assert nothing["message"] == emptiness.IN_THE_WAY["formats"].format(goal="")
+    asked = {"learner_ids": ["kim"], "goal": [SKILL], "non_personalised": True}
+    [one] = app.post("/v1/recommendations/batch", json=asked).json()["decisions"]
+    assert one["message"] == emptiness.GOAL_OF_NOBODY
