@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable
 from difflib import get_close_matches
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -18,7 +19,7 @@ _ALIKE = 0.7
 def field_named(reason: str, shape: type[Any]) -> str:
     """What a decoder said, in words that help: an unknown field with the one that was meant, or with all there are.
 
-    A name that resembles no field may be somebody's name, so it is never repeated.
+    A name that resembles no field may be somebody's name, so it is never repeated, but where it is a field elsewhere.
     """
     found = _UNKNOWN_FIELD.match(reason)
     if found is None:
@@ -44,4 +45,16 @@ def meant_of(what: str, given: str, known: Iterable[str]) -> str:
     if meant:
         return f"unknown {what} {given}; did you mean {meant[0]}?"
     there_are = f"there are {', '.join(names)}" if names else "this address takes none"
-    return f"there is an unknown {what}; {there_are}"
+    return f"unknown {what} {given}; {there_are}" if given in _fields() else f"there is an unknown {what}; {there_are}"
+
+
+@cache
+def _fields() -> frozenset[str]:
+    """The names of all fields that any request or answer has."""
+    found, todo = set[str](), [msgspec.Struct]
+    while todo:
+        shape = todo.pop()
+        todo += shape.__subclasses__()
+        if shape is not msgspec.Struct:
+            found |= {field.encode_name for field in msgspec.structs.fields(shape)}
+    return frozenset(found)

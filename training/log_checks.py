@@ -116,10 +116,16 @@ def require_columns(names: Iterable[str], needed: Iterable[str], *, what: str) -
     given = [name for name in names if name not in (ROW, PROBLEM)]
     missing = [name for name in needed if name not in given]
     if missing:
+        lacks = f"{', '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing"
         raise BadLog(
-            f"{what} need the columns {', '.join(needed)} but {', '.join(missing)} is missing "
-            f"(found: {', '.join(given[:20]) or 'none'}); rename the columns and import again"
+            f"{what} must have {_columns(needed)}, and {lacks} "
+            f"(found: {', '.join(given[:20]) or 'none'}): rename the columns, or add what is missing"
         )
+
+
+def _columns(names: Iterable[str]) -> str:
+    listed = list(names)
+    return f"the column{'s' if len(listed) > 1 else ''} {', '.join(listed)}"
 
 
 def _bad_id(name: str) -> pl.Expr:

@@ -1,6 +1,7 @@
 """A world's tables as a log and as nouns of the domain, through the checks that every import goes through."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 import polars as pl
 from msgspec.structs import replace
 
-from engine.domain.errors import BadInput
+from engine.domain.errors import BadInput, BadLog
 from engine.domain.history import microseconds
 from engine.domain.interaction import Interaction
 from engine.domain.resource import Resource
@@ -40,13 +41,12 @@ def shelf_of(catalog: Mapping[str, Table]) -> Shelf:
         BadInput: no resources, or a table that cannot be read.
     """
     tables = frames_of(catalog)
-    given = tables.get("resources")
-    resources = [] if given is None else resources_of(checked_catalogue(given, "resources").kept)
+    with _told_of("catalog()"):
+        kept = {name: checked_catalogue(frame, name).kept for name, frame in tables.items()}
+    resources = resources_of(kept["resources"]) if "resources" in kept else []
     if not resources:
         raise BadInput("the world's catalogue has no usable resource: give each a resource_id")
-    skills = (
-        skills_of(mended_skills(checked_catalogue(tables["skills"], "skills").kept)[0]) if "skills" in tables else []
-    )
+    skills = skills_of(mended_skills(kept["skills"])[0]) if "skills" in kept else []
     known = {s.skill_id for s in skills}
     named = dict.fromkeys(s for r in resources for s in r.skills)
     return Shelf(
@@ -97,7 +97,8 @@ def history_of_world(table: Table | None, learner_id: str) -> list[Interaction]:
     if not len(frame):
         return []
     frame = _named(frame, "before").with_columns(learner_id=pl.lit(learner_id))
-    checked = checked_interactions(frame, source=SOURCE, now=_FAR_FUTURE)
+    with _told_of("learner's .history"):
+        checked = checked_interactions(frame, source=SOURCE, now=_FAR_FUTURE)
     if len(checked.rejected):
         row, _, reason = checked.rejected.select("row", "event_id", "reason").row(0)
         raise BadInput(f"row {row} of a learner's history is rejected: {reason}; mend the world")
@@ -116,15 +117,16 @@ def log_of_world(
         BadInput: a table that cannot be read, or rows that the log rejects.
     """
     interactions, tables = _named(frame_of(world_log, "log"), "log"), frames_of(catalog)
-    told = add_to_log(
-        folder,
-        source=SOURCE,
-        now=_FAR_FUTURE,
-        report=report,
-        interactions=[interactions],
-        resources=tables["resources"],
-        skills=tables.get("skills"),
-    )
+    with _told_of("log()"):
+        told = add_to_log(
+            folder,
+            source=SOURCE,
+            now=_FAR_FUTURE,
+            report=report,
+            interactions=[interactions],
+            resources=tables["resources"],
+            skills=tables.get("skills"),
+        )
     if told.n_rejected:
         reason = max(told.rejected, key=lambda r: told.rejected[r])
         raise BadInput(f"{told.n_rejected} rows of the world's log are rejected, most because {reason}; mend the world")
@@ -145,6 +147,19 @@ def time_of(value: Any) -> datetime | None:
     if not isinstance(value, datetime):
         raise BadInput("the .now of the world's learner is no datetime: give an aware datetime or leave it out")
     return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
+
+
+@contextmanager
+def _told_of(what: str) -> Iterator[None]:
+    """A table that the log cannot take, told of with where the world gives it.
+
+    Raises:
+        BadInput: in place of that error.
+    """
+    try:
+        yield
+    except BadLog as problem:
+        raise BadInput(f"what the world's {what} gives cannot be used: {problem}") from None
 
 
 def _named(frame: pl.DataFrame, prefix: str) -> pl.DataFrame:

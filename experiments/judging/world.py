@@ -1,6 +1,7 @@
 """A world to be judged in: what it must offer, how it is found, and errors that name what is missing."""
 
 import importlib
+import math
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Mapping
@@ -93,7 +94,10 @@ def gain_of(learner: WorldLearner) -> Callable[[str], float]:
 
     def told(resource_id: str) -> float:
         with blamed("gain"):
-            return float(gain(resource_id))
+            worth = float(gain(resource_id))
+        if not math.isfinite(worth):
+            raise BadInput(f"the world's gain is {worth} for a resource: give a number for each; mend the world")
+        return worth
 
     return told
 

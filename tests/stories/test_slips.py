@@ -55,13 +55,24 @@ def test_a_field_like_no_other_is_not_repeated_but_those_there_are_stand_there(a
 
 
 @pytest.mark.parametrize(
+    ("path", "body", "name"),
+    [
+        ("/v1/recommendations/batch", {"class_id": "7b", "what_if": True}, "what_if"),
+        ("/v1/recommendations", {"learner_id": "x", "text_teacher": 1}, "text_teacher"),
+    ],
+)
+def test_a_field_that_another_door_takes_is_named(app: httpx.Client, path: str, body: Any, name: str) -> None:
+    assert f"unknown field {name}; there are k, objective" in detail(app.post(path, json=body))
+
+
+@pytest.mark.parametrize(
     ("method", "path", "words"),
     [
         ("GET", "/v1/learners/x?audiance=learner", "unknown query parameter audiance; did you mean audience?"),
         ("GET", "/v1/learners/x/path?goals=a", "unknown query parameter goals; did you mean goal?"),
         ("GET", "/v1/learners/x/path?chose=a&goal=b", "unknown query parameter chose; did you mean choose?"),
         ("PUT", "/v1/resources?dryrun=true", "unknown query parameter dryrun; did you mean dry_run?"),
-        ("POST", "/v1/recommendations?k=3", "unknown query parameter; this address takes none"),
+        ("POST", "/v1/recommendations?k=3", "unknown query parameter k; this address takes none"),
         ("GET", "/v1/learners/x/path?Mira=1", "unknown query parameter; there are choose, goal"),
     ],
 )

@@ -44,12 +44,25 @@ def test_each_learner_is_asked_at_their_own_moment(tiny_bundle, tiny_log, tmp_pa
     assert sum(r[0] == "learner-4" for r in rows) < 24
 
 
-@pytest.mark.parametrize(("name", "form"), [("out.csv", "CSV"), ("out.jsonl", "JSONL"), ("out.txt", "Parquet")])
+@pytest.mark.parametrize(("name", "form"), [("out.csv", "CSV"), ("out.jsonl", "JSONL"), ("out.parquet", "Parquet")])
 def test_it_is_said_in_which_form_they_were_written(tiny_bundle, tiny_log, tmp_path, capsys, name, form):
     out = tmp_path / name
     code, said = run(capsys, "recommend", tiny_bundle, tiny_log, "--out", out)
     assert (code, f"as {form}." in said) == (0, True), said
     assert out.read_bytes().startswith({"CSV": b"learner_id,", "JSONL": b"{", "Parquet": b"PAR1"}[form])
+
+
+@pytest.mark.parametrize("name", ["out.xyz", "out", "nowhere/out.csv"])
+def test_an_ending_that_says_no_format_is_refused_before_any_work(tmp_path, capsys, name):
+    # There is neither a bundle nor a log, which would be found out first by any work.
+    for command in (
+        ["recommend", tmp_path / "none", tmp_path / "none"],
+        ["predict", tmp_path / "none", tmp_path / "x"],
+    ):
+        code, said = run(capsys, *command, "--out", tmp_path / name)
+        assert (code, "--out" in said) == (2, True), said
+        assert ("make it first" if "/" in name else ".parquet, .csv, .jsonl") in " ".join(said.split())
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("seed", ["-1", "99999999999"])

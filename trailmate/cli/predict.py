@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from trailmate.cli.progress import progress_bar, say
-from trailmate.cli.tables import written
+from trailmate.cli.tables import require_writable, written
 
 
 def predict(
@@ -22,6 +22,7 @@ def predict(
     from engine.domain.errors import BadInput
     from training.prediction import predict_file
 
+    require_writable(out)
     if out.resolve() == attempts.resolve():
         raise BadInput(f"{out} is the file of attempts itself: name another file with --out")
     with progress_bar() as report:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from trailmate.cli.progress import progress_bar, say
-from trailmate.cli.tables import table_at, written
+from trailmate.cli.tables import require_writable, table_at, written
 
 if TYPE_CHECKING:
     from training.batch import Wanted
@@ -38,6 +38,7 @@ def recommend(  # noqa: PLR0913 - one argument for each option of the command
 
     if objective not in OBJECTIVES:
         raise typer.BadParameter(f"choose one of {', '.join(OBJECTIVES)}", param_hint="--objective")
+    require_writable(out)
     moment = as_of.replace(tzinfo=as_of.tzinfo or UTC) if as_of else None
     wanted = _wanted(learners, candidates, log)
     with progress_bar() as report:

@@ -4,8 +4,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import typer
+
 if TYPE_CHECKING:
     import polars as pl
+
+# The formats of a table that is written, by its ending.
+_FORMS = {".parquet": "Parquet", ".csv": "CSV", ".jsonl": "JSONL", ".ndjson": "JSONL"}
 
 
 def table_at(path: Path, needed: list[str]) -> "pl.DataFrame":
@@ -38,15 +43,28 @@ def table_at(path: Path, needed: list[str]) -> "pl.DataFrame":
     return rows.with_columns(pl.col(needed).cast(pl.String))
 
 
+def require_writable(out: Path) -> None:
+    """Pass where a table can be written there, before any work is done for it.
+
+    Raises:
+        BadParameter: another ending, or no such folder.
+    """
+    if out.suffix.lower() not in _FORMS:
+        raise typer.BadParameter(
+            f"{out.name} ends in none of {', '.join(_FORMS)}: the ending says the format", param_hint="--out"
+        )
+    if not out.parent.is_dir():
+        raise typer.BadParameter(f"{out.parent} is not a folder: make it first", param_hint="--out")
+
+
 def written(rows: "pl.DataFrame", out: Path) -> str:
-    """Aside first, then in its place, so that nobody reads half a file; what it is now, Parquet by any other ending."""
-    aside = out.with_name(f".{out.name}.incoming")
-    writers: dict[str, tuple[Callable[[Path], object], str]] = {
-        ".csv": (rows.write_csv, "CSV"),
-        ".jsonl": (rows.write_ndjson, "JSONL"),
-        ".ndjson": (rows.write_ndjson, "JSONL"),
+    """Aside first, then in its place, so that nobody reads half a file; what it is now, by its ending."""
+    aside, form = out.with_name(f".{out.name}.incoming"), _FORMS[out.suffix.lower()]
+    writers: dict[str, Callable[[Path], object]] = {
+        "CSV": rows.write_csv,
+        "JSONL": rows.write_ndjson,
+        "Parquet": rows.write_parquet,
     }
-    write, name = writers.get(out.suffix, (rows.write_parquet, "Parquet"))
-    write(aside)
+    writers[form](aside)
     aside.replace(out)
-    return name
+    return form

@@ -1,5 +1,6 @@
 """The judge on a world whose numbers are known."""
 
+import math
 from datetime import UTC, datetime
 
 import numpy as np
@@ -243,6 +244,33 @@ def test_a_gain_that_cannot_be_told_is_named():
     choices, policy_for, _ = prepared("oracle", world, Schooling(seed=0), quiet)
     with pytest.raises(BadInput, match="failed in gain: KeyError"):
         judged(trial("oracle"), world, choices, policy_for, quiet)
+
+
+@pytest.mark.parametrize("worth", [math.nan, math.inf, -math.inf])
+def test_a_gain_that_is_no_number_is_named(worth):
+    class Odd(toy_world.ToyLearner):
+        def gain(self, resource_id):
+            return worth
+
+    world = toy_world.ToyWorld(learner=Odd)
+    choices, policy_for, _ = prepared("oracle", world, Schooling(seed=0), quiet)
+    with pytest.raises(BadInput, match=f"gain is {worth} .* give a number for each; mend the world"):
+        judged(trial("oracle"), world, choices, policy_for, quiet)
+
+
+@pytest.mark.parametrize(("table", "lacking"), [("resources", "resource_id"), ("skills", "skill_id")])
+def test_a_catalogue_without_ids_is_told_where_to_put_them(table, lacking):
+    class Odd(toy_world.ToyWorld):
+        def catalog(self):
+            tables = super().catalog()
+            return {**tables, table: [{k: v for k, v in row.items() if k != lacking} for row in tables[table]]}
+
+    with pytest.raises(BadInput) as told:
+        prepared("random", Odd(), Schooling(seed=0), quiet)
+    said = str(told.value)
+    assert said.startswith("what the world's catalog() gives cannot be used: ")
+    assert f"must have the column {lacking}, and {lacking} is missing" in said
+    assert "import" not in said
 
 
 def test_a_world_that_is_none_is_told_what_it_lacks():
