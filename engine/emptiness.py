@@ -119,8 +119,9 @@ def why_no_gain(
         return Said(code=MASTERED_CODE, text=GOAL_MASTERED)
     if spent := _came_back(gained):
         names = tuple(gained.titles.get(s, s) for s in spent)
-        narrowed = request.minutes is not None or request.formats is not None or bool(request.exclude)
-        code, text = ("nothing_new_as_asked", NOTHING_NEW_AS_ASKED) if narrowed else ("nothing_new", NOTHING_NEW)
+        asked_for_more = candidates_of(replace(request, formats=None, exclude=()), query, catalogue)
+        is_new = asked_for_more[menu.teaching.gathered(np.array([menu.number[s] for s in spent]))[1]].any()
+        code, text = ("nothing_new_as_asked", NOTHING_NEW_AS_ASKED) if is_new else ("nothing_new", NOTHING_NEW)
         said = text.format(skills=_listed(names))
         return Said(code=code, text=said, facts={"skill_ids": spent, "skills": names})
     if float(learning.worth.rate.max(initial=0.0)) > 0:

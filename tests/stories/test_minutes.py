@@ -102,15 +102,24 @@ def test_rules_are_blamed_for_nothing_left_only_where_they_took_out_what_fits(ap
 def test_where_what_is_new_is_too_long_what_was_done_before_is_offered_again(app: TestClient, clock: Clock) -> None:
     new = [{"resource_id": f"{m}-knots", "format": "exercise", "skills": ["knots"], "minutes": m} for m in (2, 90)]
     app.put("/v1/resources", json={"resources": new})
-    event = {"learner_id": LEARNER, "resource_id": "2-knots", "outcome": 0.0, "at": clock.now.isoformat()}
-    assert app.post("/v1/events", json={"events": [event]}).json()["accepted"] == 1
+
+    def done(resource_id: str) -> None:
+        event = {"learner_id": LEARNER, "resource_id": resource_id, "outcome": 0.0, "at": clock.now.isoformat()}
+        assert app.post("/v1/events", json={"events": [event]}).json()["accepted"] == 1
+
+    done("2-knots")
     answer = recommended(app, goal=["knots"])
     assert "90-knots" in ids(answer)
-    assert "nothing new" not in str(answer["message"])
+    assert answer["message"] is None
     answer = recommended(app, goal=["knots"], minutes=20)
     assert "2-knots" in ids(answer)
     assert "90-knots" not in ids(answer)
-    assert str(answer["message"]).startswith("Within what was asked for there is nothing new for ")
+    assert answer["message"].startswith("Within what was asked for there is nothing new for knots")
+    assert answer["message_facts"]["code"] == "nothing_new_as_asked"
+    done("90-knots")
+    answer = recommended(app, goal=["knots"], minutes=20)
+    assert answer["message"].startswith("There is nothing new on offer for knots")
+    assert answer["message_facts"]["code"] == "nothing_new"
 
 
 def ids(answer: dict[str, Any]) -> list[str]:
