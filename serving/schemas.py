@@ -66,6 +66,7 @@ class ChoiceIn(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """What to choose, for whomever; `candidates` left out means everything available and not yet seen.
 
     With `again`, what was done before comes back for a promised check, a due review, or a goal with nothing new left.
+    `minutes`: nothing that this learner is expected to take longer for.
     `goal` names the skills to aim at in this answer, in place of the goal that was set; `minutes_ahead` is how much
     work is left for the goal. `explore` lets near-ties take turns, drawn by `seed` where it is given.
     """
