@@ -121,9 +121,11 @@ def why_no_gain(
         names = tuple(gained.titles.get(s, s) for s in spent)
         asked_for_more = candidates_of(replace(request, formats=None, exclude=()), query, catalogue)
         is_new = asked_for_more[menu.teaching.gathered(np.array([menu.number[s] for s in spent]))[1]].any()
-        code, text = ("nothing_new_as_asked", NOTHING_NEW_AS_ASKED) if is_new else ("nothing_new", NOTHING_NEW)
-        said = text.format(skills=_listed(names))
-        return Said(code=code, text=said, facts={"skill_ids": spent, "skills": names})
+        facts = {"skill_ids": spent, "skills": names}
+        if is_new:
+            text = NOTHING_NEW_AS_ASKED.format(skills=_listed(names))
+            return Said(code="nothing_new_as_asked", text=text, facts=facts)
+        return Said(code="nothing_new", text=NOTHING_NEW.format(skills=_listed(names)), facts=facts)
     if float(learning.worth.rate.max(initial=0.0)) > 0:
         return None
     rows = np.unique(menu.teaching.gathered(learning.aims)[1])

@@ -108,7 +108,7 @@ def test_rows_of_the_catalogue_are_checked_too(tmp_path: Path) -> None:
 
 
 def test_needed_columns_are_named(tmp_path: Path) -> None:
-    with pytest.raises(BadLog, match=r"learner_id is missing \(found: event_id, resource_id\); rename"):
+    with pytest.raises(BadLog, match=r"learner_id is missing \(found: event_id, resource_id\): rename"):
         add(tmp_path / "log", [{"event_id": "e", "resource_id": "r"}], [{"event_id": "e", "user": "u"}])
     assert not (tmp_path / "log").exists()
 
