@@ -121,7 +121,7 @@ def why_no_gain(
         names = tuple(gained.titles.get(s, s) for s in spent)
         asked_for_more = candidates_of(replace(request, formats=None, exclude=()), query, catalogue)
         is_new = asked_for_more[menu.teaching.gathered(np.array([menu.number[s] for s in spent]))[1]].any()
-        facts = {"skill_ids": spent, "skills": names}
+        facts: dict[str, str | float | tuple[str, ...]] = {"skill_ids": spent, "skills": names}
         if is_new:
             text = NOTHING_NEW_AS_ASKED.format(skills=_listed(names))
             return Said(code="nothing_new_as_asked", text=text, facts=facts)
