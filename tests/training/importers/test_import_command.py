@@ -120,7 +120,7 @@ def spoiled(name: str) -> Path:
         ("cut.parquet", "is cut off or no Parquet file"),
         ("types.parquet", "column at holds Boolean; it must hold a time"),
         ("picture.csv", "is not UTF-8 text"),
-        ("columns.csv", "learner_id is missing (found: user, resource_id); rename the columns"),
+        ("columns.csv", "learner_id is missing (found: user, resource_id): rename the columns"),
     ],
 )
 def test_bad_input_gets_one_sentence_and_leaves_the_log_alone(
