@@ -187,7 +187,7 @@ PHRASES = {
     ),
     "again": Phrase(
         "You did this before; doing it again is practice.",
-        "Done before, and offered again for a check, a review, a goal with nothing new left, or as what is easier after failures; the last counts least.",
+        "Done before, and offered again: for a check or a review, with nothing new left, or as easier after failures.",
     ),
     "planned_order": Phrase(
         "This is next in the plan of your course.", "No model is served yet: options follow the planned order."
