@@ -1,6 +1,7 @@
 """A request sent again under its Idempotency-Key gets the answer it got first, and nothing is made twice."""
 
 import asyncio
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -116,6 +117,23 @@ def test_every_door_that_makes_something_answers_a_repeated_request_in_the_same_
     other = post(school, path, body, "k-2")
     assert other.content != first.content
     assert "idempotency-replayed" not in other.headers
+
+
+def test_a_class_is_recorded_as_one_learner_is(
+    server: Served, school: httpx.Client, request: pytest.FixtureRequest
+) -> None:
+    def told(answer: httpx.Response) -> set[str]:
+        return {one["decision_id"] for one in answer.json()["decisions"]}
+
+    path, body = "/v1/recommendations/batch", {"learner_ids": ["lena", "kim", "max"], "k": 2}
+    first = told(post(school, path, body, "k-1"))
+    assert len(first) == 3
+    assert first == decisions(server, request.node.name)
+    # Without a key the answer comes first, and the record a moment later.
+    second, until = told(school.post(path, json=body)), time.monotonic() + 5
+    while decisions(server, request.node.name) != first | second:
+        assert time.monotonic() < until
+        time.sleep(0.02)
 
 
 def test_a_key_stands_for_one_body_at_one_address(school: httpx.Client) -> None:
