@@ -28,9 +28,8 @@ from engine.explanations import (
     wish_reasons,
 )
 from engine.flags import loop_flags
-from engine.learner.fold import Offer, fresh
+from engine.learner.fold import Offer
 from engine.learner.mastery import ResourceOutlook
-from engine.learner.menu import Known, Menu, expected
 from engine.learner.model import LearnerModel
 from engine.learner.state import LearnerState
 from engine.ranking.learning import Learning, Teaching
@@ -168,7 +167,7 @@ class Settled:
 
 
 def options_of(settled: Settled, answered: Answered, outlooks: Sequence[ResourceOutlook]) -> tuple[Option, ...]:
-    """The options in the order of the slate; `outlooks` are those of `outlooks_of`."""
+    """The options in the order of the slate; `outlooks` are those of `engine.outlooks`."""
     if not settled.told:
         # In one step: a class and one of it may be answered at once.
         settled.told[:] = list(_options(settled, answered))
@@ -265,71 +264,6 @@ class _Ties:
 
 def _with_chance(tie: NearTie, chance: float) -> NearTie:
     return NearTie(resource_id=tie.resource_id, score=tie.score, propensity=chance) if chance else tie
-
-
-def outlooks_of(found: Sequence[tuple[Answered, Settled]]) -> list[Sequence[ResourceOutlook]]:
-    """Chance and minutes of what was chosen, for each decision.
-
-    For nobody in particular they are those of who is not known yet. Where learning did not say them already, the
-    learner model is asked for all decisions at once.
-    """
-    told: list[Sequence[ResourceOutlook]] = [()] * len(found)
-    asked: list[AskedOf] = []
-    for nth, (answered, settled) in enumerate(found):
-        ranked, chosen, now_us = settled.ranked, settled.slate.chosen, answered.query.minute_us
-        kept = [said for state, at_us, said in settled.seen if state is answered.state and at_us == now_us]
-        if kept:
-            told[nth] = kept[0]
-        elif ranked.learning is not None and answered.teaching is not None:
-            told[nth] = _told(answered.teaching.menu, ranked.learning.known, chosen)
-        elif answered.learner is None or answered.teaching is None:
-            rows = ranked.rows[list(chosen)].tolist()
-            resources = [r for row in rows if (r := answered.catalogue.resources[row]) is not None]
-            told[nth] = [ResourceOutlook(None, r.minutes) for r in resources]
-        else:
-            state = answered.state or fresh(answered.learner, answered.offer)
-            asked.append(AskedOf(nth, ranked.rows[np.array(chosen, np.int64)], state, now_us))
-    if asked:
-        _tell(told, asked, found[asked[0].nth][0])
-    for said, (answered, settled) in zip(told, found, strict=True):
-        settled.seen[:] = [(answered.state, answered.query.minute_us, said)]
-    return told
-
-
-@dataclass(frozen=True, slots=True)
-class AskedOf:
-    """Rows that a learner's state is asked about at a moment, for the `nth` decision."""
-
-    nth: int
-    rows: NDArray[np.int64]
-    state: LearnerState
-    now_us: int
-
-
-def _tell(told: list[Sequence[ResourceOutlook]], asked: Sequence[AskedOf], answered: Answered) -> None:
-    """Fill in what the learner model says of these, in one pass."""
-    assert answered.teaching is not None
-    assert answered.learner is not None
-    menu = answered.teaching.menu
-    p, minutes = expected(menu, [(one.rows, one.state, one.now_us) for one in asked], model=answered.learner)
-    at = 0
-    for one in asked:
-        some = slice(at, at + len(one.rows))
-        told[one.nth] = [ResourceOutlook(*pair) for pair in zip(p[some].tolist(), _said(minutes[some]), strict=True)]
-        at = some.stop
-
-
-def _said(minutes: NDArray[np.float64]) -> list[float | None]:
-    """Minutes, None where nobody can say."""
-    return [None if x != x else x for x in minutes.tolist()]
-
-
-def _told(menu: Menu, known: Known, places: Sequence[int]) -> list[ResourceOutlook]:
-    """Chance and minutes of some of what is known; minutes only where the log or the catalogue says any."""
-    at = np.array(places, np.int64)
-    told, p = menu.tells_minutes[known.rows[at]].tolist(), known.p[at].tolist()
-    minutes = known.takes.with_those(at)[at].tolist()
-    return [ResourceOutlook(p[k], minutes[k] if told[k] else None) for k in range(len(at))]
 
 
 def _reasons(

@@ -18,7 +18,8 @@ from engine.learner.mastery import ResourceOutlook
 from engine.learner.preferences import Preferences
 from engine.learner.state import LearnerState
 from engine.learner.voices import Spoken
-from engine.options import Ranked, Ruled, Settled, flags_of, options_of, outlooks_of
+from engine.options import Ranked, Ruled, Settled, flags_of, options_of
+from engine.outlooks import outlooks_of
 from engine.ranking.relevance import FirstStage
 from engine.rules.preview import Slate as Foreseen
 

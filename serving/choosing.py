@@ -110,12 +110,12 @@ async def recommend_each(
     in_force = await rules.in_force(tenant, rules_version, recommender)
     asked_in = {r.learner_id: class_in_question(r.class_id, contexts[r.learner_id], now) for r in requests}
     permits = await approvals.permits(tenant, rules_version, asked_in, recommender)
-    known, made = await asyncio.to_thread(
-        lambda: (
-            learners := [learner_in_sight(tenant, x, one, recommender, bundles.at_hand) for x, one in contexts.items()],
-            recommend_many(requests, learners, in_force, permits, now=now),
-        )
-    )
+
+    def decide() -> tuple[list[KnownLearner], list[Approved]]:
+        known = [learner_in_sight(tenant, x, one, recommender, bundles.at_hand) for x, one in contexts.items()]
+        return known, recommend_many(requests, known, in_force, permits, now=now)
+
+    known, made = await asyncio.to_thread(decide)
     await put_questions(tenant, made, store.approvals)
     seq = reached.seq
     return [

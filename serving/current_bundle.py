@@ -14,7 +14,7 @@ from engine.domain.query import Query
 from engine.golden import check_golden
 from engine.recommender import Recommender, recommend, recommender_of
 from serving.at_hand import AtHand
-from serving.storage.port import CatalogueStore
+from serving.storage.offered import CatalogueStore
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from serving.logs import JsonLog
 from serving.metrics import Metrics
 from serving.presence import end_presence, tell_presence
 from serving.promotion import Place, Promotion, promoted_in, refuse, stamp_of
-from serving.storage.port import CatalogueStore
+from serving.storage.offered import CatalogueStore
 from serving.watchdog import Watchdog
 
 _LOOK_S = 0.25

@@ -15,7 +15,8 @@ from serving.schemas import (
     ResourcesOut,
 )
 from serving.storage.acts import Act
-from serving.storage.port import CatalogueStore, EventStore, Store
+from serving.storage.offered import CatalogueStore
+from serving.storage.port import EventStore, Store
 from serving.wire import token_of, valid_id
 from serving.wire_resource import resource_changed, resource_of, resource_put
 

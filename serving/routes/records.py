@@ -12,7 +12,7 @@ from serving.house import house_of
 from serving.openapi import door
 from serving.routes.doorway import act_of, answer, tenant_of
 from serving.schemas import ClassIn, LearnerIn, OneResourceIn, ResourcePatchIn, ResourcesIn, ResourcesOut
-from serving.storage.port import CatalogueStore
+from serving.storage.offered import CatalogueStore
 from serving.wire import class_in, decoded, learner_in
 
 router = APIRouter(tags=["catalogue"])

@@ -14,7 +14,7 @@ from serving.storage.acts import Act, Change
 from serving.storage.audit import write_entries
 from serving.storage.awaited import AwaitedConnection
 from serving.storage.database import Database
-from serving.storage.port import SyncCounts
+from serving.storage.offered import SyncCounts
 from serving.storage.records import all_of, plain, put, standing, touch
 from serving.storage.rows import known_time, to_record, to_us
 
@@ -82,8 +82,7 @@ class SqlCatalogue:
     ) -> Resource | None:
         """Look and write under the tenant's lock, so that of two changes at once none is lost."""
         async with self._database.writing() as connection:
-            await touch(connection, self._database, tenant, by=0)
-            stood = (await standing(connection, tenant, tables.resources, [resource_id])).get(resource_id)
+            stood = await self._locked(connection, tenant, resource_id)
             if stood is None:
                 return None
             changed = change(msgspec.json.decode(stood, type=Resource))
@@ -98,8 +97,7 @@ class SqlCatalogue:
     ) -> Resource | None:
         """What the offer loses is told of it as it was."""
         async with self._database.writing() as connection:
-            await touch(connection, self._database, tenant, by=0)
-            stood = (await standing(connection, tenant, tables.resources, [resource_id])).get(resource_id)
+            stood = await self._locked(connection, tenant, resource_id)
             if stood is None:
                 return None
             await _withdraw(connection, tenant, {resource_id}, at)
@@ -110,6 +108,11 @@ class SqlCatalogue:
                 )
                 await connection.run_sync(write_entries, tenant, act, [change])
         return msgspec.json.decode(stood, type=Resource)
+
+    async def _locked(self, connection: AwaitedConnection, tenant: str, resource_id: str) -> str | None:
+        """The record of a resource on offer, None where it is not; the tenant's lock is held from here on."""
+        await touch(connection, self._database, tenant, by=0)
+        return (await standing(connection, tenant, tables.resources, [resource_id])).get(resource_id)
 
     async def skills(self, tenant: str) -> list[Skill]:
         """All skills, by id."""

@@ -64,3 +64,14 @@ def test_a_room_nobody_planned_is_noticed(copy):
     said = lint(copy)
     room.unlink()
     assert "engine.attic" in said
+
+
+def test_no_file_is_longer_than_its_ceiling():
+    """Four hundred lines: what grows past them is two things."""
+    long = {
+        str(file.relative_to(HOUSE)): n
+        for package in PACKAGES
+        for file in (HOUSE / package).rglob("*.py")
+        if (n := len(file.read_text().splitlines())) > 400
+    }
+    assert not long
